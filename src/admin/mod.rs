@@ -1,0 +1,1 @@
+//! The control plane's listener: metrics, health, keys.

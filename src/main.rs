@@ -1,0 +1,3 @@
+//! The `aigne-hub` binary.
+
+fn main() {}

@@ -1,0 +1,16 @@
+//! Values that everybody shares and that cannot be wrong once built: ids,
+//! money, usage, time, secrets, operations. Knows nothing of vendors or HTTP.
+
+mod clock;
+mod ids;
+mod money;
+mod op;
+mod secret;
+mod usage;
+
+pub use clock::{Clock, Mono, Wall};
+pub use ids::{CredentialId, InvalidName, KeyId, ModelName, ProviderName, RequestId, TenantId};
+pub use money::{ParseMoneyError, Pico, Rate};
+pub use op::Op;
+pub use secret::Secret;
+pub use usage::{Usage, UsageSource};
