@@ -117,6 +117,8 @@ kinds! {
     VendorMalformed = 502, "api_error", "upstream_malformed", "api_error", Vendor, true;
     /// Every credential of every target is cooling down or out.
     NoCapacity = 503, "api_error", "no_capacity", "overloaded_error", Vendor, false;
+    /// `only-if-cached`, and it is not (RFC 9111 §5.2.1.7).
+    NotCached = 504, "invalid_request_error", "not_cached", "invalid_request_error", Caller, false;
     /// The hub buffers as many bytes as it may.
     Overloaded = 503, "api_error", "overloaded", "overloaded_error", Hub, false;
     /// The ledger cannot be written and policy wants it.
@@ -147,6 +149,19 @@ pub struct Failure {
     pub param: Option<Cow<'static, str>>,
     /// When to come back.
     pub retry_after: Option<Duration>,
+    /// What a vendor said of a request it refused, in place of the kind's own.
+    pub passed: Passed,
+}
+
+/// A vendor's own status, type and code of a refusal that the caller has to act on.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Passed {
+    /// HTTP status.
+    pub status: Option<u16>,
+    /// `error.type`.
+    pub error_type: Option<String>,
+    /// `error.code`.
+    pub code: Option<String>,
 }
 
 /// The result of a step of a request.
@@ -155,7 +170,19 @@ pub type Result<T, E = Failure> = std::result::Result<T, E>;
 impl Failure {
     /// A failure with the text for the caller.
     pub fn new(kind: Kind, public: impl Into<Cow<'static, str>>) -> Self {
-        Self { kind, public: public.into(), detail: String::new(), param: None, retry_after: None }
+        Self {
+            kind,
+            public: public.into(),
+            detail: String::new(),
+            param: None,
+            retry_after: None,
+            passed: Passed::default(),
+        }
+    }
+
+    /// The HTTP status to answer with.
+    pub fn status(&self) -> u16 {
+        self.passed.status.unwrap_or(self.kind.row().status)
     }
 
     /// Adds the text for the log.

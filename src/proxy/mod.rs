@@ -1,1 +1,90 @@
-//! The data plane.
+//! The data plane: takes requests in, decides, speaks to vendors, relays,
+//! settles. The only module besides `server` that knows Pingora.
+
+mod answer;
+mod buffered;
+mod decide;
+mod drain;
+mod endpoint;
+mod exchange;
+mod failure;
+mod flood;
+mod guard;
+mod intake;
+mod job;
+mod listing;
+mod realtime;
+mod relay;
+mod service;
+mod settle;
+mod shared;
+mod simulator;
+mod sink;
+mod upstream;
+mod visit;
+
+pub use drain::Drain;
+pub use service::Gateway;
+
+use crate::cache::{Cache, Flights};
+use crate::config::Snapshot;
+use crate::store::Store;
+use crate::telemetry::Metrics;
+use crate::types::Clock;
+use arc_swap::ArcSwap;
+use buffered::Buffered;
+use flood::Flood;
+use std::sync::Arc;
+use upstream::Upstreams;
+
+/// What all requests share. Built once; only the snapshot is replaced.
+pub struct Plane {
+    /// The configuration in force.
+    pub snapshot: ArcSwap<Snapshot>,
+    /// The time.
+    pub clock: Clock,
+    /// All metrics.
+    pub metrics: Arc<Metrics>,
+    /// The books.
+    pub store: Store,
+    /// Answers kept.
+    pub cache: Cache,
+    /// Identical requests in flight.
+    pub flights: Flights,
+    /// Requests in flight, and whether new ones are still welcome.
+    pub drain: Drain,
+    upstreams: Upstreams,
+    buffered: Buffered,
+    flood: Flood,
+}
+
+/// The largest answer that identical requests share while it is in flight.
+const MAX_FLIGHT_BYTES: usize = 8 * 1024 * 1024;
+
+impl Plane {
+    /// A plane that serves `snapshot`.
+    pub fn new(snapshot: Arc<Snapshot>, clock: Clock, metrics: Arc<Metrics>, store: Store) -> Arc<Self> {
+        Arc::new(Self {
+            cache: Cache::new(snapshot.cache.max_bytes),
+            flights: Flights::new(MAX_FLIGHT_BYTES),
+            drain: Drain::default(),
+            upstreams: Upstreams::new(),
+            buffered: Buffered::default(),
+            flood: Flood::default(),
+            snapshot: ArcSwap::new(snapshot),
+            clock,
+            metrics,
+            store,
+        })
+    }
+
+    /// Bytes of request bodies held at this moment.
+    pub fn buffered_bytes(&self) -> u64 {
+        self.buffered.bytes() as u64
+    }
+
+    /// Housekeeping, to be called every few seconds.
+    pub fn sweep(&self) {
+        self.upstreams.sweep();
+    }
+}

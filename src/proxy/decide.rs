@@ -1,0 +1,398 @@
+//! From a body to a job: rules, model, targets, price, limits, cache. Every
+//! decision is made here, once, before any vendor hears of the request.
+
+use super::Plane;
+use super::buffered::Share;
+use super::drain::Present;
+use super::job::{Caching, Job, Payload, form};
+use super::visit::Visit;
+use crate::cache::{self, CacheKey, Wish};
+use crate::config::{Caller, Model, Snapshot, Target, Unpriced};
+use crate::error::{Failure, Kind, Result};
+use crate::ledger::Price;
+use crate::limit::{Ask, Permit, Refusal, Standing, Which};
+use crate::rules::{Decision, Facts};
+use crate::tokens;
+use crate::types::{Op, Pico};
+use crate::wire::openai::{self, Request};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Output that is held for a request that names no maximum.
+const ASSUMED_OUTPUT_TOKENS: u64 = 4_096;
+/// How long an exact count may take before the rest is extrapolated.
+pub(super) const COUNT_BUDGET: Duration = Duration::from_millis(2);
+/// What of the caller's headers vendors may see.
+const FORWARDED: &[&str] = &[
+    "idempotency-key",
+    "openai-beta",
+    "http-referer",
+    "x-title",
+    "x-session-id",
+    "traceparent",
+    "tracestate",
+];
+
+/// A no, with the standing of the limits that said it.
+pub(super) struct Refused {
+    pub failure: Failure,
+    pub standing: Standing,
+}
+
+impl From<Failure> for Refused {
+    fn from(failure: Failure) -> Self {
+        Self { failure, standing: Standing::default() }
+    }
+}
+
+/// What came in, before anything is decided.
+pub(super) struct Arrival<'a> {
+    pub plane: &'a Arc<Plane>,
+    pub snapshot: Arc<Snapshot>,
+    pub caller: Arc<Caller>,
+    pub headers: &'a HeaderMap,
+    /// The query string; a pipe names its model there.
+    pub query: &'a str,
+    pub body: Bytes,
+    pub share: Share,
+    pub present: Present,
+}
+
+/// Decides. The visit is filled on the way, also when the answer is no.
+pub(super) fn decide(arrival: Arrival<'_>, visit: &mut Visit) -> Result<Job, Refused> {
+    let Arrival { plane, snapshot, caller, headers, query, body, share, present } = arrival;
+    let began = plane.clock.mono();
+    let payload = read(visit, headers, query, &body)?;
+    let parsed = plane.clock.mono();
+    visit.phases.parse = parsed.since(began);
+
+    let ruled = rule(&snapshot, &caller, headers, visit, &payload, &body)?;
+    if let Some(model) = &ruled.model {
+        visit.model = model.as_str().into();
+    }
+    let model = model(&snapshot, &caller, &visit.model)?;
+    let targets = targets(&snapshot, visit, &model, draw())?;
+    let price = targets.first().and_then(|t| price(&snapshot, t, visit));
+    let (permit, ask) = hold(plane, &caller, visit, &payload, &body, price.as_deref())?;
+    let caching = caching(&snapshot, &caller, &model, headers, visit, &payload, &body, &ruled);
+    if let Some(target) = targets.first() {
+        visit.provider = Arc::clone(target.provider.name.shared());
+        visit.upstream_model = Arc::clone(&target.upstream_model);
+    }
+    let clocks = model.clocks.or_else(|| targets.first().map(|t| t.provider.clocks));
+    let conversation = payload_request(&payload).map(|r| r.conversation).filter(|c| *c != 0);
+    let job = Job {
+        clocks: clocks.unwrap_or(snapshot.bounds.clocks),
+        plane: Arc::clone(plane),
+        request_headers: forwarded(headers, &ruled.request_headers),
+        answer_headers: named(&ruled.response_headers),
+        standing: permit.standing(),
+        permit: Some(permit),
+        held: ask,
+        snapshot,
+        caller,
+        body,
+        payload,
+        targets,
+        caching,
+        conversation,
+        share,
+        present,
+    };
+    visit.phases.decide = plane.clock.mono().since(parsed);
+    Ok(job)
+}
+
+fn payload_request(payload: &Payload) -> Option<&Request> {
+    match payload {
+        Payload::Json(request) => Some(request),
+        Payload::Form { .. } | Payload::Pipe => None,
+    }
+}
+
+fn read(visit: &mut Visit, headers: &HeaderMap, query: &str, body: &Bytes) -> Result<Payload> {
+    if visit.op == Op::Realtime {
+        let missing = || Failure::new(Kind::InvalidRequest, "The query has no 'model'").param("model");
+        let model = query.split('&').find_map(|pair| pair.strip_prefix("model=")).ok_or_else(missing)?;
+        visit.model = percent_encoding::percent_decode_str(model).decode_utf8_lossy().into();
+        return Ok(Payload::Pipe);
+    }
+    let content_type = headers.get(header::CONTENT_TYPE);
+    let is_form = content_type.is_some_and(|v| v.as_bytes().starts_with(b"multipart/form-data"));
+    if let (true, Some(content_type)) = (is_form, content_type) {
+        let missing = || Failure::new(Kind::InvalidRequest, "The form has no 'model' field").param("model");
+        let (payload, model) = form(body, content_type).ok_or_else(missing)?;
+        visit.model = model.into();
+        return Ok(payload);
+    }
+    if matches!(visit.op, Op::ImageEdit | Op::Transcription) && body.first() != Some(&b'{') {
+        return Err(Failure::new(Kind::InvalidRequest, "This endpoint takes multipart/form-data"));
+    }
+    let request = Request::read(visit.op, body)?;
+    visit.model = request.model.as_str().into();
+    visit.stream = request.stream;
+    visit.end_user = request.user.as_deref().map(Into::into);
+    Ok(Payload::Json(Box::new(request)))
+}
+
+fn rule(
+    snapshot: &Snapshot,
+    caller: &Caller,
+    headers: &HeaderMap,
+    visit: &mut Visit,
+    payload: &Payload,
+    body: &Bytes,
+) -> Result<Decision> {
+    if snapshot.rules.is_empty() {
+        return Ok(Decision::default());
+    }
+    let secret = [header::AUTHORIZATION, header::COOKIE, HeaderName::from_static("x-api-key")];
+    let shown: Vec<(&str, &str)> = headers
+        .iter()
+        .filter(|(name, _)| !secret.contains(name))
+        .filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)))
+        .collect();
+    let request = payload_request(payload);
+    let address = visit.address.map(|a| a.to_string()).unwrap_or_default();
+    let time = calendar(visit.at.seconds());
+    let facts = Facts {
+        op: visit.op.name(),
+        model: &visit.model,
+        stream: visit.stream,
+        input_bound: request.map_or(0, |r| r.input_bound),
+        max_output_tokens: request.and_then(|r| r.max_output_tokens),
+        has_tools: request.is_some_and(|r| r.has_tools),
+        has_media: request.is_none_or(|r| r.has_media),
+        body_bytes: body.len() as u64,
+        user: visit.end_user.as_deref().unwrap_or(""),
+        key: caller.key.id.as_str(),
+        key_name: &caller.key.name,
+        tenant: caller.key.tenant.as_str(),
+        address: &address,
+        headers: &shown,
+        hour_utc: time.0,
+        weekday_utc: time.1,
+    };
+    let mut decision = snapshot.rules.decide(&facts);
+    visit.tags = std::mem::take(&mut decision.tags);
+    match decision.deny.take() {
+        Some((name, text)) => Err(Failure::new(Kind::RuleDenied, text).detail(format!("rule {name}"))),
+        None => Ok(decision),
+    }
+}
+
+/// Hour (0–23) and day of the week (Monday = 1 … Sunday = 7), UTC.
+fn calendar(seconds: i64) -> (u8, u8) {
+    let (days, hours) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400) / 3_600);
+    // 1970-01-01 was a Thursday.
+    let weekday = (days + 3).rem_euclid(7) + 1;
+    (u8::try_from(hours).unwrap_or(0), u8::try_from(weekday).unwrap_or(1))
+}
+
+/// Unknown and forbidden models get one answer, so that names cannot be probed.
+pub(super) fn model(snapshot: &Snapshot, caller: &Caller, name: &str) -> Result<Arc<Model>> {
+    let known = if caller.key.models.allows(name) { snapshot.model(name) } else { None };
+    known.ok_or_else(|| {
+        let shown: String = name.chars().filter(|c| !c.is_control()).take(120).collect();
+        let text = format!("The model `{shown}` does not exist or you do not have access to it.");
+        Failure::new(Kind::UnknownModel, text).param("model")
+    })
+}
+
+/// The plan: targets in weighted order, then the fallbacks; only those that can do it.
+fn targets(snapshot: &Snapshot, visit: &Visit, model: &Model, draw: u64) -> Result<Vec<Target>> {
+    let serves = |t: &&Target| t.provider.vendor.path(visit.op).is_some();
+    let priced = |t: &&Target| snapshot.unpriced == Unpriced::Flag || price(snapshot, t, visit).is_some();
+    let mut plan: Vec<Target> = Vec::with_capacity(model.targets.len() + model.fallback.len());
+    if let [only] = model.targets.as_slice() {
+        plan.push(only.clone());
+    } else {
+        let weights: Vec<u32> = model.targets.iter().map(|t| t.weight).collect();
+        let order = crate::route::order(&weights, draw);
+        plan.extend(order.into_iter().filter_map(|i| model.targets.get(i).cloned()));
+    }
+    plan.extend(model.fallback.iter().cloned());
+    plan.retain(|t| serves(&t));
+    if plan.is_empty() {
+        let text = format!("The model `{}` does not offer this endpoint", visit.model);
+        return Err(Failure::new(Kind::InvalidRequest, text).param("model"));
+    }
+    plan.retain(|t| priced(&t));
+    if plan.is_empty() {
+        let text = format!(
+            "The model `{}` has no price, and this gateway refuses what it cannot price",
+            visit.model
+        );
+        return Err(Failure::new(Kind::Unpriced, text).param("model"));
+    }
+    Ok(plan)
+}
+
+/// The price row of a target at the time of the request.
+pub(super) fn price(snapshot: &Snapshot, target: &Target, visit: &Visit) -> Option<Arc<Price>> {
+    let provider = &target.provider;
+    snapshot
+        .prices
+        .find(provider.name.as_str(), provider.vendor.name, &target.upstream_model, visit.at)
+        .cloned()
+}
+
+/// Takes a place in the key's limits for the worst case. The cheap bound comes first; only when
+/// it does not fit are the tokens counted.
+fn hold(
+    plane: &Plane,
+    caller: &Caller,
+    visit: &Visit,
+    payload: &Payload,
+    body: &Bytes,
+    price: Option<&Price>,
+) -> Result<(Permit, Ask), Refused> {
+    let output = output_bound(visit.op, payload);
+    let ask = |input: u64| Ask {
+        tokens: input.saturating_add(output),
+        cost: price.map_or(Pico::ZERO, |p| p.worst_case(input, output)),
+    };
+    let try_with = |ask: Ask| {
+        let (now, wall) = (plane.clock.mono(), plane.clock.wall());
+        caller.gate.admit(&caller.limits, ask, now, wall).map(|permit| (permit, ask))
+    };
+    let bound = payload_request(payload).map_or(0, |r| r.input_bound);
+    try_with(ask(bound))
+        .or_else(|refusal| match (refusal.which, payload) {
+            (Which::Requests | Which::Concurrency, _) => Err(refusal),
+            (_, Payload::Form { .. } | Payload::Pipe) => Err(refusal),
+            _ => try_with(ask(count_input(visit.op, &visit.model, body))),
+        })
+        .map_err(|refusal| {
+            plane.metrics.limited(refusal.which.name());
+            Refused { failure: refused(&refusal), standing: refusal.standing }
+        })
+}
+
+fn output_bound(op: Op, payload: &Payload) -> u64 {
+    match (op, payload) {
+        (Op::Chat | Op::Completion, Payload::Json(request)) => {
+            let each = request.max_output_tokens.unwrap_or(ASSUMED_OUTPUT_TOKENS);
+            each.saturating_mul(request.choices.max(1))
+        }
+        _ => 0,
+    }
+}
+
+/// An exact count of the input (or the best there is within the time budget).
+pub(super) fn count_input(op: Op, model: &str, body: &Bytes) -> u64 {
+    let (family, _) = tokens::family(model);
+    let mut total = 0_u64;
+    openai::texts(op, body, &mut |text| {
+        total = total.saturating_add(tokens::count(family, text, COUNT_BUDGET).tokens);
+    });
+    openai::images(body, &mut |image| {
+        let size = image.as_ref().map(|i| (i.width, i.height));
+        let low = image.as_ref().is_some_and(|i| i.low_detail);
+        total = total.saturating_add(tokens::image(model, size, low));
+    });
+    total
+}
+
+fn refused(refusal: &Refusal) -> Failure {
+    let (kind, text) = match refusal.which {
+        Which::Requests => {
+            (Kind::RateLimited, "Rate limit reached: too many requests per minute for this key")
+        }
+        Which::Tokens => (Kind::RateLimited, "Rate limit reached: too many tokens per minute for this key"),
+        Which::Concurrency => (Kind::TooManyConcurrent, "Too many requests of this key at the same time"),
+        Which::DayTokens => (Kind::BudgetExceeded, "This key's token budget for the day is used up"),
+        Which::MonthTokens => (Kind::BudgetExceeded, "This key's token budget for the month is used up"),
+        Which::DayCost => (Kind::BudgetExceeded, "This key's money budget for the day is used up"),
+        Which::MonthCost => (Kind::BudgetExceeded, "This key's money budget for the month is used up"),
+    };
+    Failure::new(kind, text).detail(refusal.which.name()).retry_after(refusal.retry_after)
+}
+
+#[expect(clippy::too_many_arguments, reason = "one decision that weighs everything known of the request")]
+fn caching(
+    snapshot: &Snapshot,
+    caller: &Caller,
+    model: &Model,
+    headers: &HeaderMap,
+    visit: &Visit,
+    payload: &Payload,
+    body: &Bytes,
+    ruled: &Decision,
+) -> Option<Caching> {
+    let Payload::Json(_) = payload else { return None };
+    let settings = &snapshot.cache;
+    let text = |name: &str| headers.get(name).and_then(|v| v.to_str().ok());
+    let wish = match settings.by_request {
+        true => Wish::read(text("cache-control"), text("x-cache-ttl")),
+        false => Wish::default(),
+    };
+    let by_rule = ruled.cache_ttl_seconds.map(Duration::from_secs);
+    let set = caller.cache.or(model.cache);
+    let ttl = by_rule
+        .or(wish.ttl)
+        .or_else(|| set.map(|p| if p.enabled { p.ttl } else { Duration::ZERO }))
+        .unwrap_or(if settings.default.enabled { settings.default.ttl } else { Duration::ZERO })
+        .min(settings.max_ttl);
+    let explicit = by_rule.is_some() || wish.ttl.is_some() || set.is_some();
+    if ttl.is_zero() || !cache::cacheable(visit.op, body, explicit) {
+        return None;
+    }
+    let key = CacheKey::of(&caller.key.tenant, visit.op, &visit.model, body)?;
+    Some(Caching {
+        key,
+        ttl,
+        read: !wish.no_read,
+        write: !wish.no_write,
+        only_if_cached: wish.only_if_cached,
+    })
+}
+
+fn forwarded(headers: &HeaderMap, added: &[(String, String)]) -> Vec<(HeaderName, HeaderValue)> {
+    let mut out = named(added);
+    for name in FORWARDED {
+        if let Some(value) = headers.get(*name) {
+            out.push((HeaderName::from_static(name), value.clone()));
+        }
+    }
+    out
+}
+
+fn named(pairs: &[(String, String)]) -> Vec<(HeaderName, HeaderValue)> {
+    let parse = |(name, value): &(String, String)| {
+        Some((HeaderName::try_from(name.as_str()).ok()?, HeaderValue::try_from(value.as_str()).ok()?))
+    };
+    pairs.iter().filter_map(parse).collect()
+}
+
+/// A random number for the choices of one request.
+pub(super) fn draw() -> u64 {
+    use std::hash::{BuildHasher, Hasher};
+    thread_local! {
+        static STATE: std::cell::Cell<u64> =
+            std::cell::Cell::new(std::hash::RandomState::new().build_hasher().finish() | 1);
+    }
+    // xorshift64*: good enough to spread load, and nothing secret depends on it.
+    STATE.with(|state| {
+        let mut x = state.get();
+        x ^= x >> 12;
+        x ^= x << 25;
+        x ^= x >> 27;
+        state.set(x);
+        x.wrapping_mul(0x2545_F491_4F6C_DD1D)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_calendar_knows_its_days() {
+        assert_eq!(calendar(0), (0, 4));
+        // 2026-11-20T13:05:00Z, a Friday.
+        assert_eq!(calendar(1_795_179_900), (13, 5));
+    }
+}

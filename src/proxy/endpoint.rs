@@ -1,0 +1,129 @@
+//! Method and path → one value, which decides both what is authorised and
+//! what is dispatched.
+
+use crate::error::{Failure, Kind, Result};
+use crate::types::Op;
+use http::Method;
+use percent_encoding::percent_decode_str;
+
+/// Where a request goes.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Endpoint {
+    /// A vendor's operation.
+    Inference(Op),
+    /// `GET /v1/models`
+    Models,
+    /// `GET /v1/models/{id}`
+    Model(String),
+    /// `POST /v1/tokenize`
+    Tokenize,
+    /// `GET /healthz`: the process lives.
+    Health,
+    /// `GET /readyz`: traffic is welcome.
+    Ready,
+    /// `GET /`: says what this is.
+    Home,
+}
+
+const TABLE: &[(Method, &str, Op)] = &[
+    (Method::POST, "chat/completions", Op::Chat),
+    (Method::POST, "completions", Op::Completion),
+    (Method::POST, "embeddings", Op::Embedding),
+    (Method::POST, "images/generations", Op::ImageGeneration),
+    (Method::POST, "images/edits", Op::ImageEdit),
+    (Method::POST, "audio/speech", Op::Speech),
+    (Method::POST, "audio/transcriptions", Op::Transcription),
+    (Method::POST, "moderations", Op::Moderation),
+    (Method::GET, "realtime", Op::Realtime),
+    (Method::GET, "models", Op::Models),
+    (Method::POST, "tokenize", Op::Tokenize),
+];
+
+impl Endpoint {
+    /// Finds the endpoint. Paths under `/v1` answer without the prefix too.
+    ///
+    /// # Errors
+    /// `UnknownEndpoint`, or `MethodNotAllowed` when only the method is wrong.
+    pub(super) fn find(method: &Method, path: &str) -> Result<Self> {
+        let is_get = method == Method::GET || method == Method::HEAD;
+        let outside = match path {
+            "/healthz" => Some(Endpoint::Health),
+            "/readyz" => Some(Endpoint::Ready),
+            "/" | "" => Some(Endpoint::Home),
+            _ => None,
+        };
+        if let Some(endpoint) = outside {
+            return if is_get { Ok(endpoint) } else { Err(wrong_method(method, path)) };
+        }
+        let name = path.strip_prefix("/v1/").or_else(|| path.strip_prefix('/')).unwrap_or(path);
+        if let Some(id) = name.strip_prefix("models/").filter(|id| !id.is_empty()) {
+            return if is_get { Ok(Endpoint::Model(decode(id))) } else { Err(wrong_method(method, path)) };
+        }
+        match TABLE.iter().find(|(_, known, _)| *known == name) {
+            Some((wanted, _, op)) if wanted == method => Ok(match op {
+                Op::Models => Endpoint::Models,
+                Op::Tokenize => Endpoint::Tokenize,
+                op => Endpoint::Inference(*op),
+            }),
+            Some(_) => Err(wrong_method(method, path)),
+            None => Err(Failure::new(
+                Kind::UnknownEndpoint,
+                format!("Unknown request URL: {method} {}", shown(path)),
+            )),
+        }
+    }
+
+    /// The operation, for the metrics.
+    pub(super) fn op(&self) -> Option<Op> {
+        match self {
+            Endpoint::Inference(op) => Some(*op),
+            Endpoint::Models | Endpoint::Model(_) => Some(Op::Models),
+            Endpoint::Tokenize => Some(Op::Tokenize),
+            Endpoint::Health | Endpoint::Ready | Endpoint::Home => None,
+        }
+    }
+}
+
+fn decode(id: &str) -> String {
+    percent_decode_str(id).decode_utf8_lossy().into_owned()
+}
+
+fn wrong_method(method: &Method, path: &str) -> Failure {
+    Failure::new(Kind::MethodNotAllowed, format!("{method} is not allowed on {}", shown(path)))
+}
+
+/// A path as it may be shown again: bounded, and without what breaks a line.
+fn shown(path: &str) -> String {
+    path.chars().filter(|c| !c.is_control()).take(120).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_path_answers_with_and_without_the_prefix() {
+        for (method, path, op) in TABLE {
+            for prefix in ["/v1/", "/"] {
+                let found = Endpoint::find(method, &format!("{prefix}{path}")).unwrap();
+                assert_eq!(found.op(), Some(*op), "{prefix}{path}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_model_id_is_one_percent_encoded_segment_or_several() {
+        for path in ["/v1/models/openai%2Fgpt-4o", "/models/openai/gpt-4o"] {
+            assert_eq!(Endpoint::find(&Method::GET, path).unwrap(), Endpoint::Model("openai/gpt-4o".into()));
+        }
+    }
+
+    #[test]
+    fn unknown_paths_and_methods_are_told_apart() {
+        let kind = |m: Method, p: &str| Endpoint::find(&m, p).unwrap_err().kind;
+        assert_eq!(kind(Method::GET, "/v1/chat/completions"), Kind::MethodNotAllowed);
+        assert_eq!(kind(Method::POST, "/v1/chat"), Kind::UnknownEndpoint);
+        assert_eq!(kind(Method::POST, "/v1/v1/chat/completions"), Kind::UnknownEndpoint);
+        assert_eq!(kind(Method::DELETE, "/healthz"), Kind::MethodNotAllowed);
+    }
+}

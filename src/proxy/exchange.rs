@@ -1,0 +1,470 @@
+//! The plan, carried out: one attempt after the other until a vendor answers,
+//! the plan is used up, or the caller has left. Nothing is tried again once
+//! the caller has seen content.
+
+use super::decide::draw;
+use super::guard::{Guard, Waited};
+use super::job::Job;
+use super::relay::{self, Stage};
+use super::sink::Sink;
+use super::upstream::{Broken, Head, Outgoing, Reading, Taken};
+use super::visit::Visit;
+use crate::config::{Credential, Provider, Target};
+use crate::error::{Failure, Kind, Passed};
+use crate::ledger::Outcome;
+use crate::provider::{Auth, HealthEffect, Verdict, judge};
+use crate::route::{Attempt, Candidate, Fault, back_off};
+use crate::types::{Mono, Op, Usage, UsageSource};
+use http::{HeaderName, HeaderValue, Method, header};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Of a refusal, this much is read to learn the reason.
+const MAX_REFUSAL_BYTES: usize = 64 * 1024;
+const REFUSAL_TIME: Duration = Duration::from_secs(2);
+
+/// How a request ended, as far as vendors and caller are concerned.
+pub(super) struct End {
+    pub outcome: Outcome,
+    pub failure: Option<Failure>,
+    pub usage: Usage,
+    pub source: UsageSource,
+}
+
+impl End {
+    /// No vendor gave anything.
+    pub(super) fn failed(failure: Failure) -> Self {
+        let outcome =
+            if failure.kind == Kind::CallerGone { Outcome::ClientGone } else { Outcome::UpstreamError };
+        Self { outcome, failure: Some(failure), usage: Usage::default(), source: UsageSource::None }
+    }
+}
+
+/// An attempt that came to nothing the caller has seen.
+pub(super) struct Missed {
+    pub failure: Failure,
+    pub health: HealthEffect,
+    /// The caller left; there is nobody to try again for.
+    pub gone: bool,
+    /// The vendor had the whole request when the caller left.
+    pub sent: bool,
+}
+
+impl Missed {
+    pub(super) fn new(kind: Kind, text: &'static str, detail: impl std::fmt::Display) -> Self {
+        let failure = Failure::new(kind, text).detail(detail);
+        Self { failure, health: HealthEffect::Failed, gone: false, sent: false }
+    }
+
+    /// What the vendor's own words mean.
+    pub(super) fn judged(verdict: Verdict) -> Self {
+        let Verdict { mut failure, health, status, error_type, code } = verdict;
+        failure.passed = Passed { status, error_type, code };
+        Self { failure, health, gone: false, sent: false }
+    }
+
+    pub(super) fn gone(sent: bool) -> Self {
+        let failure = Failure::new(Kind::CallerGone, "The client closed the connection");
+        Self { failure, health: HealthEffect::None, gone: true, sent }
+    }
+}
+
+/// Where the plan stands.
+struct Progress {
+    began: Mono,
+    attempts: u32,
+    last: Option<Failure>,
+    /// The earliest time at which a credential that is cooling down will be ready.
+    ready_at: Option<Mono>,
+}
+
+/// Tries until something is with the caller or nothing is left to try.
+pub(super) async fn exchange<S: Sink>(job: &Job, visit: &mut Visit, sink: &mut S) -> End {
+    let mut guard = Guard::new(
+        job.clocks.total,
+        if visit.stream { job.snapshot.bounds.heartbeat } else { Duration::ZERO },
+    );
+    let began = job.plane.clock.mono();
+    let mut progress = Progress { began, attempts: 0, last: None, ready_at: None };
+    loop {
+        for (index, target) in job.targets.iter().enumerate() {
+            if index > 0 {
+                visit.fallbacks += u32::from(progress.attempts > 0);
+            }
+            if let Some(end) = on_target(job, visit, sink, &mut guard, target, &mut progress).await {
+                return end;
+            }
+            if !may_go_on(job, &progress) {
+                break;
+            }
+        }
+        match wait_for_capacity(job, sink, &mut guard, &mut progress).await {
+            Some(end) => return end,
+            None => continue,
+        }
+    }
+}
+
+/// Everything was cooling down: waits for the first that comes back, when that is soon enough.
+async fn wait_for_capacity<S: Sink>(
+    job: &Job,
+    sink: &mut S,
+    guard: &mut Guard,
+    progress: &mut Progress,
+) -> Option<End> {
+    let now = job.plane.clock.mono();
+    let wait = progress.ready_at.take().map(|at| at.since(now));
+    if let (0, Some(wait)) = (progress.attempts, wait) {
+        if now.since(progress.began) + wait < job.snapshot.bounds.retry.budget {
+            return match guard.pause(sink, wait + Duration::from_millis(1)).await {
+                Ok(()) => None,
+                Err(_) => Some(End::failed(Missed::gone(false).failure)),
+            };
+        }
+    }
+    let failure = progress.last.take().unwrap_or_else(|| {
+        let text = "No credential is available for this model right now; try again later";
+        Failure::new(Kind::NoCapacity, text).retry_after(wait)
+    });
+    Some(End::failed(failure))
+}
+
+fn may_go_on(job: &Job, progress: &Progress) -> bool {
+    let retry = &job.snapshot.bounds.retry;
+    let next = progress.last.as_ref().is_none_or(|f| f.kind.row().next_target);
+    next && progress.attempts < retry.max_attempts.max(1)
+        && job.plane.clock.mono().since(progress.began) < retry.budget
+}
+
+/// One target, with its credentials. `None`: go on with the next target.
+async fn on_target<S: Sink>(
+    job: &Job,
+    visit: &mut Visit,
+    sink: &mut S,
+    guard: &mut Guard,
+    target: &Target,
+    progress: &mut Progress,
+) -> Option<End> {
+    let provider = &*target.provider;
+    let retry = &job.snapshot.bounds.retry;
+    let mut excluded = usable_for(provider, &target.upstream_model);
+    for turn in 0..retry.per_target.max(1) {
+        if turn > 0 {
+            let pause = back_off(retry.base_back_off, retry.max_back_off, turn, draw());
+            if guard.pause(sink, pause).await.is_err() {
+                return Some(End::failed(Missed::gone(false).failure));
+            }
+        }
+        let (credential, attempt) = match choose(job, provider, &excluded) {
+            Ok(chosen) => chosen,
+            Err(ready_at) => {
+                progress.ready_at = earlier(progress.ready_at, ready_at);
+                return None;
+            }
+        };
+        if turn > 0 {
+            visit.retries += 1;
+        }
+        progress.attempts += 1;
+        visit.attempts = progress.attempts;
+        visit.provider = Arc::clone(provider.name.shared());
+        visit.upstream_model = Arc::clone(&target.upstream_model);
+        visit.credential = provider
+            .credentials
+            .get(credential)
+            .map_or_else(|| visit.credential.clone(), |c| Arc::clone(c.id.shared()));
+        let missed = match attempt_once(job, visit, sink, guard, target, credential, attempt).await {
+            Ok(end) => return Some(end),
+            Err(missed) => missed,
+        };
+        if missed.gone {
+            return Some(left(job, visit, missed));
+        }
+        let again = missed.failure.kind.row().next_target;
+        if matches!(missed.health, HealthEffect::Rejected | HealthEffect::RateLimited(_)) {
+            if let Some(out) = excluded.get_mut(credential) {
+                *out = true;
+            }
+        }
+        progress.last = Some(missed.failure);
+        if !again || !may_go_on(job, progress) {
+            return Some(End::failed(progress.last.take()?));
+        }
+    }
+    None
+}
+
+/// The caller left before any content came. A vendor that had the request may charge for its input.
+fn left(job: &Job, visit: &Visit, missed: Missed) -> End {
+    let mut end = End::failed(missed.failure);
+    if missed.sent {
+        end.usage = relay::estimate(job, visit, "", 0);
+        end.source = UsageSource::Estimated;
+    }
+    end
+}
+
+fn earlier(a: Option<Mono>, b: Option<Mono>) -> Option<Mono> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (a, b) => a.or(b),
+    }
+}
+
+/// `true` where a credential is not for this model.
+fn usable_for(provider: &Provider, model: &str) -> Vec<bool> {
+    let for_it = |c: &Credential| c.models.is_empty() || c.models.iter().any(|m| m == model);
+    provider.credentials.iter().map(|c| !for_it(c)).collect()
+}
+
+fn choose(job: &Job, provider: &Provider, excluded: &[bool]) -> Result<(usize, Attempt), Option<Mono>> {
+    let candidates: Vec<Candidate<'_>> =
+        provider.credentials.iter().map(|c| Candidate { weight: c.weight, health: &c.health }).collect();
+    let affinity = job.conversation.filter(|_| provider.affinity);
+    provider.picker.pick(&candidates, excluded, provider.strategy, affinity, draw(), job.plane.clock.mono())
+}
+
+/// One attempt and what it means for the credential.
+async fn attempt_once<S: Sink>(
+    job: &Job,
+    visit: &mut Visit,
+    sink: &mut S,
+    guard: &mut Guard,
+    target: &Target,
+    credential: usize,
+    mut attempt: Attempt,
+) -> Result<End, Missed> {
+    let plane = &job.plane;
+    let began = plane.clock.mono();
+    let mut first_byte = None;
+    let result = if target.provider.vendor.simulated {
+        super::simulator::answer(job, visit, sink, guard).await
+    } else {
+        Box::pin(call(job, visit, sink, guard, target, credential, &mut attempt, &mut first_byte)).await
+    };
+    let now = plane.clock.mono();
+    let (fault, label) = match &result {
+        Ok(end) => match (&end.failure, end.outcome) {
+            (Some(failure), Outcome::Truncated) => (Some(Fault::Failed), failure.kind.name()),
+            _ => (None, "ok"),
+        },
+        Err(missed) => (fault(missed.health), missed.failure.kind.name()),
+    };
+    match (fault, &result) {
+        (Some(fault), _) => attempt.fail(fault, now),
+        // A caller that left says nothing about the vendor.
+        (None, Err(missed)) if missed.gone => drop(attempt),
+        (None, _) => attempt.succeed(now),
+    }
+    let first = first_byte.map(|at: Mono| at.since(began));
+    plane.metrics.attempt(target.provider.name.as_str(), &target.upstream_model, label, first);
+    result
+}
+
+fn fault(health: HealthEffect) -> Option<Fault> {
+    match health {
+        HealthEffect::None => None,
+        HealthEffect::RateLimited(wait) => Some(Fault::RateLimited(wait)),
+        HealthEffect::Rejected => Some(Fault::Rejected),
+        HealthEffect::Failed => Some(Fault::Failed),
+    }
+}
+
+/// Sends the request, on a fresh connection when a pooled one turns out to be dead.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "the working set of one attempt; a struct would only rename it"
+)]
+async fn call<S: Sink>(
+    job: &Job,
+    visit: &mut Visit,
+    sink: &mut S,
+    guard: &mut Guard,
+    target: &Target,
+    credential: usize,
+    attempt: &mut Attempt,
+    first_byte: &mut Option<Mono>,
+) -> Result<End, Missed> {
+    let provider = &*target.provider;
+    let (body, content_type, adapted) = job.render(target);
+    let headers = headers(job, visit, provider, credential, content_type);
+    let path = format!("{}{}", provider.base.path, provider.vendor.path(visit.op).unwrap_or(""));
+    let authority = authority(provider);
+    let outgoing = Outgoing {
+        method: Method::POST,
+        path: &path,
+        authority: &authority,
+        tls: provider.base.tls,
+        headers: &headers,
+        body: &body,
+    };
+    let mut fresh = false;
+    let (taken, head) = loop {
+        match open(job, visit, sink, guard, provider, &outgoing, fresh).await? {
+            Ok(answered) => break answered,
+            Err(Broken::Io { stale: true, .. }) if !fresh => fresh = true,
+            Err(broken) => return Err(missed_by(broken)),
+        }
+    };
+    let now = job.plane.clock.mono();
+    attempt.first_byte(now);
+    *first_byte = Some(now);
+    if head.status != 200 {
+        return refusal(job, visit, sink, guard, provider, taken, head).await;
+    }
+    relay::relay(Stage { job, visit, sink, guard, provider, adapted }, taken, head).await
+}
+
+/// Connects, sends, and waits for the header. The inner error may be tried again on a fresh connection.
+async fn open<S: Sink>(
+    job: &Job,
+    visit: &mut Visit,
+    sink: &mut S,
+    guard: &mut Guard,
+    provider: &Provider,
+    outgoing: &Outgoing<'_>,
+    fresh: bool,
+) -> Result<Result<(Taken, Head), Broken>, Missed> {
+    let clock = &job.plane.clock;
+    let began = clock.mono();
+    let by = Instant::now() + provider.clocks.connect;
+    let mut taken = match guard.watch(sink, by, job.plane.upstreams.connect(provider, fresh)).await {
+        Waited::Done(Ok(taken)) => taken,
+        Waited::Done(Err(broken)) => return Ok(Err(broken)),
+        Waited::Gone => return Err(Missed::gone(false)),
+        Waited::Late => return Err(late("connecting to the vendor")),
+    };
+    let connected = clock.mono();
+    visit.phases.connect += connected.since(began);
+    let by = Instant::now() + job.clocks.response_header;
+    let step = async {
+        taken.conn.send(outgoing).await?;
+        let sent = clock.mono();
+        taken.conn.read_head().await.map(|head| (sent, head))
+    };
+    let (sent, head) = match guard.watch(sink, by, step).await {
+        Waited::Done(Ok(answer)) => answer,
+        Waited::Done(Err(broken)) if taken.reused => return Ok(Err(broken)),
+        Waited::Done(Err(Broken::Io { detail, .. })) => return Ok(Err(Broken::Io { detail, stale: false })),
+        Waited::Done(Err(broken)) => return Ok(Err(broken)),
+        Waited::Gone => {
+            taken.conn.abort().await;
+            return Err(Missed::gone(true));
+        }
+        Waited::Late => {
+            taken.conn.abort().await;
+            return Err(late("waiting for the response header"));
+        }
+    };
+    visit.phases.send += sent.since(connected);
+    visit.phases.upstream_wait += clock.mono().since(sent);
+    Ok(Ok((taken, head)))
+}
+
+fn late(what: &str) -> Missed {
+    Missed::new(Kind::VendorTimeout, "The model's vendor did not answer in time", what)
+}
+
+pub(super) fn missed_by(broken: Broken) -> Missed {
+    match broken {
+        Broken::Unreachable(detail) => {
+            Missed::new(Kind::VendorUnreachable, "The model's vendor cannot be reached", detail)
+        }
+        Broken::Io { detail, .. } | Broken::Cut(detail) => {
+            Missed::new(Kind::VendorCut, "The model's vendor closed the connection", detail)
+        }
+        Broken::Malformed(detail) => {
+            Missed::new(Kind::VendorMalformed, "The model's vendor sent an unreadable answer", detail)
+        }
+    }
+}
+
+/// An answer that is no success: reads the reason, judges it, keeps the connection where possible.
+async fn refusal<S: Sink>(
+    job: &Job,
+    visit: &mut Visit,
+    sink: &mut S,
+    guard: &mut Guard,
+    provider: &Provider,
+    mut taken: Taken,
+    head: Head,
+) -> Result<End, Missed> {
+    if (201..300).contains(&head.status) {
+        return relay::relay(Stage { job, visit, sink, guard, provider, adapted: Vec::new() }, taken, head)
+            .await;
+    }
+    let mut reason = Vec::new();
+    let read = async {
+        while reason.len() < MAX_REFUSAL_BYTES {
+            match taken.conn.read_body().await {
+                Ok(Reading::Piece(piece)) => reason.extend_from_slice(&piece),
+                Ok(Reading::End) | Err(_) => break,
+            }
+        }
+    };
+    let waited = guard.watch(sink, Instant::now() + REFUSAL_TIME, read).await;
+    if matches!(waited, Waited::Gone) {
+        taken.conn.abort().await;
+        return Err(Missed::gone(true));
+    }
+    job.plane.upstreams.release(provider, taken).await;
+    let wall = job.plane.clock.wall().seconds();
+    match judge(provider.vendor, head.status, &head.headers, &reason, wall) {
+        Some(verdict) => Err(Missed::judged(verdict)),
+        None => Err(Missed::new(
+            Kind::VendorMalformed,
+            "The model's vendor sent an unexpected answer",
+            format!("status {}", head.status),
+        )),
+    }
+}
+
+fn authority(provider: &Provider) -> String {
+    let base = &provider.base;
+    let usual = if base.tls { 443 } else { 80 };
+    if base.port == usual { base.host.clone() } else { format!("{}:{}", base.host, base.port) }
+}
+
+fn headers(
+    job: &Job,
+    visit: &Visit,
+    provider: &Provider,
+    credential: usize,
+    content_type: HeaderValue,
+) -> Vec<(HeaderName, HeaderValue)> {
+    let mut headers = Vec::with_capacity(8 + job.request_headers.len() + provider.headers.len());
+    headers.push((header::CONTENT_TYPE, content_type));
+    let accept = if visit.stream {
+        "text/event-stream"
+    } else if visit.op == Op::Speech {
+        "*/*"
+    } else {
+        "application/json"
+    };
+    headers.push((header::ACCEPT, HeaderValue::from_static(accept)));
+    headers.push((header::ACCEPT_ENCODING, HeaderValue::from_static("identity")));
+    headers.push((
+        header::USER_AGENT,
+        HeaderValue::from_static(concat!("aigne-hub/", env!("CARGO_PKG_VERSION"))),
+    ));
+    if let Some(value) = authorization(provider, credential) {
+        headers.push((header::AUTHORIZATION, value));
+    }
+    headers.extend(provider.headers.iter().cloned());
+    headers.extend(job.request_headers.iter().cloned());
+    headers
+}
+
+/// What a credential looks like on the wire.
+pub(super) fn authorization(provider: &Provider, credential: usize) -> Option<HeaderValue> {
+    let secret = provider.credentials.get(credential)?.secret.as_ref()?;
+    match provider.vendor.auth {
+        Auth::None => None,
+        Auth::Bearer | Auth::Optional => {
+            let mut value = HeaderValue::from_str(&format!("Bearer {}", secret.expose())).ok()?;
+            value.set_sensitive(true);
+            Some(value)
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! A failure on its way to the caller, in the caller's dialect: as an answer
+//! of its own, or as an event of a stream that has begun.
+
+use super::answer::{AnswerHead, limits};
+use super::sink::Sink;
+use crate::error::{Failure, Kind};
+use crate::limit::Standing;
+use crate::wire::openai;
+use bytes::Bytes;
+use http::{HeaderName, header};
+use std::time::Duration;
+
+/// The answer for a failure: head and body.
+pub(super) fn answer(failure: &Failure, request_id: &str, standing: &Standing) -> (AnswerHead, Bytes) {
+    let body = Bytes::from(openai::error_body(failure));
+    let mut head = AnswerHead::new(failure.status(), "application/json");
+    head.length = Some(body.len() as u64);
+    head.text(HeaderName::from_static("x-request-id"), request_id);
+    limits(&mut head.headers, standing);
+    if let Some(wait) = failure.retry_after {
+        head.text(header::RETRY_AFTER, &whole_seconds(wait).to_string());
+        head.text(HeaderName::from_static("retry-after-ms"), &wait.as_millis().to_string());
+    }
+    if failure.kind == Kind::Unauthenticated {
+        head.text(header::WWW_AUTHENTICATE, "Bearer");
+    }
+    // The hub has tried all there is; the same request again will not do better before its time.
+    if matches!(failure.kind, Kind::BudgetExceeded | Kind::VendorAuth | Kind::VendorBilling) {
+        head.text(HeaderName::from_static("x-should-retry"), "false");
+    }
+    (head, body)
+}
+
+/// Tells the reader of a sink; a stream that has begun gets an event and no end marker.
+pub(super) async fn tell<S: Sink>(sink: &mut S, failure: &Failure, request_id: &str, standing: &Standing) {
+    if sink.head_sent() {
+        let _ = sink.last(openai::error_event(failure)).await;
+        return;
+    }
+    let (head, body) = answer(failure, request_id, standing);
+    if sink.head(head).await.is_ok() {
+        let _ = sink.last(body).await;
+    }
+}
+
+/// Rounded up, so that a caller who waits as told is not early.
+fn whole_seconds(wait: Duration) -> u64 {
+    wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
+}

@@ -1,0 +1,176 @@
+//! The first steps of a request: address, key, body. Everything that is
+//! refused here has cost no vendor anything.
+
+use super::Plane;
+use super::buffered::Share;
+use super::visit::Visit;
+use crate::access::KeyRefusal;
+use crate::access::client_address;
+use crate::config::{Bounds, Caller, Snapshot};
+use crate::error::{Failure, Kind, Result};
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, header};
+use pingora::proxy::Session;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How much of a refused body is read away so that the caller gets to see the refusal.
+const LINGER_BYTES: usize = 4 * 1024 * 1024;
+const LINGER: Duration = Duration::from_secs(1);
+
+/// Who calls, or why not. Refusals count towards the shedding of the address.
+pub(super) fn admit(
+    plane: &Plane,
+    snapshot: &Snapshot,
+    session: &Session,
+    visit: &mut Visit,
+) -> Result<Arc<Caller>> {
+    let headers = &session.req_header().headers;
+    let address = address(snapshot, session, headers);
+    visit.address = Some(address);
+    if !snapshot.addresses.permits(address) {
+        return Err(Failure::new(Kind::AddressDenied, "This address is not allowed"));
+    }
+    plane.flood.check(address, snapshot.flood.failures_per_minute)?;
+    let caller = caller(plane, snapshot, headers).inspect_err(|_| plane.flood.refused(address))?;
+    visit.caller = Some(Arc::clone(&caller));
+    if !caller.key.addresses.permits(address) {
+        return Err(Failure::new(Kind::AddressDenied, "This key is not allowed from this address"));
+    }
+    Ok(caller)
+}
+
+fn address(snapshot: &Snapshot, session: &Session, headers: &HeaderMap) -> IpAddr {
+    let peer = session.client_addr().and_then(|a| a.as_inet()).map(|a| a.ip());
+    let peer = peer.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+    if snapshot.trusted_proxies.is_empty() {
+        return peer.to_canonical();
+    }
+    let lines: Vec<&str> =
+        headers.get_all("x-forwarded-for").iter().filter_map(|v| v.to_str().ok()).collect();
+    client_address(peer, &lines, &snapshot.trusted_proxies)
+}
+
+/// The text is the same for unknown, disabled and expired keys, so that nobody can tell them apart.
+fn caller(plane: &Plane, snapshot: &Snapshot, headers: &HeaderMap) -> Result<Arc<Caller>> {
+    let Some(secret) = presented_key(headers) else {
+        let text = "You did not provide an API key. Send it as a header: 'Authorization: Bearer YOUR_KEY'";
+        return Err(Failure::new(Kind::Unauthenticated, text));
+    };
+    let refused =
+        |detail: &str| Failure::new(Kind::Unauthenticated, "Incorrect API key provided").detail(detail);
+    let hash = snapshot.pepper.hash(secret);
+    let caller = snapshot.callers.find(&hash).ok_or_else(|| refused("no such key"))?;
+    match caller.key.usable(plane.clock.wall()) {
+        Ok(()) => Ok(Arc::clone(caller)),
+        Err(KeyRefusal::Expired) => {
+            Err(refused("expired key").detail(format!("key {} has expired", caller.key.id)))
+        }
+        Err(_) => Err(refused("disabled").detail(format!("key {} is disabled", caller.key.id))),
+    }
+}
+
+/// `Authorization: Bearer …`, or `x-api-key` as Anthropic's clients send it.
+fn presented_key(headers: &HeaderMap) -> Option<&str> {
+    let bearer = headers.get(header::AUTHORIZATION).and_then(|v| v.to_str().ok()).and_then(|text| {
+        let (scheme, rest) = text.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then(|| rest.trim())
+    });
+    let named = || headers.get("x-api-key").and_then(|v| v.to_str().ok()).map(str::trim);
+    bearer.or_else(named).filter(|key| !key.is_empty())
+}
+
+/// Reads the whole body, whatever its framing.
+///
+/// # Errors
+/// `BodyTooLarge` (from `Content-Length` before a byte is read), `Overloaded`,
+/// `BodyTimeout`, `UnsupportedEncoding`, `CallerGone`.
+pub(super) async fn body(session: &mut Session, bounds: &Bounds, share: &mut Share) -> Result<Bytes> {
+    let headers = &session.req_header().headers;
+    if headers.get(header::CONTENT_ENCODING).is_some_and(|v| v.as_bytes() != b"identity") {
+        let text = "Compressed request bodies are not supported; send the body without content-encoding";
+        return Err(Failure::new(Kind::UnsupportedEncoding, text));
+    }
+    let length = headers.get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<usize>().ok());
+    if length.is_some_and(|n| n > bounds.max_body_bytes) {
+        return Err(too_large(bounds));
+    }
+    share.grow_to(length.unwrap_or(0), bounds.max_buffered_bytes)?;
+    if headers.get(header::EXPECT).is_some_and(|v| v.as_bytes().eq_ignore_ascii_case(b"100-continue")) {
+        session.downstream_session.write_continue_response().await.map_err(|e| gone(&e))?;
+    }
+    let read = read_all(session, bounds, share, length);
+    match tokio::time::timeout(bounds.body, read).await {
+        Ok(result) => result,
+        Err(_) => Err(Failure::new(Kind::BodyTimeout, "The request body did not arrive in time")),
+    }
+}
+
+async fn read_all(
+    session: &mut Session,
+    bounds: &Bounds,
+    share: &mut Share,
+    length: Option<usize>,
+) -> Result<Bytes> {
+    let mut whole = BytesMut::new();
+    loop {
+        let piece = session.downstream_session.read_request_body().await.map_err(|e| gone(&e))?;
+        let Some(piece) = piece else { return Ok(whole.freeze()) };
+        if whole.is_empty() {
+            // The usual small body is one piece and is not copied.
+            if length == Some(piece.len()) {
+                return Ok(piece);
+            }
+            whole.reserve(length.unwrap_or(piece.len()));
+        }
+        let total = whole.len() + piece.len();
+        if total > bounds.max_body_bytes {
+            return Err(too_large(bounds));
+        }
+        share.grow_to(total, bounds.max_buffered_bytes)?;
+        whole.extend_from_slice(&piece);
+    }
+}
+
+/// Reads away some of a body that nobody wants: a caller that is still sending
+/// would otherwise get a reset instead of the answer.
+pub(super) async fn linger(session: &mut Session) {
+    let drain = async {
+        let mut seen = 0;
+        while let Ok(Some(piece)) = session.downstream_session.read_request_body().await {
+            seen += piece.len();
+            if seen > LINGER_BYTES {
+                break;
+            }
+        }
+    };
+    let _ = tokio::time::timeout(LINGER, drain).await;
+}
+
+fn too_large(bounds: &Bounds) -> Failure {
+    let text = format!("The request body is larger than the limit of {} bytes", bounds.max_body_bytes);
+    Failure::new(Kind::BodyTooLarge, text)
+}
+
+fn gone(error: &pingora::Error) -> Failure {
+    Failure::new(Kind::CallerGone, "The client closed the connection").detail(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::HeaderValue;
+
+    #[test]
+    fn the_key_is_found_where_each_sdk_puts_it() {
+        let mut headers = HeaderMap::new();
+        assert_eq!(presented_key(&headers), None);
+        headers.insert("x-api-key", HeaderValue::from_static("k1"));
+        assert_eq!(presented_key(&headers), Some("k1"));
+        headers.insert("authorization", HeaderValue::from_static("bearer  k2 "));
+        assert_eq!(presented_key(&headers), Some("k2"));
+        headers.insert("authorization", HeaderValue::from_static("Basic k3"));
+        assert_eq!(presented_key(&headers), Some("k1"));
+    }
+}

@@ -1,0 +1,99 @@
+//! A request that is ready to be answered: what the decisions came to, and
+//! everything an exchange needs, owned, so that it can outlive its caller.
+
+use super::Plane;
+use super::buffered::Share;
+use super::drain::Present;
+use crate::cache::CacheKey;
+use crate::config::{Caller, Clocks, Snapshot, Target};
+use crate::limit::{Ask, Permit, Standing};
+use crate::wire::multipart;
+use crate::wire::openai::Request;
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue};
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub(super) struct Job {
+    pub plane: Arc<Plane>,
+    pub snapshot: Arc<Snapshot>,
+    pub caller: Arc<Caller>,
+    pub body: Bytes,
+    pub payload: Payload,
+    /// The caller's own headers that vendors may see, and those that rules add.
+    pub request_headers: Vec<(HeaderName, HeaderValue)>,
+    /// Headers that rules add to the answer.
+    pub answer_headers: Vec<(HeaderName, HeaderValue)>,
+    /// In the order in which they are tried.
+    pub targets: Vec<Target>,
+    pub clocks: Clocks,
+    /// Held until the request settles.
+    pub permit: Option<Permit>,
+    /// The worst case that the permit holds.
+    pub held: Ask,
+    pub standing: Standing,
+    pub caching: Option<Caching>,
+    /// For affinity; `None` when the conversation cannot be told.
+    pub conversation: Option<u64>,
+    pub share: Share,
+    pub present: Present,
+}
+
+/// How the body is to be read and rewritten.
+pub(super) enum Payload {
+    Json(Box<Request>),
+    /// `multipart/form-data`: only the model is read and replaced.
+    Form {
+        content_type: HeaderValue,
+        model: Range<usize>,
+    },
+    /// A WebSocket, of which nothing is read.
+    Pipe,
+}
+
+/// What the cache may do with a request.
+#[derive(Clone, Copy)]
+pub(super) struct Caching {
+    pub key: CacheKey,
+    pub ttl: Duration,
+    pub read: bool,
+    pub write: bool,
+    pub only_if_cached: bool,
+}
+
+impl Job {
+    /// The JSON request, when it is one.
+    pub(super) fn request(&self) -> Option<&Request> {
+        match &self.payload {
+            Payload::Json(request) => Some(request),
+            Payload::Form { .. } | Payload::Pipe => None,
+        }
+    }
+
+    /// The body for one target, its content type, and the names of what was adapted.
+    pub(super) fn render(&self, target: &Target) -> (Bytes, HeaderValue, Vec<String>) {
+        let mut adapted = Vec::new();
+        match &self.payload {
+            Payload::Json(request) => {
+                let shape = &target.provider.vendor.shape;
+                let body = request.render(&self.body, &target.upstream_model, shape, &mut adapted);
+                (body, HeaderValue::from_static("application/json"), adapted)
+            }
+            Payload::Form { content_type, model } => {
+                let mut patch = crate::wire::json::Patch::new();
+                patch.replace(model.clone(), target.upstream_model.as_bytes());
+                (patch.apply(&self.body).into(), content_type.clone(), adapted)
+            }
+            Payload::Pipe => (Bytes::new(), HeaderValue::from_static("application/octet-stream"), adapted),
+        }
+    }
+}
+
+/// The model field of a form.
+pub(super) fn form(body: &Bytes, content_type: &HeaderValue) -> Option<(Payload, String)> {
+    let boundary = multipart::boundary(content_type.to_str().ok()?)?;
+    let model = multipart::field(body, &boundary, "model")?;
+    let name = std::str::from_utf8(body.get(model.clone())?).ok()?.to_owned();
+    Some((Payload::Form { content_type: content_type.clone(), model }, name))
+}

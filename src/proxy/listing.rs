@@ -1,0 +1,89 @@
+//! What the hub answers by itself: models, token counts, health.
+
+use super::Plane;
+use super::decide::{COUNT_BUDGET, model as find};
+use crate::config::{Caller, Snapshot};
+use crate::error::{Failure, Kind, Result};
+use crate::tokens::{self, Count, Family};
+use crate::types::Op;
+use crate::wire::openai::{self, Request};
+use bytes::Bytes;
+use serde_json::json;
+
+/// `GET /` and `/healthz`.
+pub(super) fn home() -> Bytes {
+    json!({ "name": "aigne-hub", "version": env!("CARGO_PKG_VERSION"), "status": "ok" }).to_string().into()
+}
+
+/// `GET /readyz`: can traffic be served? A ledger that cannot be written does not take the hub out
+/// of rotation, but it is said.
+pub(super) fn readiness(plane: &Plane) -> Bytes {
+    let snapshot = plane.snapshot.load();
+    let status = if plane.drain.draining() { "draining" } else { "ready" };
+    json!({
+        "status": status,
+        "ledger": if plane.store.healthy() { "ok" } else { "failing" },
+        "configuration": snapshot.version,
+    })
+    .to_string()
+    .into()
+}
+
+/// `GET /v1/models`: what the key may use.
+pub(super) fn models(snapshot: &Snapshot, caller: &Caller) -> Bytes {
+    let names = snapshot.model_names();
+    let data: Vec<_> =
+        names.iter().filter(|name| caller.key.models.allows(name)).map(|name| entry(name)).collect();
+    json!({ "object": "list", "data": data }).to_string().into()
+}
+
+/// `GET /v1/models/{id}`
+pub(super) fn model(snapshot: &Snapshot, caller: &Caller, id: &str) -> Result<Bytes> {
+    find(snapshot, caller, id)?;
+    Ok(entry(id).to_string().into())
+}
+
+fn entry(name: &str) -> serde_json::Value {
+    let owner = name.split_once('/').map_or("aigne-hub", |(owner, _)| owner);
+    json!({ "id": name, "object": "model", "created": 0, "owned_by": owner })
+}
+
+/// `POST /v1/tokenize`: counts what a request, or a plain `text`, comes to.
+pub(super) fn tokenize(snapshot: &Snapshot, caller: &Caller, body: &Bytes) -> Result<Bytes> {
+    let request = Request::read(Op::Tokenize, body)?;
+    let found = find(snapshot, caller, &request.model)?;
+    let upstream = found.targets.first().map_or(request.model.as_str(), |t| &*t.upstream_model);
+    let (family, known) = tokens::family(upstream);
+    let mut total = Count { tokens: 0, exact: known };
+    openai::texts(Op::Tokenize, body, &mut |text| {
+        let count = tokens::count(family, text, COUNT_BUDGET * 25);
+        total = Count { tokens: total.tokens + count.tokens, exact: total.exact && count.exact };
+    });
+    openai::images(body, &mut |image| {
+        let size = image.as_ref().map(|i| (i.width, i.height));
+        let low = image.as_ref().is_some_and(|i| i.low_detail);
+        total = Count { tokens: total.tokens + tokens::image(upstream, size, low), exact: false };
+    });
+    if total.tokens == 0 && !has_input(body) {
+        let text = "Send 'text', 'input' or 'messages' to count";
+        return Err(Failure::new(Kind::InvalidRequest, text).param("messages"));
+    }
+    let encoding = match family {
+        Family::O200k => "o200k_base",
+        Family::Cl100k => "cl100k_base",
+    };
+    let answer = json!({
+        "object": "token_count",
+        "model": request.model,
+        "tokens": total.tokens,
+        "exact": total.exact,
+        "encoding": encoding,
+    });
+    Ok(answer.to_string().into())
+}
+
+fn has_input(body: &Bytes) -> bool {
+    let fields: std::collections::BTreeMap<String, serde::de::IgnoredAny> =
+        serde_json::from_slice(body).unwrap_or_default();
+    ["text", "input", "messages", "prompt"].iter().any(|name| fields.contains_key(*name))
+}

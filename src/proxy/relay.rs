@@ -1,0 +1,402 @@
+//! A vendor's answer on its way to the caller: event by event as it arrives,
+//! or whole, with a reader looking on for usage, errors and the end.
+
+use super::answer::{AnswerHead, is_events};
+use super::decide::{COUNT_BUDGET, count_input};
+use super::exchange::{End, Missed, missed_by};
+use super::guard::{Guard, Waited};
+use super::job::Job;
+use super::sink::{Gone, Sink};
+use super::upstream::{Head, Reading, Taken};
+use super::visit::Visit;
+use crate::config::Provider;
+use crate::error::{Failure, Kind};
+use crate::ledger::Outcome;
+use crate::provider::{HealthEffect, judge, judge_error};
+use crate::tokens;
+use crate::types::{Op, Usage, UsageSource};
+use crate::wire::openai::{self, Step, StreamReader, VendorError};
+use bytes::{Bytes, BytesMut};
+use http::header;
+use tokio::time::Instant;
+
+/// The largest JSON answer; images in base64 are the large ones.
+const MAX_WHOLE_BYTES: usize = 128 * 1024 * 1024;
+
+/// What a relay works with.
+pub(super) struct Stage<'a, S> {
+    pub job: &'a Job,
+    pub visit: &'a mut Visit,
+    pub sink: &'a mut S,
+    pub guard: &'a mut Guard,
+    pub provider: &'a Provider,
+    /// Fields that were adapted or dropped for this vendor.
+    pub adapted: Vec<String>,
+}
+
+/// Relays a success. `Err` only while the caller has seen no content.
+pub(super) async fn relay<S: Sink>(stage: Stage<'_, S>, taken: Taken, head: Head) -> Result<End, Missed> {
+    let content_type = head.text(header::CONTENT_TYPE);
+    let reads_events = matches!(stage.visit.op, Op::Chat | Op::Completion);
+    let encoding = head.text(header::CONTENT_ENCODING);
+    if !encoding.is_empty() && encoding != "identity" {
+        let detail = format!("content-encoding {encoding} although identity was asked for");
+        return Err(Missed::new(
+            Kind::VendorMalformed,
+            "The model's vendor sent an unreadable answer",
+            detail,
+        ));
+    }
+    if is_events(content_type) && reads_events {
+        Box::pin(events(stage, taken, head)).await
+    } else if is_events(content_type) || !is_json(content_type) {
+        Box::pin(pieces(stage, taken, head)).await
+    } else {
+        Box::pin(whole(stage, taken, head)).await
+    }
+}
+
+/// No type at all is taken for JSON: some compatible servers forget it.
+fn is_json(content_type: &str) -> bool {
+    content_type.is_empty() || content_type.contains("json")
+}
+
+/// One read of the vendor under the clocks of a stream.
+enum Next {
+    Piece(Bytes),
+    End,
+    Gone,
+    Broken(Missed),
+}
+
+async fn next<S: Sink>(stage: &mut Stage<'_, S>, taken: &mut Taken, deadline: Instant) -> Next {
+    match stage.guard.watch(stage.sink, deadline, taken.conn.read_body()).await {
+        Waited::Done(Ok(Reading::Piece(piece))) => Next::Piece(piece),
+        Waited::Done(Ok(Reading::End)) => Next::End,
+        Waited::Done(Err(broken)) => Next::Broken(missed_by(broken)),
+        Waited::Gone => Next::Gone,
+        Waited::Late => Next::Broken(Missed::new(
+            Kind::VendorTimeout,
+            "The model's vendor stopped answering",
+            "no bytes within the idle or first-token time",
+        )),
+    }
+}
+
+/// A stream of events, read on the way.
+struct Events {
+    reader: StreamReader,
+    /// Content has gone to the caller: no other vendor may be tried any more.
+    committed: bool,
+    /// Output tokens of text that was counted already and let go.
+    counted: u64,
+    text: String,
+}
+
+async fn events<S: Sink>(mut stage: Stage<'_, S>, mut taken: Taken, head: Head) -> Result<End, Missed> {
+    let clocks = stage.job.clocks;
+    let asked = stage.job.request().is_some_and(|r| r.include_usage);
+    let reader = StreamReader::new(stage.visit.op, stage.provider.vendor.counting, !asked);
+    let mut events = Events { reader, committed: false, counted: 0, text: String::new() };
+    let mut deadline = Instant::now() + clocks.first_token;
+    loop {
+        let piece = next(&mut stage, &mut taken, deadline).await;
+        let now = stage.job.plane.clock.mono();
+        let step = match piece {
+            Next::Piece(piece) => match events.reader.feed(piece) {
+                Ok(step) => step,
+                Err(failure) => {
+                    let missed = Missed { failure, health: HealthEffect::Failed, gone: false, sent: false };
+                    taken.conn.abort().await;
+                    return events.cut(stage, missed).await;
+                }
+            },
+            Next::End => {
+                let step = events.reader.end();
+                stage.job.plane.upstreams.release(stage.provider, taken).await;
+                return events.finish(stage, &head, step).await;
+            }
+            Next::Gone => {
+                taken.conn.abort().await;
+                return events.left(&stage);
+            }
+            // A vendor that has said all and then forgets to close has answered well.
+            Next::Broken(_) if events.reader.complete() => {
+                taken.conn.abort().await;
+                return events.finish(stage, &head, Step::default()).await;
+            }
+            Next::Broken(missed) => {
+                taken.conn.abort().await;
+                return events.cut(stage, missed).await;
+            }
+        };
+        if let Some(error) = step.error {
+            taken.conn.abort().await;
+            return events.refused(stage, error).await;
+        }
+        if events.forward(&mut stage, &head, step.out).await.is_err() {
+            taken.conn.abort().await;
+            return events.left(&stage);
+        }
+        if events.reader.content_seen() {
+            deadline = Instant::now() + clocks.idle;
+        }
+        if events.reader.text_due() {
+            events.count(&stage.visit.upstream_model);
+        }
+        stage.visit.phases.relay += stage.job.plane.clock.mono().since(now);
+    }
+}
+
+impl Events {
+    async fn forward<S: Sink>(
+        &mut self,
+        stage: &mut Stage<'_, S>,
+        head: &Head,
+        out: Vec<Bytes>,
+    ) -> Result<(), Gone> {
+        if out.is_empty() {
+            return Ok(());
+        }
+        if !self.committed {
+            self.committed = true;
+            let now = stage.job.plane.clock.mono();
+            stage.visit.first_token.get_or_insert(now.since(stage.visit.started));
+            let head = AnswerHead::relayed(stage.job, stage.visit, head, &stage.adapted);
+            stage.sink.head(head).await?;
+        }
+        for bytes in out {
+            stage.sink.write(bytes).await?;
+        }
+        stage.guard.wrote(Instant::now());
+        Ok(())
+    }
+
+    /// The vendor closed the stream: well, if everything was said.
+    async fn finish<S: Sink>(
+        mut self,
+        mut stage: Stage<'_, S>,
+        head: &Head,
+        step: Step,
+    ) -> Result<End, Missed> {
+        if let Some(error) = step.error {
+            return self.refused(stage, error).await;
+        }
+        if !self.reader.complete() {
+            let detail = "the stream ended without a finish reason";
+            let missed = Missed::new(Kind::VendorCut, "The model's vendor cut the answer short", detail);
+            return self.cut(stage, missed).await;
+        }
+        if self.forward(&mut stage, head, step.out).await.is_err()
+            || stage.sink.last(Bytes::new()).await.is_err()
+        {
+            return self.left(&stage);
+        }
+        let (usage, source) = self.usage(&stage);
+        Ok(End { outcome: Outcome::Ok, failure: None, usage, source })
+    }
+
+    /// The vendor said in the stream that it failed.
+    async fn refused<S: Sink>(self, stage: Stage<'_, S>, error: VendorError) -> Result<End, Missed> {
+        let wall = stage.job.plane.clock.wall().seconds();
+        let verdict = judge_error(stage.provider.vendor, &error, &http::HeaderMap::new(), wall);
+        let missed = Missed::judged(verdict);
+        self.cut(stage, missed).await
+    }
+
+    /// Before content: another may be tried. After: an error event ends the stream, never an invented end.
+    async fn cut<S: Sink>(mut self, stage: Stage<'_, S>, missed: Missed) -> Result<End, Missed> {
+        if !self.committed {
+            return Err(missed);
+        }
+        let event = openai::error_event(&missed.failure);
+        let _ = stage.sink.last(event).await;
+        let (usage, source) = self.usage(&stage);
+        Ok(End { outcome: Outcome::Truncated, failure: Some(missed.failure), usage, source })
+    }
+
+    fn left<S: Sink>(mut self, stage: &Stage<'_, S>) -> Result<End, Missed> {
+        let (usage, source) = self.usage(stage);
+        let failure = Failure::new(Kind::CallerGone, "The client closed the connection");
+        Ok(End { outcome: Outcome::ClientGone, failure: Some(failure), usage, source })
+    }
+
+    /// Counts collected output and lets it go, so that a long stream holds little of it.
+    fn count(&mut self, model: &str) {
+        self.text = self.reader.take_text();
+        let (family, _) = tokens::family(model);
+        self.counted += tokens::count(family, &self.text, COUNT_BUDGET).tokens;
+    }
+
+    fn usage<S: Sink>(&mut self, stage: &Stage<'_, S>) -> (Usage, UsageSource) {
+        if let Some(mut usage) = self.reader.usage() {
+            usage.requests = 1;
+            return (usage, UsageSource::Provider);
+        }
+        let text = self.reader.take_text();
+        (estimate(stage.job, stage.visit, &text, self.counted), UsageSource::Estimated)
+    }
+}
+
+/// Usage by our own count: the input, what was counted of the output, and `text`.
+pub(super) fn estimate(job: &Job, visit: &Visit, text: &str, counted: u64) -> Usage {
+    let mut usage = Usage { requests: 1, ..Usage::default() };
+    if job.request().is_some() {
+        usage.input = count_input(visit.op, &visit.upstream_model, &job.body);
+    }
+    let (family, _) = tokens::family(&visit.upstream_model);
+    usage.output = counted.saturating_add(tokens::count(family, text, COUNT_BUDGET).tokens);
+    usage
+}
+
+/// A JSON answer: read whole, judged, then sent in one piece.
+async fn whole<S: Sink>(mut stage: Stage<'_, S>, mut taken: Taken, head: Head) -> Result<End, Missed> {
+    let mut body = Body::default();
+    loop {
+        let deadline = Instant::now() + stage.job.clocks.idle;
+        match next(&mut stage, &mut taken, deadline).await {
+            Next::Piece(piece) if body.len() + piece.len() > MAX_WHOLE_BYTES => {
+                drop(piece);
+                taken.conn.abort().await;
+                let text = "The model's vendor sent an unreadable answer";
+                return Err(Missed::new(Kind::VendorMalformed, text, "the answer is larger than 128 MiB"));
+            }
+            Next::Piece(piece) => body.push(piece),
+            Next::End => break,
+            Next::Gone => {
+                taken.conn.abort().await;
+                return Err(Missed::gone(true));
+            }
+            Next::Broken(missed) => {
+                taken.conn.abort().await;
+                return Err(missed);
+            }
+        }
+    }
+    let body = body.freeze();
+    stage.job.plane.upstreams.release(stage.provider, taken).await;
+    let now = stage.job.plane.clock.mono();
+    let wall = stage.job.plane.clock.wall().seconds();
+    if let Some(verdict) = judge(stage.provider.vendor, head.status, &head.headers, &body, wall) {
+        return Err(Missed::judged(verdict));
+    }
+    let usage = openai::usage(stage.visit.op, stage.provider.vendor.counting, &body);
+    let answer = AnswerHead::relayed(stage.job, stage.visit, &head, &stage.adapted);
+    let end = send_whole(&mut stage, answer, body, usage).await;
+    stage.visit.phases.relay += stage.job.plane.clock.mono().since(now);
+    Ok(end)
+}
+
+/// Sends an answer of known length and says what it used.
+pub(super) async fn send_whole<S: Sink>(
+    stage: &mut Stage<'_, S>,
+    mut head: AnswerHead,
+    body: Bytes,
+    usage: Option<Usage>,
+) -> End {
+    head.length = Some(body.len() as u64);
+    let sent = async {
+        stage.sink.head(head).await?;
+        stage.sink.last(body.clone()).await
+    };
+    let left = sent.await.is_err();
+    let (usage, source) = match usage {
+        Some(usage) => (Usage { requests: 1, ..usage }, UsageSource::Provider),
+        None => {
+            let text = openai::answer_text(stage.visit.op, &body);
+            (estimate(stage.job, stage.visit, &text, 0), UsageSource::Estimated)
+        }
+    };
+    let failure = left.then(|| Failure::new(Kind::CallerGone, "The client closed the connection"));
+    let outcome = if left { Outcome::ClientGone } else { Outcome::Ok };
+    End { outcome, failure, usage, source }
+}
+
+/// An answer that is no JSON (audio, text, other streams): passed on as it comes.
+async fn pieces<S: Sink>(mut stage: Stage<'_, S>, mut taken: Taken, head: Head) -> Result<End, Missed> {
+    let mut answer = AnswerHead::relayed(stage.job, stage.visit, &head, &stage.adapted);
+    answer.length = head.content_length();
+    let mut answer = Some(answer);
+    let mut usage = Usage { requests: 1, ..Usage::default() };
+    if stage.visit.op == Op::Speech {
+        usage.characters = spoken(stage.job);
+    }
+    let end = |outcome, failure| End { outcome, failure, usage, source: UsageSource::Estimated };
+    loop {
+        let deadline = Instant::now() + stage.job.clocks.idle;
+        let bytes = match next(&mut stage, &mut taken, deadline).await {
+            Next::Piece(piece) => piece,
+            Next::End => break,
+            Next::Gone => {
+                taken.conn.abort().await;
+                let failure = Failure::new(Kind::CallerGone, "The client closed the connection");
+                return Ok(end(Outcome::ClientGone, Some(failure)));
+            }
+            Next::Broken(missed) if answer.is_some() => {
+                taken.conn.abort().await;
+                return Err(missed);
+            }
+            // Not `last`: a body that is cut must not look complete.
+            Next::Broken(missed) => {
+                taken.conn.abort().await;
+                stage.sink.cut();
+                return Ok(end(Outcome::Truncated, Some(missed.failure)));
+            }
+        };
+        let sent = async {
+            if let Some(head) = answer.take() {
+                stage.sink.head(head).await?;
+            }
+            stage.sink.write(bytes).await
+        };
+        if sent.await.is_err() {
+            taken.conn.abort().await;
+            let failure = Failure::new(Kind::CallerGone, "The client closed the connection");
+            return Ok(end(Outcome::ClientGone, Some(failure)));
+        }
+        let now = stage.job.plane.clock.mono();
+        stage.visit.first_token.get_or_insert(now.since(stage.visit.started));
+    }
+    stage.job.plane.upstreams.release(stage.provider, taken).await;
+    if let Some(head) = answer.take() {
+        let _ = stage.sink.head(head).await;
+    }
+    let _ = stage.sink.last(Bytes::new()).await;
+    Ok(end(Outcome::Ok, None))
+}
+
+/// Characters of the text to be spoken, which is what speech is billed by.
+fn spoken(job: &Job) -> u64 {
+    let mut characters = 0;
+    openai::texts(Op::Speech, &job.body, &mut |text| characters += text.chars().count() as u64);
+    characters
+}
+
+/// Pieces of an answer, copied only when there is more than one.
+#[derive(Default)]
+struct Body {
+    first: Bytes,
+    more: BytesMut,
+}
+
+impl Body {
+    fn len(&self) -> usize {
+        self.first.len() + self.more.len()
+    }
+
+    fn push(&mut self, piece: Bytes) {
+        if self.first.is_empty() && self.more.is_empty() {
+            self.first = piece;
+            return;
+        }
+        if self.more.is_empty() {
+            self.more.reserve((self.first.len() + piece.len()) * 2);
+            self.more.extend_from_slice(&std::mem::take(&mut self.first));
+        }
+        self.more.extend_from_slice(&piece);
+    }
+
+    fn freeze(self) -> Bytes {
+        if self.more.is_empty() { self.first } else { self.more.freeze() }
+    }
+}

@@ -1,0 +1,316 @@
+//! The shell: Pingora's `ProxyHttp`. Inference is handled inside
+//! `request_filter`; only WebSockets take Pingora's own way.
+
+use super::answer::AnswerHead;
+use super::buffered::Share;
+use super::decide::{Arrival, Refused, decide};
+use super::endpoint::Endpoint;
+use super::exchange::{End, exchange};
+use super::failure;
+use super::intake;
+use super::job::Job;
+use super::realtime::Pipe;
+use super::sink::{Direct, Sink, early_head, response};
+use super::visit::Visit;
+use super::{Plane, listing, settle, shared};
+use crate::config::{Caller, Snapshot};
+use crate::error::{Failure, Kind, Result};
+use crate::ledger::Outcome;
+use crate::limit::Standing;
+use crate::types::Op;
+use async_trait::async_trait;
+use bytes::Bytes;
+use pingora::http::RequestHeader;
+use pingora::prelude::HttpPeer;
+use pingora::proxy::{ProxyHttp, Session};
+use std::sync::Arc;
+
+/// The public service.
+pub struct Gateway {
+    plane: Arc<Plane>,
+}
+
+impl Gateway {
+    /// A gateway over a plane.
+    pub fn new(plane: Arc<Plane>) -> Self {
+        Self { plane }
+    }
+}
+
+/// What is kept of a request for Pingora's later phases: only pipes have them.
+#[derive(Default)]
+pub struct Context(Option<Box<Pipe>>);
+
+#[async_trait]
+impl ProxyHttp for Gateway {
+    type CTX = Context;
+
+    fn new_ctx(&self) -> Context {
+        Context::default()
+    }
+
+    /// Runs once per request, before any upstream is chosen. `true`: the answer has been written.
+    async fn request_filter(&self, session: &mut Session, ctx: &mut Context) -> pingora::Result<bool> {
+        if self.plane.drain.draining() {
+            session.set_keepalive(None);
+        }
+        let request = session.req_header();
+        let endpoint = Endpoint::find(&request.method, request.uri.path());
+        match endpoint {
+            Ok(Endpoint::Inference(Op::Realtime)) => self.realtime(session, ctx).await,
+            Ok(Endpoint::Inference(op)) => {
+                match Box::pin(self.inference(session, op)).await {
+                    Whole::Yes => Ok(true),
+                    // Anything but an error here would end the body as if it were complete.
+                    Whole::Cut => pingora::Error::e_explain(
+                        pingora::ErrorType::ConnectionClosed,
+                        "the vendor cut a body",
+                    ),
+                }
+            }
+            Ok(Endpoint::Health | Endpoint::Home) => self.say(session, 200, listing::home()).await,
+            Ok(Endpoint::Ready) => {
+                let ready = !self.plane.drain.draining();
+                self.say(session, if ready { 200 } else { 503 }, listing::readiness(&self.plane)).await
+            }
+            Ok(endpoint) => self.local(session, endpoint).await,
+            Err(failure) => {
+                let visit = Visit::new(Op::Models, &self.plane.clock);
+                self.refuse(session, visit, failure, &Standing::default()).await;
+                Ok(true)
+            }
+        }
+    }
+
+    /// Only for pipes: everything else was answered in `request_filter`.
+    async fn upstream_peer(
+        &self,
+        _session: &mut Session,
+        ctx: &mut Context,
+    ) -> pingora::Result<Box<HttpPeer>> {
+        match &ctx.0 {
+            Some(pipe) => Ok(Box::new(pipe.peer())),
+            None => pingora::Error::e_explain(pingora::ErrorType::InternalError, "no pipe"),
+        }
+    }
+
+    /// Called once per attempt: the vendor's own path, host and credential.
+    async fn upstream_request_filter(
+        &self,
+        _session: &mut Session,
+        request: &mut RequestHeader,
+        ctx: &mut Context,
+    ) -> pingora::Result<()> {
+        match &ctx.0 {
+            Some(pipe) => pipe.rewrite(request),
+            None => Ok(()),
+        }
+    }
+
+    /// The answer was cut on purpose; nothing more is to be written.
+    async fn fail_to_proxy(
+        &self,
+        session: &mut Session,
+        error: &pingora::Error,
+        ctx: &mut Context,
+    ) -> pingora::proxy::FailToProxy {
+        if ctx.0.is_some() && session.response_written().is_none() {
+            let failure =
+                Failure::new(Kind::VendorUnreachable, "The model's vendor cannot be reached").detail(error);
+            let mut sink = Direct::new(session, None);
+            failure::tell(&mut sink, &failure, "", &Standing::default()).await;
+        }
+        pingora::proxy::FailToProxy { error_code: 0, can_reuse_downstream: false }
+    }
+
+    /// Cut answers are in the request's own log line.
+    fn suppress_error_log(&self, _session: &Session, ctx: &Context, _error: &pingora::Error) -> bool {
+        ctx.0.is_none()
+    }
+
+    /// Runs last, always; settles a pipe. Other requests have settled before.
+    async fn logging(&self, session: &mut Session, error: Option<&pingora::Error>, ctx: &mut Context) {
+        if let Some(pipe) = ctx.0.take() {
+            let status = session.response_written().map_or(0, |h| h.status.as_u16());
+            let bytes = session.body_bytes_sent() as u64;
+            pipe.settle(status, bytes, error).await;
+        }
+    }
+}
+
+impl Gateway {
+    /// An inference request from the first header to the settlement.
+    async fn inference(&self, session: &mut Session, op: Op) -> Whole {
+        let plane = &self.plane;
+        let present = plane.drain.enter();
+        let snapshot = plane.snapshot.load_full();
+        let mut visit = Visit::new(op, &plane.clock);
+        visit.in_flight = Some(plane.metrics.enter(op));
+        session.set_write_timeout(Some(snapshot.bounds.write));
+        let mut share = plane.buffered.share();
+        let caller = match intake::admit(plane, &snapshot, session, &mut visit) {
+            Ok(caller) => caller,
+            Err(failure) => {
+                self.refuse_early(session, visit, failure).await;
+                return Whole::Yes;
+            }
+        };
+        let admitted = plane.clock.mono();
+        visit.phases.auth = admitted.since(visit.started);
+        let body = match intake::body(session, &snapshot.bounds, &mut share).await {
+            Ok(body) => body,
+            Err(failure) => {
+                self.refuse_early(session, visit, failure).await;
+                return Whole::Yes;
+            }
+        };
+        visit.phases.body = plane.clock.mono().since(admitted);
+        visit.request_bytes = body.len() as u64;
+        let headers = &session.req_header().headers;
+        let arrival = Arrival { plane, snapshot, caller, headers, query: "", body, share, present };
+        match decide(arrival, &mut visit) {
+            Ok(job) => answer(session, job, visit).await,
+            Err(Refused { failure, standing }) => {
+                self.refuse(session, visit, failure, &standing).await;
+                Whole::Yes
+            }
+        }
+    }
+
+    /// Endpoints that the hub answers by itself, for callers with a key.
+    async fn local(&self, session: &mut Session, endpoint: Endpoint) -> pingora::Result<bool> {
+        let plane = &self.plane;
+        let _present = plane.drain.enter();
+        let snapshot = plane.snapshot.load_full();
+        let mut visit = Visit::new(endpoint.op().unwrap_or(Op::Models), &plane.clock);
+        let result = self.local_body(session, &snapshot, &mut visit, endpoint).await;
+        match result {
+            Ok(body) => {
+                visit.status = 200;
+                visit.response_bytes = body.len() as u64;
+                let mut head = AnswerHead::new(200, "application/json");
+                head.text(http::HeaderName::from_static("x-request-id"), &visit.id.to_string());
+                head.length = Some(body.len() as u64);
+                let mut sink = Direct::new(session, None);
+                if sink.head(head).await.is_ok() {
+                    let _ = sink.last(body).await;
+                }
+                settle::answered(plane, visit);
+            }
+            Err(failure) => self.refuse_early(session, visit, failure).await,
+        }
+        Ok(true)
+    }
+
+    async fn local_body(
+        &self,
+        session: &mut Session,
+        snapshot: &Arc<Snapshot>,
+        visit: &mut Visit,
+        endpoint: Endpoint,
+    ) -> Result<Bytes> {
+        let caller: Arc<Caller> = intake::admit(&self.plane, snapshot, session, visit)?;
+        match endpoint {
+            Endpoint::Models => Ok(listing::models(snapshot, &caller)),
+            Endpoint::Model(id) => listing::model(snapshot, &caller, &id),
+            Endpoint::Tokenize => {
+                let mut share: Share = self.plane.buffered.share();
+                let body = intake::body(session, &snapshot.bounds, &mut share).await?;
+                listing::tokenize(snapshot, &caller, &body)
+            }
+            _ => Err(Failure::new(Kind::UnknownEndpoint, "Unknown request URL")),
+        }
+    }
+
+    /// A WebSocket: admitted here, carried by Pingora's own proxying.
+    async fn realtime(&self, session: &mut Session, ctx: &mut Context) -> pingora::Result<bool> {
+        let mut visit = Visit::new(Op::Realtime, &self.plane.clock);
+        visit.in_flight = Some(self.plane.metrics.enter(Op::Realtime));
+        match Pipe::open(&self.plane, session, &mut visit).await {
+            Ok(open) => {
+                ctx.0 = Some(Box::new(open.with(visit)));
+                Ok(false)
+            }
+            Err(failure) => {
+                self.refuse_early(session, visit, failure).await;
+                Ok(true)
+            }
+        }
+    }
+
+    /// A refusal before the body was read: what the caller is still sending is read away.
+    async fn refuse_early(&self, session: &mut Session, visit: Visit, failure: Failure) {
+        let body_left = failure.kind != Kind::CallerGone && !session.is_body_done();
+        if body_left {
+            session.set_keepalive(None);
+        }
+        self.refuse(session, visit, failure, &Standing::default()).await;
+        if body_left {
+            intake::linger(session).await;
+        }
+    }
+
+    async fn refuse(&self, session: &mut Session, mut visit: Visit, failure: Failure, standing: &Standing) {
+        let mut sink = Direct::new(session, None);
+        if failure.kind != Kind::CallerGone {
+            failure::tell(&mut sink, &failure, &visit.id.to_string(), standing).await;
+        }
+        visit.status = failure.status();
+        visit.response_bytes = sink.bytes;
+        settle::refused(&self.plane, visit, failure);
+    }
+
+    async fn say(&self, session: &mut Session, status: u16, body: Bytes) -> pingora::Result<bool> {
+        let mut head = AnswerHead::new(status, "application/json");
+        head.length = Some(body.len() as u64);
+        let http1 = !session.is_http2();
+        session.downstream_session.write_response_header(response(&head, http1)).await?;
+        session.downstream_session.write_response_body(body, true).await?;
+        Ok(true)
+    }
+}
+
+/// Answers a job: from the cache, from a flight, or from a vendor.
+async fn answer(session: &mut Session, job: Job, visit: Visit) -> Whole {
+    match job.caching {
+        Some(caching) => Box::pin(shared::answer(session, job, visit, caching)).await,
+        None => direct(session, job, visit).await,
+    }
+}
+
+/// Did the caller get a whole answer (be it an error), or must the connection show that it was cut?
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Whole {
+    Yes,
+    Cut,
+}
+
+/// Straight from the vendor to this caller.
+pub(super) async fn direct(session: &mut Session, job: Job, mut visit: Visit) -> Whole {
+    let early = visit.stream.then(|| early_head(&visit.id.to_string()));
+    let mut sink = Direct::new(session, early);
+    let end = carry_out(&job, &mut visit, &mut sink).await;
+    let broken = end.outcome == Outcome::Truncated;
+    visit.status =
+        if sink.status == 0 { end.failure.as_ref().map_or(499, Failure::status) } else { sink.status };
+    visit.response_bytes = sink.bytes;
+    let whole = if sink.is_cut { Whole::Cut } else { Whole::Yes };
+    if broken || end.outcome == Outcome::ClientGone {
+        session.set_keepalive(None);
+    }
+    settle::settle(job, visit, end).await;
+    whole
+}
+
+/// Intent, exchange, and the failure told when nothing else was.
+pub(super) async fn carry_out<S: Sink>(job: &Job, visit: &mut Visit, sink: &mut S) -> End {
+    if let Err(failure) = settle::intend(job, visit).await {
+        failure::tell(sink, &failure, &visit.id.to_string(), &job.standing).await;
+        return End::failed(failure);
+    }
+    let end = exchange(job, visit, sink).await;
+    if let (Outcome::UpstreamError, Some(failure)) = (end.outcome, &end.failure) {
+        failure::tell(sink, failure, &visit.id.to_string(), &job.standing).await;
+    }
+    end
+}

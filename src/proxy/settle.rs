@@ -1,0 +1,186 @@
+//! The one end of every request: price, books, limits, metrics, log line.
+//! Runs exactly once, whatever happened before.
+
+use super::Plane;
+use super::exchange::End;
+use super::job::Job;
+use super::visit::Visit;
+use crate::error::{Failure, Kind};
+use crate::ledger::{Charge, Intent, Outcome, Settlement};
+use crate::limit::Ask;
+use crate::telemetry::{Done, log_request};
+use crate::types::{Pico, Usage, UsageSource};
+use std::sync::Arc;
+
+/// Writes the intent before a vendor hears of the request.
+///
+/// # Errors
+/// `LedgerUnavailable`, when the books are strict and cannot be written.
+pub(super) async fn intend(job: &Job, visit: &mut Visit) -> Result<(), Failure> {
+    let key = &job.caller.key;
+    let intent = Intent {
+        id: visit.id,
+        at: visit.at,
+        tenant: key.tenant.clone(),
+        key: key.id.clone(),
+        op: visit.op,
+        model: Arc::clone(&visit.model),
+        provider: Arc::clone(&visit.provider),
+        upstream_model: Arc::clone(&visit.upstream_model),
+        input_bound: job.request().map_or(0, |r| r.input_bound),
+        output_bound: job.held.tokens.saturating_sub(job.request().map_or(0, |r| r.input_bound)),
+        hold: job.held.cost,
+    };
+    visit.intended = true;
+    let written = match job.snapshot.ledger.strict {
+        true => job.plane.store.intend_durably(intent).await,
+        false => job.plane.store.intend(intent).await,
+    };
+    written.map_err(|error| {
+        let text = "The ledger cannot be written, and this gateway serves nothing it cannot account for";
+        Failure::new(Kind::LedgerUnavailable, text).detail(error)
+    })
+}
+
+/// Settles a job: one ledger entry, the limits corrected, the request counted and logged.
+pub(super) async fn settle(mut job: Job, mut visit: Visit, end: End) {
+    let plane = Arc::clone(&job.plane);
+    let began = plane.clock.mono();
+    let charge = charge(&job, &visit, &end.usage);
+    let used = Ask { tokens: end.usage.total_tokens(), cost: charge.as_ref().map_or(Pico::ZERO, |c| c.cost) };
+    let billed = !matches!(end.outcome, Outcome::CacheHit | Outcome::Coalesced);
+    if let Some(permit) = job.permit.take() {
+        permit.settle(if billed { used } else { Ask::default() }, began, plane.clock.wall());
+    }
+    if visit.intended || !billed {
+        let settlement = settlement(&job, &visit, &end, charge.clone(), billed);
+        if let Err(error) = plane.store.settle(settlement).await {
+            tracing::error!(%error, request_id = %visit.id, "a settlement could not be queued");
+        }
+    }
+    visit.phases.settle = plane.clock.mono().since(began);
+    let cost = charge.filter(|_| billed).map(|c| c.cost);
+    report(&plane, visit, &end, cost);
+}
+
+/// The price row that holds for what was really used.
+fn charge(job: &Job, visit: &Visit, usage: &Usage) -> Option<Charge> {
+    if usage.requests == 0 {
+        return None;
+    }
+    let target = job
+        .targets
+        .iter()
+        .find(|t| t.provider.name.shared() == &visit.provider && t.upstream_model == visit.upstream_model)?;
+    super::decide::price(&job.snapshot, target, visit).map(|price| price.charge(usage))
+}
+
+fn settlement(job: &Job, visit: &Visit, end: &End, charge: Option<Charge>, billed: bool) -> Settlement {
+    let key = &job.caller.key;
+    let saved = if billed { Pico::ZERO } else { charge.as_ref().map_or(Pico::ZERO, |c| c.cost) };
+    Settlement {
+        id: visit.id,
+        at: visit.at,
+        duration_us: micros(job.plane.clock.mono().since(visit.started)),
+        first_token_us: visit.first_token.map(micros),
+        intended: visit.intended,
+        tenant: key.tenant.clone(),
+        key: key.id.clone(),
+        op: visit.op,
+        stream: visit.stream,
+        model: Arc::clone(&visit.model),
+        provider: Arc::clone(&visit.provider),
+        upstream_model: Arc::clone(&visit.upstream_model),
+        credential: Arc::clone(&visit.credential),
+        attempts: visit.attempts,
+        status: visit.status,
+        outcome: end.outcome,
+        error: error_name(end.failure.as_ref()).into(),
+        usage: if billed { end.usage } else { Usage::default() },
+        usage_source: if billed { end.source } else { UsageSource::None },
+        charge: charge.filter(|_| billed),
+        saved,
+        end_user: visit.end_user.clone(),
+    }
+}
+
+fn micros(time: std::time::Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}
+
+fn error_name(failure: Option<&Failure>) -> &'static str {
+    failure.map_or("", |f| f.kind.name())
+}
+
+/// A request that came to no job: refused at the door.
+pub(super) fn refused(plane: &Plane, visit: Visit, failure: Failure) {
+    let end = End::failed(failure);
+    report(plane, visit, &end, None);
+}
+
+/// A request that the hub answered by itself.
+pub(super) fn answered(plane: &Plane, visit: Visit) {
+    let end = End { outcome: Outcome::Ok, failure: None, usage: Usage::default(), source: UsageSource::None };
+    report(plane, visit, &end, None);
+}
+
+/// Counts the request and writes its one log line.
+fn report(plane: &Plane, mut visit: Visit, end: &End, cost: Option<Pico>) {
+    let in_flight = visit.in_flight.take();
+    let (key, tenant) = match &visit.caller {
+        Some(caller) => (Arc::clone(caller.key.id.shared()), Arc::clone(caller.key.tenant.shared())),
+        None => (Arc::clone(&visit.credential), Arc::clone(&visit.credential)),
+    };
+    let done = Done {
+        id: visit.id,
+        op: visit.op,
+        dialect_in: "openai",
+        dialect_out: "openai",
+        outcome: outcome(end),
+        error: error_name(end.failure.as_ref()),
+        detail: end.failure.as_ref().map(|f| f.detail.clone()).unwrap_or_default(),
+        model: visit.model,
+        provider: visit.provider,
+        upstream_model: visit.upstream_model,
+        credential: visit.credential,
+        key,
+        tenant,
+        address: visit.address,
+        status: visit.status,
+        stream: visit.stream,
+        usage: end.usage,
+        usage_source: end.source,
+        cost,
+        first_token: visit.first_token,
+        duration: plane.clock.mono().since(visit.started),
+        phases: visit.phases,
+        attempts: visit.attempts,
+        retries: visit.retries,
+        fallbacks: visit.fallbacks,
+        cache: visit.cache,
+        request_bytes: visit.request_bytes,
+        response_bytes: visit.response_bytes,
+        tags: visit.tags,
+    };
+    plane.metrics.done(&done);
+    log_request(&done);
+    drop(in_flight);
+}
+
+/// The outcome label of the metrics.
+fn outcome(end: &End) -> &'static str {
+    match (end.outcome, end.failure.as_ref().map(|f| f.kind)) {
+        (Outcome::Ok, _) => "ok",
+        (Outcome::Truncated, _) => "truncated",
+        (Outcome::ClientGone, _) => "client_gone",
+        (Outcome::CacheHit, _) => "cache_hit",
+        (Outcome::Coalesced, _) => "coalesced",
+        (_, Some(Kind::RateLimited | Kind::TooManyConcurrent | Kind::Flooded)) => "rate_limited",
+        (_, Some(Kind::BudgetExceeded)) => "no_funds",
+        (_, Some(Kind::AddressDenied | Kind::Forbidden | Kind::RuleDenied | Kind::Unauthenticated)) => {
+            "blocked"
+        }
+        (_, Some(kind)) if kind.row().blame == crate::error::Blame::Caller => "invalid",
+        _ => "upstream_error",
+    }
+}

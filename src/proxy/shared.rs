@@ -1,0 +1,318 @@
+//! Answers that are kept, and answers that several identical requests share
+//! while they are made. The vendor call of a shared answer runs in a task of
+//! its own: whoever leaves, leaves; the last one stops the vendor.
+
+use super::answer::{AnswerHead, is_events};
+use super::exchange::End;
+use super::failure;
+use super::guard::{Guard, Waited};
+use super::job::{Caching, Job};
+use super::service::{Whole, carry_out, direct};
+use super::settle;
+use super::sink::{Direct, Gone, Sink, early_head};
+use super::visit::Visit;
+use crate::cache::{CacheKey, Head, Part, Piece, Reader, Stored, Writer};
+use crate::error::{Failure, Kind};
+use crate::ledger::Outcome;
+use crate::telemetry::CacheStatus;
+use crate::types::{Usage, UsageSource};
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, header};
+use pingora::proxy::Session;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Answers a request that may come from, or go to, the cache.
+pub(super) async fn answer(session: &mut Session, job: Job, mut visit: Visit, caching: Caching) -> Whole {
+    let now = job.plane.clock.mono();
+    if caching.read
+        && let Some(stored) = job.plane.cache.get(&caching.key, now)
+    {
+        return replay(session, job, visit, &stored).await;
+    }
+    if caching.only_if_cached {
+        let failure = Failure::new(Kind::NotCached, "The answer is not in the cache");
+        let mut sink = Direct::new(session, None);
+        failure::tell(&mut sink, &failure, &visit.id.to_string(), &job.standing).await;
+        visit.status = failure.status();
+        settle::settle(job, visit, End::failed(failure)).await;
+        return Whole::Yes;
+    }
+    if !caching.write {
+        visit.cache = CacheStatus::Bypass;
+        return direct(session, job, visit).await;
+    }
+    // Who does not want to read a kept answer does not want to share a running one either.
+    let flight = if caching.read { caching.key } else { private_key() };
+    match job.plane.flights.join(flight) {
+        Part::Lead(writer, reader) => lead(session, job, visit, caching, writer, reader).await,
+        Part::Follow(reader) => follow(session, job, visit, caching, reader).await,
+    }
+}
+
+fn private_key() -> CacheKey {
+    let mut key = [0; 32];
+    // Without randomness the key would be shared, which is only less private, not wrong.
+    let _ = getrandom::fill(&mut key);
+    CacheKey(key)
+}
+
+async fn replay(session: &mut Session, job: Job, mut visit: Visit, stored: &Stored) -> Whole {
+    visit.cache = CacheStatus::Hit;
+    visit.provider = Arc::clone(&stored.provider);
+    visit.upstream_model = Arc::clone(&stored.upstream_model);
+    let mut head = AnswerHead::new(stored.status, &stored.content_type);
+    head.ours(&job, &visit);
+    let age = job.plane.clock.mono().since(stored.stored_at).as_secs();
+    head.headers.push((header::AGE, HeaderValue::from(age)));
+    if stored.stream {
+        head.events();
+    } else {
+        head.length = Some(stored.chunks.iter().map(|c| c.len() as u64).sum());
+    }
+    let mut sink = Direct::new(session, None);
+    let sent = async {
+        sink.head(head).await?;
+        for chunk in &stored.chunks {
+            sink.write(chunk.clone()).await?;
+        }
+        sink.last(Bytes::new()).await
+    };
+    let _ = sent.await;
+    visit.status = stored.status;
+    visit.response_bytes = sink.bytes;
+    let end =
+        End { outcome: Outcome::CacheHit, failure: None, usage: stored.usage, source: UsageSource::None };
+    settle::settle(job, visit, end).await;
+    Whole::Yes
+}
+
+/// Starts the vendor call in a task of its own and reads along like everybody else.
+async fn lead(
+    session: &mut Session,
+    job: Job,
+    mut visit: Visit,
+    caching: Caching,
+    writer: Writer,
+    mut reader: Reader,
+) -> Whole {
+    visit.cache = CacheStatus::Miss;
+    let mut watch = Watch::of(&job, &visit);
+    // Its owner is the drain count in the job: a shutdown waits for it.
+    tokio::spawn(fly(job, visit, caching, writer));
+    watch.read(session, &mut reader).await.whole
+}
+
+async fn follow(
+    session: &mut Session,
+    job: Job,
+    mut visit: Visit,
+    caching: Caching,
+    mut reader: Reader,
+) -> Whole {
+    visit.cache = CacheStatus::Coalesced;
+    let mut watch = Watch::of(&job, &visit);
+    let seen = watch.read(session, &mut reader).await;
+    visit.status = seen.status;
+    visit.response_bytes = seen.bytes;
+    if let Some(head) = &seen.head {
+        visit.provider = Arc::clone(&head.provider);
+        visit.upstream_model = Arc::clone(&head.upstream_model);
+    }
+    let now = job.plane.clock.mono();
+    let usage = job.plane.cache.get(&caching.key, now).map_or_else(Usage::default, |s| s.usage);
+    let outcome = if seen.gone { Outcome::ClientGone } else { Outcome::Coalesced };
+    let end = End { outcome, failure: seen.failure, usage, source: UsageSource::None };
+    settle::settle(job, visit, end).await;
+    seen.whole
+}
+
+/// The vendor call of a flight, from intent to settlement.
+async fn fly(job: Job, mut visit: Visit, caching: Caching, writer: Writer) {
+    let bound = job.snapshot.cache.max_entry_bytes;
+    let mut sink = Flight { writer, head: None, kept: Some(Vec::new()), kept_bytes: 0, bytes: 0, bound };
+    let end = carry_out(&job, &mut visit, &mut sink).await;
+    visit.status = sink.head.as_ref().map_or(499, |h| h.status);
+    visit.response_bytes = sink.bytes;
+    if let (Outcome::Ok, Some(head), Some(chunks)) = (end.outcome, &sink.head, sink.kept.take())
+        && head.status == 200
+    {
+        let stored = Stored {
+            status: head.status,
+            content_type: Arc::clone(&head.content_type),
+            stream: head.stream,
+            chunks,
+            usage: end.usage,
+            provider: Arc::clone(&visit.provider),
+            upstream_model: Arc::clone(&visit.upstream_model),
+            stored_at: job.plane.clock.mono(),
+            ttl: caching.ttl,
+        };
+        job.plane.cache.put(caching.key, stored);
+    }
+    // Only now: whoever comes after the flight finds the answer in the cache.
+    sink.writer.finish();
+    settle::settle(job, visit, end).await;
+}
+
+/// A sink that several callers read, and that keeps what may be stored.
+struct Flight {
+    writer: Writer,
+    head: Option<Head>,
+    /// `None` once the answer is too large to be stored.
+    kept: Option<Vec<Bytes>>,
+    kept_bytes: usize,
+    bytes: u64,
+    bound: usize,
+}
+
+impl Sink for Flight {
+    fn head_sent(&self) -> bool {
+        self.head.is_some()
+    }
+
+    async fn head(&mut self, head: AnswerHead) -> Result<(), Gone> {
+        if self.head.is_some() {
+            return Ok(());
+        }
+        let text = |name: &HeaderName| {
+            head.headers.iter().find(|(n, _)| n == name).and_then(|(_, v)| v.to_str().ok()).unwrap_or("")
+        };
+        let content_type = text(&header::CONTENT_TYPE);
+        let shared = Head {
+            status: head.status,
+            content_type: content_type.into(),
+            stream: is_events(content_type),
+            provider: text(&HeaderName::from_static("x-aigne-provider")).into(),
+            upstream_model: text(&HeaderName::from_static("x-aigne-model")).into(),
+            headers: head
+                .headers
+                .iter()
+                .filter(|(name, _)| *name == header::RETRY_AFTER)
+                .filter_map(|(name, value)| Some((name.as_str().into(), value.to_str().ok()?.into())))
+                .collect(),
+        };
+        self.writer.head(shared.clone());
+        self.head = Some(shared);
+        Ok(())
+    }
+
+    async fn write(&mut self, bytes: Bytes) -> Result<(), Gone> {
+        self.bytes += bytes.len() as u64;
+        self.kept_bytes += bytes.len();
+        match &mut self.kept {
+            Some(kept) if self.kept_bytes <= self.bound => kept.push(bytes.clone()),
+            kept => *kept = None,
+        }
+        self.writer.chunk(bytes).await;
+        Ok(())
+    }
+
+    async fn last(&mut self, bytes: Bytes) -> Result<(), Gone> {
+        if bytes.is_empty() { Ok(()) } else { self.write(bytes).await }
+    }
+
+    fn cut(&mut self) {
+        self.kept = None;
+    }
+
+    /// Each reader keeps its own caller alive.
+    async fn beat(&mut self) -> Result<(), Gone> {
+        Ok(())
+    }
+
+    async fn gone(&mut self) {
+        self.writer.abandoned().await;
+    }
+}
+
+/// What one caller saw of a shared answer.
+struct Seen {
+    whole: Whole,
+    status: u16,
+    bytes: u64,
+    gone: bool,
+    head: Option<Arc<Head>>,
+    failure: Option<Failure>,
+}
+
+/// What one caller needs to read along, once its job is gone into the flight.
+struct Watch {
+    guard: Guard,
+    id: String,
+    standing: crate::limit::Standing,
+    ours: AnswerHead,
+    early: Option<AnswerHead>,
+}
+
+impl Watch {
+    fn of(job: &Job, visit: &Visit) -> Self {
+        let heartbeat = if visit.stream { job.snapshot.bounds.heartbeat } else { Duration::ZERO };
+        let mut ours = AnswerHead { status: 200, headers: Vec::new(), length: None };
+        let mut nameless = Visit::new(visit.op, &job.plane.clock);
+        (nameless.id, nameless.cache) = (visit.id, visit.cache);
+        ours.ours(job, &nameless);
+        Self {
+            guard: Guard::new(job.clocks.total + Duration::from_secs(5), heartbeat),
+            id: visit.id.to_string(),
+            standing: job.standing,
+            ours,
+            early: visit.stream.then(|| early_head(&visit.id.to_string())),
+        }
+    }
+
+    async fn read(&mut self, session: &mut Session, reader: &mut Reader) -> Seen {
+        let mut sink = Direct::new(session, self.early.take());
+        let mut seen =
+            Seen { whole: Whole::Yes, status: 0, bytes: 0, gone: false, head: None, failure: None };
+        loop {
+            let far = Instant::now() + Duration::from_secs(86_400);
+            let sent = match self.guard.watch(&mut sink, far, reader.next()).await {
+                Waited::Done(Piece::Head(head)) => {
+                    let answer = self.head(&head);
+                    seen.head = Some(head);
+                    sink.head(answer).await
+                }
+                Waited::Done(Piece::Chunk(bytes)) => sink.write(bytes).await,
+                Waited::Done(Piece::End) => {
+                    seen.gone = sink.last(Bytes::new()).await.is_err();
+                    break;
+                }
+                Waited::Done(Piece::Failed(failure)) => {
+                    failure::tell(&mut sink, &failure, &self.id, &self.standing).await;
+                    seen.failure = Some(failure);
+                    break;
+                }
+                Waited::Gone | Waited::Late => Err(Gone),
+            };
+            if sent.is_err() {
+                seen.gone = true;
+                break;
+            }
+        }
+        (seen.status, seen.bytes) = (sink.status, sink.bytes);
+        if seen.gone || seen.failure.is_some() {
+            session.set_keepalive(None);
+        }
+        seen
+    }
+
+    fn head(&self, from: &Head) -> AnswerHead {
+        let mut head = AnswerHead::new(from.status, &from.content_type);
+        head.headers.extend(self.ours.headers.iter().cloned());
+        if !from.provider.is_empty() {
+            head.text(HeaderName::from_static("x-aigne-provider"), &from.provider);
+            head.text(HeaderName::from_static("x-aigne-model"), &from.upstream_model);
+        }
+        for (name, value) in &from.headers {
+            if let Ok(name) = HeaderName::try_from(&**name) {
+                head.text(name, value);
+            }
+        }
+        if from.stream {
+            head.events();
+        }
+        head
+    }
+}

@@ -1,0 +1,138 @@
+//! Where an answer goes: to the caller's connection, or into a flight that
+//! several callers read.
+
+use super::answer::{AnswerHead, EVENT_STREAM};
+use bytes::Bytes;
+use http::{HeaderValue, header};
+use pingora::http::ResponseHeader;
+use pingora::proxy::Session;
+
+/// Nobody reads any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Gone;
+
+/// Takes an answer. The head comes first and once; `beat` may bring it forward.
+pub(super) trait Sink: Send {
+    /// Has the head been sent?
+    fn head_sent(&self) -> bool;
+    /// Sends the head, unless it has been sent.
+    fn head(&mut self, head: AnswerHead) -> impl Future<Output = Result<(), Gone>> + Send;
+    /// Sends bytes of the body.
+    fn write(&mut self, bytes: Bytes) -> impl Future<Output = Result<(), Gone>> + Send;
+    /// Sends the last bytes of the body, which may be none.
+    fn last(&mut self, bytes: Bytes) -> impl Future<Output = Result<(), Gone>> + Send;
+    /// The body ends here, unfinished; its reader must be able to see that.
+    fn cut(&mut self);
+    /// Shows a silent stream's reader that the request lives.
+    fn beat(&mut self) -> impl Future<Output = Result<(), Gone>> + Send;
+    /// Completes when nobody reads any more.
+    fn gone(&mut self) -> impl Future<Output = ()> + Send;
+}
+
+/// The caller's own connection.
+pub(super) struct Direct<'a> {
+    session: &'a mut Session,
+    head_sent: bool,
+    /// Sent by the first heartbeat when the vendor has not answered yet.
+    early: Option<AnswerHead>,
+    /// Bytes of body written.
+    pub bytes: u64,
+    /// The status that went out.
+    pub status: u16,
+    /// The body was left unfinished on purpose.
+    pub is_cut: bool,
+    left: bool,
+}
+
+impl<'a> Direct<'a> {
+    /// `early`: the head that a heartbeat may send before the vendor's; only for streams.
+    pub(super) fn new(session: &'a mut Session, early: Option<AnswerHead>) -> Self {
+        Self { session, head_sent: false, early, bytes: 0, status: 0, is_cut: false, left: false }
+    }
+
+    fn said<T>(&mut self, result: pingora::Result<T>) -> Result<T, Gone> {
+        result.map_err(|_| {
+            self.left = true;
+            Gone
+        })
+    }
+}
+
+impl Sink for Direct<'_> {
+    fn head_sent(&self) -> bool {
+        self.head_sent
+    }
+
+    async fn head(&mut self, head: AnswerHead) -> Result<(), Gone> {
+        if self.head_sent {
+            return Ok(());
+        }
+        (self.head_sent, self.status) = (true, head.status);
+        let chunked = !self.session.is_http2();
+        let header = response(&head, chunked);
+        let sent = self.session.downstream_session.write_response_header(header).await;
+        self.said(sent)
+    }
+
+    async fn write(&mut self, bytes: Bytes) -> Result<(), Gone> {
+        if self.left {
+            return Err(Gone);
+        }
+        self.bytes += bytes.len() as u64;
+        let sent = self.session.downstream_session.write_response_body(bytes, false).await;
+        self.said(sent)
+    }
+
+    async fn last(&mut self, bytes: Bytes) -> Result<(), Gone> {
+        if self.left {
+            return Err(Gone);
+        }
+        self.bytes += bytes.len() as u64;
+        let sent = self.session.downstream_session.write_response_body(bytes, true).await;
+        self.said(sent)
+    }
+
+    fn cut(&mut self) {
+        self.is_cut = true;
+    }
+
+    async fn beat(&mut self) -> Result<(), Gone> {
+        let Some(early) = self.early.clone() else { return Ok(()) };
+        self.head(early).await?;
+        self.write(Bytes::from_static(b": keep-alive\n\n")).await
+    }
+
+    async fn gone(&mut self) {
+        if self.left {
+            return;
+        }
+        let _ = self.session.downstream_session.read_body_or_idle(true).await;
+        self.left = true;
+    }
+}
+
+/// In Pingora's terms. HTTP/1.1 needs to be told how the body is framed.
+pub(super) fn response(head: &AnswerHead, http1: bool) -> Box<ResponseHeader> {
+    let status = http::StatusCode::from_u16(head.status).unwrap_or(http::StatusCode::BAD_GATEWAY);
+    let mut header = match ResponseHeader::build_no_case(status, Some(head.headers.len() + 2)) {
+        Ok(header) => header,
+        Err(_) => return Box::new(pingora::protocols::http::server::Session::generate_error(500)),
+    };
+    for (name, value) in &head.headers {
+        let _ = header.append_header(name, value);
+    }
+    let _ = match head.length {
+        Some(length) => header.insert_header(header::CONTENT_LENGTH, HeaderValue::from(length)),
+        None if http1 => header.insert_header(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked")),
+        None => Ok(()),
+    };
+    Box::new(header)
+}
+
+/// The head that a heartbeat may send: a stream that has begun, from nobody yet.
+pub(super) fn early_head(request_id: &str) -> AnswerHead {
+    let mut head = AnswerHead::new(200, EVENT_STREAM);
+    head.text(http::HeaderName::from_static("x-request-id"), request_id);
+    head.events();
+    head
+}

@@ -1,0 +1,78 @@
+//! What is known of one request while it is on its way. Grows from intake to
+//! settle; nothing decides by it.
+
+use crate::config::Caller;
+use crate::telemetry::{CacheStatus, InFlight, Phases};
+use crate::types::{Clock, Mono, Op, RequestId, Wall};
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub(super) struct Visit {
+    pub id: RequestId,
+    pub op: Op,
+    pub started: Mono,
+    pub at: Wall,
+    pub address: Option<IpAddr>,
+    pub caller: Option<Arc<Caller>>,
+    /// As the caller named it.
+    pub model: Arc<str>,
+    pub provider: Arc<str>,
+    pub upstream_model: Arc<str>,
+    pub credential: Arc<str>,
+    pub end_user: Option<Arc<str>>,
+    pub stream: bool,
+    /// What the caller was told.
+    pub status: u16,
+    pub first_token: Option<Duration>,
+    pub attempts: u32,
+    pub retries: u32,
+    pub fallbacks: u32,
+    pub phases: Phases,
+    pub cache: CacheStatus,
+    pub request_bytes: u64,
+    pub response_bytes: u64,
+    /// An intent is in the books.
+    pub intended: bool,
+    pub tags: Vec<String>,
+    /// Keeps the in-flight gauge until the visit is over.
+    pub in_flight: Option<InFlight>,
+}
+
+impl Visit {
+    pub(super) fn new(op: Op, clock: &Clock) -> Self {
+        let none: Arc<str> = Arc::clone(nothing());
+        Self {
+            id: RequestId::generate(),
+            op,
+            started: clock.mono(),
+            at: clock.wall(),
+            address: None,
+            caller: None,
+            model: none.clone(),
+            provider: none.clone(),
+            upstream_model: none.clone(),
+            credential: none,
+            end_user: None,
+            stream: false,
+            status: 0,
+            first_token: None,
+            attempts: 0,
+            retries: 0,
+            fallbacks: 0,
+            phases: Phases::default(),
+            cache: CacheStatus::Off,
+            request_bytes: 0,
+            response_bytes: 0,
+            intended: false,
+            tags: Vec::new(),
+            in_flight: None,
+        }
+    }
+}
+
+/// The empty text, shared.
+fn nothing() -> &'static Arc<str> {
+    static NOTHING: std::sync::LazyLock<Arc<str>> = std::sync::LazyLock::new(|| "".into());
+    &NOTHING
+}
