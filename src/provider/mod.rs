@@ -1,9 +1,11 @@
 //! Vendors as rows of one table, and what their answers mean for routing.
 
+mod scrub;
 mod vendors;
 mod verdict;
 mod wait;
 
+pub use scrub::scrub;
 pub use vendors::{Auth, VENDORS, Vendor, vendor};
-pub use verdict::{HealthEffect, Verdict, judge};
-pub use wait::retry_after;
+pub use verdict::{HealthEffect, Reading, Sign, Verdict, judge, judge_error};
+pub use wait::{explicit_wait, retry_after};

@@ -1,5 +1,8 @@
-//! The vendor table.
+//! The vendor table. Adding a vendor with OpenAI's dialect is adding a row;
+//! what is odd about it is a column, never a branch elsewhere.
 
+use crate::error::Kind;
+use crate::provider::verdict::{Reading, Sign};
 use crate::types::Op;
 use crate::wire::openai::{Counting, Shape};
 
@@ -17,17 +20,26 @@ pub enum Auth {
 /// One vendor and its API.
 #[derive(Debug)]
 pub struct Vendor {
+    /// The name in configuration, prices, metrics and logs.
     pub name: &'static str,
+    /// The name for people.
     pub title: &'static str,
     /// Scheme, host and path prefix. Empty: must be configured.
     pub base_url: &'static str,
+    /// Environment variable that holds another base (`OLLAMA_HOST`), if the vendor has one.
+    pub base_env: Option<&'static str>,
     /// Environment variables that hold a key, in order.
     pub env: &'static [&'static str],
+    /// How a credential is sent.
     pub auth: Auth,
     /// Operations and their paths below the base.
     pub serves: &'static [(Op, &'static str)],
+    /// How its usage numbers nest.
     pub counting: Counting,
+    /// What its door refuses or calls by another name.
     pub shape: Shape,
+    /// Answers whose meaning differs from what their status says; the first match wins.
+    pub readings: &'static [Reading],
     /// The built-in simulated vendor: no network.
     pub simulated: bool,
 }
@@ -39,10 +51,250 @@ impl Vendor {
     }
 }
 
-/// All vendors.
-pub static VENDORS: &[Vendor] = &[];
-
 /// A vendor by name.
 pub fn vendor(name: &str) -> Option<&'static Vendor> {
     VENDORS.iter().find(|v| v.name == name)
+}
+
+const CHAT: (Op, &str) = (Op::Chat, "/chat/completions");
+const COMPLETION: (Op, &str) = (Op::Completion, "/completions");
+const EMBEDDING: (Op, &str) = (Op::Embedding, "/embeddings");
+const IMAGE_GENERATION: (Op, &str) = (Op::ImageGeneration, "/images/generations");
+const MODELS: (Op, &str) = (Op::Models, "/models");
+
+/// Everything OpenAI has, and what a compatible server may have.
+const OPENAI_SERVES: &[(Op, &str)] = &[
+    CHAT,
+    COMPLETION,
+    EMBEDDING,
+    IMAGE_GENERATION,
+    (Op::ImageEdit, "/images/edits"),
+    (Op::Speech, "/audio/speech"),
+    (Op::Transcription, "/audio/transcriptions"),
+    (Op::Moderation, "/moderations"),
+    (Op::Realtime, "/realtime"),
+    MODELS,
+];
+
+/// Takes everything that OpenAI takes.
+const PLAIN: Shape = Shape { drop: &[], rename: &[], stream_usage: true };
+
+/// Knows the output bound only by its older name and ignores the newer one,
+/// which would leave the output unbounded.
+const OLD_MAX_TOKENS: Shape =
+    Shape { drop: &[], rename: &[("max_completion_tokens", "max_tokens")], stream_usage: true };
+
+/// Models of xAI that think, and refuse the sampling fields below.
+const GROK_THINKERS: &[&str] = &["grok-4", "grok-3-mini", "grok-code"];
+
+/// Models of xAI whose effort cannot be chosen. Plain `grok-4` is not here
+/// because as a prefix it would also catch those that can.
+const GROK_FIXED_EFFORT: &[&str] = &["grok-4-", "grok-4.20"];
+
+/// What every row starts from.
+const BASE: Vendor = Vendor {
+    name: "",
+    title: "",
+    base_url: "",
+    base_env: None,
+    env: &[],
+    auth: Auth::Bearer,
+    serves: &[CHAT],
+    counting: Counting::Inclusive,
+    shape: PLAIN,
+    readings: &[],
+    simulated: false,
+};
+
+/// All vendors.
+pub static VENDORS: &[Vendor] = &[
+    Vendor {
+        name: "openai",
+        title: "OpenAI",
+        base_url: "https://api.openai.com/v1",
+        env: &["OPENAI_API_KEY"],
+        serves: OPENAI_SERVES,
+        ..BASE
+    },
+    Vendor {
+        name: "anthropic",
+        title: "Anthropic",
+        base_url: "https://api.anthropic.com/v1",
+        env: &["ANTHROPIC_API_KEY"],
+        readings: &[Reading {
+            status: 400,
+            sign: Sign::Message("credit balance is too low"),
+            kind: Kind::VendorBilling,
+        }],
+        ..BASE
+    },
+    Vendor {
+        name: "bedrock",
+        title: "Amazon Bedrock",
+        // The host names the region, so there is no default.
+        env: &["AWS_BEARER_TOKEN_BEDROCK"],
+        // 424 is Bedrock's way to say that the model itself failed.
+        readings: &[Reading { status: 424, sign: Sign::Any, kind: Kind::VendorError }],
+        ..BASE
+    },
+    Vendor {
+        name: "gemini",
+        title: "Google Gemini",
+        base_url: "https://generativelanguage.googleapis.com/v1beta/openai",
+        env: &["GEMINI_API_KEY", "GOOGLE_API_KEY"],
+        serves: &[CHAT, EMBEDDING, IMAGE_GENERATION, MODELS],
+        // Thoughts are part of the total only.
+        counting: Counting::ReasoningApart,
+        readings: &[
+            Reading { status: 400, sign: Sign::Body("API_KEY_INVALID"), kind: Kind::VendorAuth },
+            Reading { status: 400, sign: Sign::Message("API key not valid"), kind: Kind::VendorAuth },
+            Reading { status: 400, sign: Sign::Message("API key expired"), kind: Kind::VendorAuth },
+        ],
+        ..BASE
+    },
+    Vendor {
+        name: "deepseek",
+        title: "DeepSeek",
+        base_url: "https://api.deepseek.com/v1",
+        env: &["DEEPSEEK_API_KEY"],
+        serves: &[CHAT, MODELS],
+        shape: OLD_MAX_TOKENS,
+        ..BASE
+    },
+    Vendor {
+        name: "openrouter",
+        title: "OpenRouter",
+        base_url: "https://openrouter.ai/api/v1",
+        env: &["OPENROUTER_API_KEY"],
+        serves: &[CHAT, COMPLETION, EMBEDDING, MODELS],
+        readings: &[
+            Reading { status: 403, sign: Sign::Message("limit exceeded"), kind: Kind::VendorBilling },
+            // Any other 403 is moderation of the input; a bad key is a 401.
+            Reading { status: 403, sign: Sign::Any, kind: Kind::VendorRefused },
+            Reading { status: 400, sign: Sign::Message("not a valid model"), kind: Kind::VendorUnknownModel },
+        ],
+        ..BASE
+    },
+    Vendor {
+        name: "xai",
+        title: "xAI",
+        base_url: "https://api.x.ai/v1",
+        env: &["XAI_API_KEY"],
+        serves: &[CHAT, EMBEDDING, IMAGE_GENERATION, MODELS],
+        counting: Counting::ReasoningApart,
+        shape: Shape {
+            drop: &[
+                ("stop", Some(GROK_THINKERS)),
+                ("presence_penalty", Some(GROK_THINKERS)),
+                ("frequency_penalty", Some(GROK_THINKERS)),
+                ("reasoning_effort", Some(GROK_FIXED_EFFORT)),
+            ],
+            rename: &[("max_completion_tokens", "max_tokens")],
+            stream_usage: true,
+        },
+        readings: &[
+            Reading { status: 400, sign: Sign::Message("Incorrect API key"), kind: Kind::VendorAuth },
+            Reading { status: 403, sign: Sign::Message("usage guidelines"), kind: Kind::VendorRefused },
+            Reading { status: 403, sign: Sign::Message("credits"), kind: Kind::VendorBilling },
+        ],
+        ..BASE
+    },
+    Vendor {
+        name: "doubao",
+        title: "Doubao (Volcengine Ark)",
+        base_url: "https://ark.cn-beijing.volces.com/api/v3",
+        env: &["ARK_API_KEY", "DOUBAO_API_KEY"],
+        serves: &[CHAT, EMBEDDING, IMAGE_GENERATION],
+        readings: &[
+            Reading { status: 403, sign: Sign::Code("AccountOverdueError"), kind: Kind::VendorBilling },
+            Reading { status: 400, sign: Sign::Code("InvalidEndpoint"), kind: Kind::VendorUnknownModel },
+        ],
+        ..BASE
+    },
+    Vendor {
+        name: "poe",
+        title: "Poe",
+        base_url: "https://api.poe.com/v1",
+        env: &["POE_API_KEY"],
+        serves: &[CHAT, MODELS],
+        ..BASE
+    },
+    Vendor {
+        name: "ollama",
+        title: "Ollama",
+        base_url: "http://127.0.0.1:11434/v1",
+        base_env: Some("OLLAMA_HOST"),
+        env: &["OLLAMA_API_KEY"],
+        auth: Auth::Optional,
+        serves: &[CHAT, COMPLETION, EMBEDDING, MODELS],
+        shape: OLD_MAX_TOKENS,
+        ..BASE
+    },
+    Vendor {
+        name: "openai-compatible",
+        title: "OpenAI-compatible server",
+        auth: Auth::Optional,
+        serves: OPENAI_SERVES,
+        ..BASE
+    },
+    Vendor {
+        name: "simulator",
+        title: "Built-in simulator",
+        auth: Auth::None,
+        serves: &[CHAT, COMPLETION, EMBEDDING],
+        simulated: true,
+        ..BASE
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn rows_are_complete_and_names_unique() {
+        let mut seen = HashSet::new();
+        for row in VENDORS {
+            assert!(seen.insert(row.name), "{} twice", row.name);
+            assert!(!row.title.is_empty());
+            assert!(row.path(Op::Chat).is_some(), "{}", row.name);
+            assert!(row.base_url.is_empty() || row.base_url.starts_with("http"), "{}", row.name);
+            assert!(!row.base_url.ends_with('/'), "{}", row.name);
+            let ops: HashSet<_> = row.serves.iter().map(|(op, _)| op).collect();
+            assert_eq!(ops.len(), row.serves.len(), "{}", row.name);
+            assert!(row.serves.iter().all(|(_, path)| path.starts_with('/')));
+        }
+    }
+
+    #[test]
+    fn every_vendor_of_the_design_has_a_row() {
+        for name in [
+            "openai",
+            "anthropic",
+            "bedrock",
+            "gemini",
+            "deepseek",
+            "ollama",
+            "openrouter",
+            "xai",
+            "doubao",
+            "poe",
+        ] {
+            assert!(vendor(name).is_some(), "{name}");
+        }
+        assert!(vendor("OpenAI").is_none());
+    }
+
+    #[test]
+    fn only_the_simulator_needs_no_network() {
+        let simulated: Vec<_> = VENDORS.iter().filter(|v| v.simulated).map(|v| v.name).collect();
+        assert_eq!(simulated, ["simulator"]);
+    }
+
+    #[test]
+    fn a_vendor_without_embeddings_has_no_path_for_them() {
+        assert_eq!(vendor("poe").unwrap().path(Op::Embedding), None);
+        assert_eq!(vendor("openai").unwrap().path(Op::Embedding), Some("/embeddings"));
+    }
 }
