@@ -1,68 +1,115 @@
 //! Exact limits of one key: requests and tokens a minute, concurrency, token
 //! and money budgets a day and a month. No sketches, no clock of its own.
+//!
+//! A [`Gate`] holds the live counters of one key on this machine. It knows
+//! nothing of keys, of HTTP, or of other machines.
 
-use crate::types::{Mono, Pico, Wall};
-use std::sync::Arc;
+mod budget;
+mod calendar;
+mod gate;
+#[cfg(test)]
+mod tests;
+mod window;
+
+pub use gate::{Gate, Permit};
+
+use crate::types::Pico;
 use std::time::Duration;
 
-/// What the operator allows. `None` = no limit.
+/// What the operator allows. `None` = no limit; zero = nothing at all.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Limits {
+    /// Requests admitted in any 60 seconds.
     pub requests_per_minute: Option<u64>,
+    /// Tokens, input and output, of the requests admitted in any 60 seconds.
     pub tokens_per_minute: Option<u64>,
+    /// Requests that run at once.
     pub concurrency: Option<u32>,
+    /// Tokens in a UTC day.
     pub day_tokens: Option<u64>,
+    /// Tokens in a UTC calendar month.
     pub month_tokens: Option<u64>,
+    /// Vendor cost in a UTC day.
     pub day_cost: Option<Pico>,
+    /// Vendor cost in a UTC calendar month.
     pub month_cost: Option<Pico>,
 }
 
-/// What a request may use at most, held until it settles.
+/// What a request may use at most, held until it settles; and what it did use.
+/// Amounts below zero count as zero.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Ask {
+    /// Input and output tokens together.
     pub tokens: u64,
+    /// What the vendor takes for them.
     pub cost: Pico,
 }
 
 /// Which limit said no.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Which {
+    /// Requests a minute.
     Requests,
+    /// Tokens a minute.
     Tokens,
+    /// Requests at once.
     Concurrency,
+    /// Tokens a day.
     DayTokens,
+    /// Tokens a month.
     MonthTokens,
+    /// Cost a day.
     DayCost,
+    /// Cost a month.
     MonthCost,
 }
 
 impl Which {
     /// Name in metrics and errors.
     pub fn name(self) -> &'static str {
-        todo!()
+        match self {
+            Which::Requests => "requests_per_minute",
+            Which::Tokens => "tokens_per_minute",
+            Which::Concurrency => "concurrency",
+            Which::DayTokens => "day_tokens",
+            Which::MonthTokens => "month_tokens",
+            Which::DayCost => "day_cost",
+            Which::MonthCost => "month_cost",
+        }
     }
 }
 
-/// A refusal: which limit, and when to come back.
+/// A refusal: which limit, and when to come back. Of several limits in the way
+/// it names the one that lasts longest.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Refusal {
+    /// The limit that said no.
     pub which: Which,
+    /// When there will be room if nothing else comes in; `None` when the request
+    /// can never fit. Where only running requests are in the way, and nobody
+    /// knows how long they take, a second.
     pub retry_after: Option<Duration>,
+    /// The windows at the time of the refusal.
     pub standing: Standing,
 }
 
 /// The numbers behind `x-ratelimit-*`; `None` where there is no such limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Standing {
+    /// Requests a minute.
     pub requests: Option<Window>,
+    /// Tokens a minute.
     pub tokens: Option<Window>,
 }
 
 /// One window: what it allows, what is left, how long until it is full again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Window {
+    /// What it allows.
     pub limit: u64,
+    /// What is left of it now.
     pub remaining: u64,
+    /// When all of it will be there again if nothing else comes in.
     pub reset: Duration,
 }
 
@@ -73,52 +120,12 @@ pub struct Spent {
     pub day: i64,
     /// `year * 12 + month0` that the month numbers belong to.
     pub month: i64,
+    /// Tokens settled in that day.
     pub day_tokens: u64,
+    /// Tokens settled in that month.
     pub month_tokens: u64,
+    /// Cost settled in that day.
     pub day_cost: Pico,
+    /// Cost settled in that month.
     pub month_cost: Pico,
-}
-
-/// The live counters of one key. Shared by every request of the key and kept
-/// across configuration reloads; limits are an argument because they change.
-pub struct Gate {
-    _private: (),
-}
-
-impl Gate {
-    pub fn new(_spent: Spent) -> Arc<Self> {
-        todo!()
-    }
-    /// Admits or refuses atomically: either everything is counted or nothing is.
-    pub fn admit(
-        self: &Arc<Self>,
-        _limits: &Limits,
-        _ask: Ask,
-        _now: Mono,
-        _wall: Wall,
-    ) -> Result<Permit, Refusal> {
-        todo!()
-    }
-    pub fn spent(&self) -> Spent {
-        todo!()
-    }
-    pub fn in_flight(&self) -> u32 {
-        todo!()
-    }
-}
-
-/// A place in the limits. `settle` it with what was really used; dropped without
-/// that, the held tokens and money are given back (the request still counts).
-#[must_use]
-pub struct Permit {
-    _gate: Arc<Gate>,
-}
-
-impl Permit {
-    pub fn standing(&self) -> Standing {
-        todo!()
-    }
-    pub fn settle(self, _used: Ask, _now: Mono, _wall: Wall) {
-        todo!()
-    }
 }

@@ -1,0 +1,158 @@
+//! The live counters of one key behind one short lock.
+
+use super::budget::{Amount, Budget, Hold, WHILE_HELD};
+use super::window::{MinuteWindow, Place, Wait};
+use super::{Ask, Limits, Refusal, Spent, Standing, Which};
+use crate::types::{Mono, Wall};
+use parking_lot::Mutex;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The live counters of one key. Shared by every request of the key and kept
+/// across configuration reloads; limits are an argument because they change.
+///
+/// Guarantees, for any number of threads:
+/// - In any 60 seconds no more requests and no more tokens than the limit are
+///   admitted. A request's tokens are its ask until it settles, then what it
+///   used; both count at the time it was admitted. Room comes back up to one
+///   second late. An ask above the whole limit counts as the whole limit, so
+///   that it runs alone instead of never.
+/// - Spent and held amounts of a UTC day or month never exceed the budget by an
+///   admission; they do by a request that used more than it asked for. An ask
+///   above the whole budget is refused without a time to come back.
+/// - Minutes are counted for keys that have a limit per minute; such a limit,
+///   switched on by a reload, counts from then on. Everything else always is.
+pub struct Gate {
+    counters: Mutex<Counters>,
+}
+
+struct Counters {
+    in_flight: u32,
+    window: MinuteWindow,
+    budget: Budget,
+}
+
+impl Gate {
+    /// Counters that go on from what the ledger says was spent.
+    pub fn new(spent: Spent) -> Arc<Self> {
+        let counters = Counters { in_flight: 0, window: MinuteWindow::default(), budget: Budget::new(spent) };
+        Arc::new(Self { counters: Mutex::new(counters) })
+    }
+
+    /// Admits or refuses atomically: either everything is counted or nothing is.
+    /// Called once per request, before the first attempt.
+    ///
+    /// # Errors
+    /// The limit that will be in the way longest.
+    pub fn admit(
+        self: &Arc<Self>,
+        limits: &Limits,
+        ask: Ask,
+        now: Mono,
+        wall: Wall,
+    ) -> Result<Permit, Refusal> {
+        let ask = Amount::from(ask);
+        let mut counters = self.counters.lock();
+        counters.window.advance(now);
+        counters.budget.roll(wall);
+        if let Some((which, retry_after)) = counters.obstacle(limits, ask, now, wall) {
+            return Err(Refusal { which, retry_after, standing: counters.window.standing(limits, now) });
+        }
+        counters.in_flight += 1;
+        let place = counters.window.take(limits, ask.tokens);
+        let hold = counters.budget.hold(ask);
+        let standing = counters.window.standing(limits, now);
+        drop(counters);
+        Ok(Permit { gate: Arc::clone(self), place, hold, standing, settled: false })
+    }
+
+    /// What was settled in the day and month of the latest admission or
+    /// settlement; what running requests hold is not in it.
+    pub fn spent(&self) -> Spent {
+        self.counters.lock().budget.spent()
+    }
+
+    /// Requests that were admitted and have not ended.
+    pub fn in_flight(&self) -> u32 {
+        self.counters.lock().in_flight
+    }
+
+    /// A copy of the minute, for tests that look into the future.
+    #[cfg(test)]
+    pub(super) fn window(&self) -> MinuteWindow {
+        self.counters.lock().window.clone()
+    }
+}
+
+impl Counters {
+    fn obstacle(
+        &self,
+        limits: &Limits,
+        ask: Amount,
+        now: Mono,
+        wall: Wall,
+    ) -> Option<(Which, Option<Duration>)> {
+        if let Some(obstacle) = self.budget.obstacle(limits, ask, wall) {
+            return Some(obstacle);
+        }
+        let requests = self.window.requests_wait(limits.requests_per_minute, now);
+        let tokens = self.window.tokens_wait(ask.tokens, limits.tokens_per_minute, now);
+        match (requests, tokens) {
+            (Some(Wait::Never), _) => return Some((Which::Requests, None)),
+            (_, Some(Wait::Never)) => return Some((Which::Tokens, None)),
+            (Some(Wait::For(requests)), Some(Wait::For(tokens))) if tokens > requests => {
+                return Some((Which::Tokens, Some(tokens)));
+            }
+            (Some(Wait::For(requests)), _) => return Some((Which::Requests, Some(requests))),
+            (None, Some(Wait::For(tokens))) => return Some((Which::Tokens, Some(tokens))),
+            (None, None) => {}
+        }
+        let most = limits.concurrency?;
+        (self.in_flight >= most).then_some((Which::Concurrency, (most > 0).then_some(WHILE_HELD)))
+    }
+
+    fn release(&mut self, place: Option<Place>, hold: Hold, used: Amount) {
+        debug_assert!(self.in_flight > 0, "a permit ends once");
+        self.in_flight = self.in_flight.saturating_sub(1);
+        if let Some(place) = place {
+            self.window.correct(place, used.tokens);
+        }
+        self.budget.settle(hold, used);
+    }
+}
+
+/// A place in the limits. `settle` it with what was really used; dropped without
+/// that, the held tokens and money are given back (the request still counts).
+#[must_use]
+pub struct Permit {
+    gate: Arc<Gate>,
+    place: Option<Place>,
+    hold: Hold,
+    standing: Standing,
+    settled: bool,
+}
+
+impl Permit {
+    /// The windows right after this request was admitted.
+    pub fn standing(&self) -> Standing {
+        self.standing
+    }
+
+    /// Ends the request: what was used takes the place of what was held, where
+    /// it was held. Using more than was asked for is counted, not refused.
+    pub fn settle(mut self, used: Ask, now: Mono, wall: Wall) {
+        self.settled = true;
+        let mut counters = self.gate.counters.lock();
+        counters.window.advance(now);
+        counters.budget.roll(wall);
+        counters.release(self.place, self.hold, used.into());
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        if !self.settled {
+            self.gate.counters.lock().release(self.place, self.hold, Amount::default());
+        }
+    }
+}
