@@ -20,6 +20,6 @@ pub use open::OpenIntents;
 pub use price::{Price, Rates};
 pub use record::{Charge, Intent, Outcome, Record, Settlement};
 pub use recovery::recovered;
-pub use spending::{Calendar, Spending, day_of, day_text, month_of_day, month_start};
+pub use spending::{Calendar, Spending, day_from_text, day_of, day_text, month_of_day, month_start};
 pub use table::PriceTable;
 pub use verify::{Auditor, Report};

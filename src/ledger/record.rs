@@ -101,11 +101,6 @@ pub struct Settlement {
 }
 
 impl Settlement {
-    /// When the request ended. Budgets of a day and a month count it there.
-    pub fn ended_at(&self) -> Wall {
-        Wall(self.at.0.saturating_add(i64::try_from(self.duration_us).unwrap_or(i64::MAX)))
-    }
-
     /// What the vendor takes; nothing when there was no price.
     pub fn cost(&self) -> Pico {
         self.charge.as_ref().map_or(Pico::ZERO, |charge| charge.cost)

@@ -9,8 +9,8 @@ use jiff::{Span, Unit};
 const SECONDS_PER_DAY: i64 = 86_400;
 
 /// Sums of one key. A settlement counts in the day and month (UTC) in which
-/// its request ended. One that ended before the running day, because it was
-/// settled late, still counts in the month if that is the same.
+/// its request came in, as in `limit`. One of an earlier day, because it was
+/// settled after midnight, still counts in the month if that is the same.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Spending {
     /// Days since the epoch that the day's sums belong to.
@@ -30,7 +30,7 @@ pub struct Spending {
 impl Spending {
     /// Counts one settlement.
     pub fn add(&mut self, settlement: &Settlement, calendar: &mut Calendar) {
-        let day = day_of(settlement.ended_at());
+        let day = day_of(settlement.at);
         let month = calendar.month_of(day);
         self.add_amounts(day, month, settlement.counted_tokens(), settlement.cost());
     }
@@ -95,7 +95,7 @@ pub fn day_text(day: i64) -> String {
 }
 
 /// The day that a text such as `2026-11-20` names.
-pub(super) fn day_from_text(text: &str) -> Option<i64> {
+pub fn day_from_text(text: &str) -> Option<i64> {
     let date: Date = text.parse().ok()?;
     let span = EPOCH.until((Unit::Day, date)).ok()?;
     Some(i64::from(span.get_days()))
