@@ -1,114 +1,319 @@
 //! Disk: the journal, keys and counters in sled, owned by one writer thread.
 //! The only module that knows sled.
+//!
+//! Entries go through a bounded queue to the writer, which makes batches of
+//! them and flushes once per group. The journal is the truth; everything in the
+//! state tree but keys and small values follows from it, so a crash between the
+//! two is harmless. Nothing here waits on the request path but for room.
 
-use crate::access::Key;
-use crate::ledger::{Intent, Settlement};
-use crate::limit::{Limits, Spent};
-use crate::types::{Clock, KeyId};
+mod archive;
+mod batch;
+mod books;
+mod disk;
+mod journal;
+mod keys;
+mod opening;
+mod options;
+mod queue;
+mod sled_disk;
+mod writer;
+
+pub use archive::Archive;
+pub use keys::StoredKey;
+pub use options::{Options, Stats, StoreError};
+
+use crate::ledger::{Intent, Price, PriceTable, Record, Report, Settlement, Spending, day_of, recovered};
+use crate::limit::Spent;
+use crate::types::{Clock, KeyId, Wall};
+use books::Books;
+use disk::Disk;
+use journal::Journal;
+use options::Tuning;
+use parking_lot::Mutex;
+use queue::{Entry, Queue, Waiter, closed};
 use std::collections::HashMap;
-use std::path::Path;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::mpsc::sync_channel;
+use std::thread::JoinHandle;
 use std::time::Duration;
+use tokio::sync::oneshot;
+use writer::{Command, OnFlush, Pending, Reply, Shared, Writer};
 
-/// How the journal is written.
-#[derive(Clone, Debug)]
-pub struct Options {
-    pub queue: usize,
-    pub flush_interval: Duration,
-    pub flush_entries: usize,
-    pub cache_bytes: u64,
-}
+const META_PREFIX: &[u8] = b"meta/";
 
-/// Why the store cannot be used; the text is for the operator.
-#[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    #[error("the store in {0} is in use by another process")]
-    Locked(String),
-    #[error("{0}")]
-    Damaged(String),
-    #[error("cannot write: {0}")]
-    Write(String),
-}
-
-/// The embedded store. Cheap to clone; the writer thread ends with `close`.
+/// The embedded store. Cheap to clone; the writer thread ends with `close`, or
+/// with the last clone.
 #[derive(Clone)]
 pub struct Store {
-    _private: Arc<()>,
+    handle: Arc<Handle>,
 }
 
-/// Numbers for the metrics.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Stats {
-    pub queue: u64,
-    pub open_intents: u64,
-    pub appended: u64,
-    pub settled: u64,
-    pub recovered: u64,
-    pub errors: u64,
-    pub disk_bytes: u64,
-}
-
-/// A key as it is stored: never the secret.
-#[derive(Clone)]
-pub struct StoredKey {
-    pub key: Key,
-    pub limits: Limits,
-    pub created_at: crate::types::Wall,
+struct Handle {
+    queue: Arc<Queue>,
+    shared: Arc<Shared>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+    dir: PathBuf,
 }
 
 impl Store {
-    /// Opens with recovery: corrupt snapshots are set aside, open intents are closed as `recovered`
-    /// (usage estimated by rule, see `ledger`), counters are restored. `on_flush(took, entries)` is called after each group commit.
-    pub fn open(
-        _dir: &Path,
-        _options: Options,
-        _clock: Clock,
-        _on_flush: Box<dyn Fn(Duration, usize) + Send>,
+    /// Opens with recovery: a damaged snapshot of sled is made again, damaged
+    /// books are set aside and the start refused, counters are restored from
+    /// the journal. Intents that a dead process left open wait for
+    /// [`Store::recover`]. `on_flush(took, entries)` is called on the writer
+    /// thread after each group commit and must be quick.
+    ///
+    /// # Errors
+    /// [`StoreError::Locked`] when another process has the books open,
+    /// [`StoreError::Damaged`] when they cannot be read, [`StoreError::Write`]
+    /// when the disk refuses. The text says what to do.
+    pub fn open(dir: &Path, options: Options, clock: Clock, on_flush: OnFlush) -> Result<Self, StoreError> {
+        let disk = opening::open(dir, options.cache_bytes, clock.wall())?;
+        let dir = opening::books_dir(dir);
+        Self::start(Box::new(disk), &options, Tuning::DEFAULT, clock, on_flush, dir)
+    }
+
+    fn start(
+        disk: Box<dyn Disk>,
+        options: &Options,
+        tuning: Tuning,
+        clock: Clock,
+        on_flush: OnFlush,
+        dir: PathBuf,
     ) -> Result<Self, StoreError> {
-        todo!()
+        let reader = disk.reader().map_err(|error| StoreError::Damaged(error.to_string()))?;
+        let books = Books::load(&Journal::new(reader), tuning.batch_bytes)?;
+        let queue = Arc::new(Queue::new(options));
+        let shared = Arc::new(Shared::new(&books));
+        let (writers_queue, writers_shared) = (queue.clone(), shared.clone());
+        let pending = Pending::default();
+        let writer = Writer {
+            queue: writers_queue,
+            shared: writers_shared,
+            disk,
+            books,
+            clock,
+            tuning,
+            on_flush,
+            pending,
+        };
+        let thread = std::thread::Builder::new()
+            .name("ledger".into())
+            .spawn(move || writer.run())
+            .map_err(|error| StoreError::Write(format!("no thread for the ledger: {error}")))?;
+        let handle = Handle { queue, shared, thread: Mutex::new(Some(thread)), dir };
+        Ok(Self { handle: Arc::new(handle) })
     }
-    /// Queues an intent. Waits only for room in the queue.
-    pub async fn intend(&self, _intent: Intent) -> Result<(), StoreError> {
-        todo!()
+
+    /// Ends every intent that a dead process left open, once, by the rule of
+    /// [`recovered`], and waits until that is on disk. `price_of` finds the
+    /// price that held at [`Intent::at`]. To be called once after `open`, as
+    /// soon as prices are known and before counters are taken from
+    /// [`Store::spent`]; called again it finds nothing. Blocks.
+    ///
+    /// # Errors
+    /// [`StoreError::Write`] when the store is closed.
+    pub fn recover(
+        &self,
+        price_of: &mut dyn FnMut(&Intent) -> Option<Arc<Price>>,
+    ) -> Result<u64, StoreError> {
+        let orphans = self.ask(Command::Orphans)?;
+        if orphans.is_empty() {
+            return Ok(0);
+        }
+        let settlements: Vec<_> =
+            orphans.iter().map(|intent| recovered(intent, price_of(intent).as_deref())).collect();
+        let count = settlements.len() as u64;
+        let (sender, receiver) = sync_channel(1);
+        self.handle.queue.push_now(Entry::Recovered(settlements, Waiter::Thread(sender)))?;
+        receiver.recv().map_err(|_| closed())??;
+        tracing::warn!(count, "closed intents that the last run left open");
+        Ok(count)
     }
-    /// The same, and waits until it is on disk (`ledger.strict`).
-    pub async fn intend_durably(&self, _intent: Intent) -> Result<(), StoreError> {
-        todo!()
+
+    /// Queues an intent. Waits only for room in the queue; when the future is
+    /// dropped before, nothing is written.
+    ///
+    /// # Errors
+    /// [`StoreError::Write`] when the store is closed.
+    pub async fn intend(&self, intent: Intent) -> Result<(), StoreError> {
+        self.handle.queue.push(Entry::Intent(intent)).await
     }
-    /// Queues a settlement; waits for room, never drops.
-    pub async fn settle(&self, _settlement: Settlement) -> Result<(), StoreError> {
-        todo!()
+
+    /// The same, and waits until it is on disk (`ledger.strict`). Does not wait
+    /// for others to join: the group is written at once.
+    ///
+    /// # Errors
+    /// [`StoreError::Write`] when the store is closed.
+    pub async fn intend_durably(&self, intent: Intent) -> Result<(), StoreError> {
+        let (sender, receiver) = oneshot::channel();
+        self.handle.queue.push(Entry::Strict(intent, Waiter::Task(sender))).await?;
+        receiver.await.map_err(|_| closed())?
     }
+
+    /// Queues a settlement; waits for room, never drops. A second settlement of
+    /// the same request is ignored.
+    ///
+    /// # Errors
+    /// [`StoreError::Write`] when the store is closed.
+    pub async fn settle(&self, settlement: Settlement) -> Result<(), StoreError> {
+        self.handle.queue.push(Entry::Settlement(settlement)).await
+    }
+
     /// Waits until all that was queued before is on disk.
+    ///
+    /// # Errors
+    /// [`StoreError::Write`] when the store is closed.
     pub async fn flush(&self) -> Result<(), StoreError> {
-        todo!()
+        let (sender, receiver) = oneshot::channel();
+        self.handle.queue.push(Entry::Barrier(Waiter::Task(sender))).await?;
+        receiver.await.map_err(|_| closed())?
     }
-    /// Is the journal writable?
+
+    /// Is the journal writable? `false` from the first failed write until one
+    /// succeeds; entries wait in memory meanwhile.
     pub fn healthy(&self) -> bool {
-        todo!()
+        self.handle.shared.healthy.load(Relaxed)
     }
+
+    /// Numbers for the metrics. Asks the file system for one file's size.
     pub fn stats(&self) -> Stats {
-        todo!()
+        let shared = &self.handle.shared;
+        Stats {
+            queue: self.handle.queue.waiting() as u64,
+            open_intents: shared.open_intents.load(Relaxed),
+            appended: shared.appended.load(Relaxed),
+            settled: shared.settled.load(Relaxed),
+            recovered: shared.recovered.load(Relaxed),
+            duplicates: shared.duplicates.load(Relaxed),
+            errors: shared.errors.load(Relaxed),
+            disk_bytes: self.handle.dir.join("db").metadata().map_or(0, |file| file.len()),
+        }
     }
-    /// What each key spent in the running day and month.
+
+    /// What each key spent in its running day and month, everything up to now
+    /// included. Blocks until the writer answers; empty when the store is closed.
     pub fn spent(&self) -> HashMap<KeyId, Spent> {
-        todo!()
+        let spending = self.ask(Command::Spent).unwrap_or_default();
+        spending.iter().map(|(key, spending)| (key.clone(), spent_of(spending))).collect()
     }
+
+    /// The stored keys, by id. Blocks until the writer answers.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] when a row cannot be read, [`StoreError::Write`]
+    /// while the disk refuses or when the store is closed.
     pub fn keys(&self) -> Result<Vec<StoredKey>, StoreError> {
-        todo!()
+        let rows = self.ask(|reply| Command::Rows(keys::PREFIX, reply))?;
+        rows.iter().map(|row| keys::decode(row)).collect()
     }
-    pub fn put_key(&self, _key: &StoredKey) -> Result<(), StoreError> {
-        todo!()
+
+    /// Adds or replaces a key, durably. Blocks until it is on disk.
+    ///
+    /// # Errors
+    /// [`StoreError::Write`] while the disk refuses or when the store is closed.
+    pub fn put_key(&self, key: &StoredKey) -> Result<(), StoreError> {
+        self.put(keys::row_key(&key.id), keys::encode(key)?)
     }
-    /// Small values of the hub itself (the pepper), by name.
-    pub fn meta(&self, _name: &str) -> Result<Option<Vec<u8>>, StoreError> {
-        todo!()
+
+    /// Small values of the hub itself (the pepper), by name. Blocks.
+    ///
+    /// # Errors
+    /// [`StoreError::Write`] while the disk refuses or when the store is closed.
+    pub fn meta(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        self.ask(|reply| Command::Get([META_PREFIX, name.as_bytes()].concat(), reply))
     }
-    pub fn put_meta(&self, _name: &str, _value: &[u8]) -> Result<(), StoreError> {
-        todo!()
+
+    /// Sets such a value, durably. Blocks until it is on disk.
+    ///
+    /// # Errors
+    /// [`StoreError::Write`] while the disk refuses or when the store is closed.
+    pub fn put_meta(&self, name: &str, value: &[u8]) -> Result<(), StoreError> {
+        self.put([META_PREFIX, name.as_bytes()].concat(), value.to_vec())
     }
-    /// Flushes, stops the writer and gives the lock back.
+
+    /// The books as they are now, to be read beside the writer. Drop it soon:
+    /// after a disk error the writer needs the lock that it holds.
+    ///
+    /// # Errors
+    /// [`StoreError::Write`] while the disk refuses or when the store is closed.
+    pub fn archive(&self) -> Result<Archive, StoreError> {
+        self.ask(Command::Look).map(Archive::live)
+    }
+
+    /// [`Archive::export`] of the books as they are now. Blocks.
+    ///
+    /// # Errors
+    /// Those of [`Store::archive`] and [`Archive::export`].
+    pub fn export(&self, range: Range<Wall>, each: &mut dyn FnMut(Record)) -> Result<(), StoreError> {
+        self.archive()?.export(range, each)
+    }
+
+    /// [`Archive::verify`] of the books as they are now. Blocks.
+    ///
+    /// # Errors
+    /// Those of [`Store::archive`] and [`Archive::verify`].
+    pub fn verify(&self, prices: &PriceTable) -> Result<Report, StoreError> {
+        self.archive()?.verify(prices)
+    }
+
+    /// Drops the journal's days before the day of `before` (UTC). Days stay
+    /// that belong to the running month, from which counters are restored, or
+    /// that hold an open intent. Gives how many went. Blocks.
+    ///
+    /// # Errors
+    /// [`StoreError::Write`] while the disk refuses or when the store is closed.
+    pub fn drop_days_before(&self, before: Wall) -> Result<u64, StoreError> {
+        self.ask(|reply| Command::DropDays(day_of(before), reply))
+    }
+
+    /// Takes nothing more, writes what is queued, stops the writer and gives
+    /// the lock back. Blocks. On a disk that refuses it gives up after a few
+    /// attempts and logs what is lost.
     pub fn close(&self) {
-        todo!()
+        self.handle.close();
+    }
+
+    fn put(&self, key: Vec<u8>, value: Vec<u8>) -> Result<(), StoreError> {
+        self.ask(|reply| Command::Put(vec![(key, Some(value))], reply))
+    }
+
+    fn ask<T>(&self, command: impl FnOnce(Reply<T>) -> Command) -> Result<T, StoreError> {
+        let (sender, receiver) = sync_channel(1);
+        self.handle.queue.ask(command(sender))?;
+        receiver.recv().map_err(|_| closed())?
     }
 }
+
+impl Handle {
+    fn close(&self) {
+        self.queue.close();
+        if let Some(thread) = self.thread.lock().take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the ledger's writer ended in a panic");
+        }
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+fn spent_of(spending: &Spending) -> Spent {
+    Spent {
+        day: spending.day,
+        month: spending.month,
+        day_tokens: spending.day_tokens,
+        month_tokens: spending.month_tokens,
+        day_cost: spending.day_cost,
+        month_cost: spending.month_cost,
+    }
+}
+
+#[cfg(test)]
+mod tests;

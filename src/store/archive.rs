@@ -1,0 +1,151 @@
+//! Reading whole books: export and verification, beside a running writer or
+//! without one.
+
+use super::batch::BadBatch;
+use super::books::Books;
+use super::disk::Disk;
+use super::journal::{Chain, ChainError, Journal};
+use super::keys::{self, StoredKey};
+use super::opening;
+use super::options::{StoreError, Tuning};
+use super::spent_of;
+use super::writer::Look;
+use crate::ledger::{Auditor, PriceTable, Record, Report, day_text};
+use crate::limit::Spent;
+use crate::types::{KeyId, Wall};
+use std::collections::HashMap;
+use std::ops::Range;
+use std::path::Path;
+
+/// The books as they were at one moment, to be read without hurry. Holds
+/// sled's lock as long as it lives.
+pub struct Archive {
+    look: Look,
+    /// A hub is running on these books.
+    live: bool,
+}
+
+impl Archive {
+    /// Opens the books of a hub that is not running. Changes nothing in them:
+    /// open intents stay open, damage stays where it is.
+    ///
+    /// # Errors
+    /// [`StoreError::Locked`] while a hub runs; [`StoreError::Damaged`] when
+    /// there are no books or they cannot be read.
+    pub fn open(dir: &Path, cache_bytes: u64) -> Result<Self, StoreError> {
+        let disk = opening::open_existing(dir, cache_bytes)?;
+        Self::of(&disk)
+    }
+
+    pub(super) fn of(disk: &dyn Disk) -> Result<Self, StoreError> {
+        let reader =
+            || disk.reader().map(Journal::new).map_err(|error| StoreError::Damaged(error.to_string()));
+        let journal = reader()?;
+        let (through, kept) = (journal.last()?.unwrap_or(0), journal.kept()?);
+        // What cannot be loaded is for `verify` to report, batch by batch.
+        let (spending, in_flight) = match Books::load(&reader()?, Tuning::DEFAULT.batch_bytes) {
+            Ok(books) => (books.spending(), books.open().ids().collect()),
+            Err(error) => {
+                tracing::warn!(%error, "sums and open intents are not to be had");
+                Default::default()
+            }
+        };
+        Ok(Self { look: Look { journal, through, in_flight, spending, kept }, live: false })
+    }
+
+    pub(super) fn live(look: Look) -> Self {
+        Self { look, live: true }
+    }
+
+    /// Is a hub running on these books?
+    pub fn is_live(&self) -> bool {
+        self.live
+    }
+
+    /// Intents that have not ended: in flight, or to be closed at the next start.
+    pub fn open_intents(&self) -> usize {
+        self.look.in_flight.len()
+    }
+
+    /// What each key spent in its running day and month.
+    pub fn spent(&self) -> HashMap<KeyId, Spent> {
+        self.look.spending.iter().map(|(key, spending)| (key.clone(), spent_of(spending))).collect()
+    }
+
+    /// The stored keys.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] when a row cannot be read.
+    pub fn keys(&self) -> Result<Vec<StoredKey>, StoreError> {
+        let mut rows = Vec::new();
+        self.look.journal.rows(keys::PREFIX, &mut |_, value| rows.push(value.to_vec()))?;
+        rows.iter().map(|row| keys::decode(row)).collect()
+    }
+
+    /// Hands out every record whose request came in within `range`, in the
+    /// order in which they were written.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] at the first batch that cannot be read.
+    pub fn export(&self, range: Range<Wall>, each: &mut dyn FnMut(Record)) -> Result<(), StoreError> {
+        let mut chain = Chain::new(self.look.kept.first, Some(self.look.kept.before));
+        let journal = &self.look.journal;
+        journal.walk(self.look.kept.first, &mut |day, sequence, value| {
+            if sequence > self.look.through {
+                return Ok(());
+            }
+            let batch = chain.check(day, sequence, value)?;
+            if !batch.overlaps(range.start, range.end) {
+                return Ok(());
+            }
+            let read = batch.each(|record| {
+                if range.contains(&record.at()) {
+                    each(record);
+                }
+            });
+            read.map_err(|error| journal.damaged(day, sequence, error))
+        })
+    }
+
+    /// Proves that the books fit: no batch is missing or changed, every intent
+    /// ends exactly once, charges follow from their price rows, and the sums of
+    /// every key are those of the projection.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] when sled cannot read; what is wrong in the
+    /// books themselves is in the report.
+    pub fn verify(&self, prices: &PriceTable) -> Result<Report, StoreError> {
+        let Look { journal, through, in_flight, spending, kept } = &self.look;
+        let mut auditor = Auditor::new(prices, kept.day);
+        let mut chain = Chain::new(kept.first, Some(kept.before));
+        journal.walk(kept.first, &mut |day, sequence, value| {
+            if sequence <= *through {
+                audit_batch(&mut auditor, &mut chain, day, sequence, value);
+            }
+            Ok(())
+        })?;
+        if chain.next() != through.saturating_add(1).max(kept.first) {
+            auditor.problem(format_args!("batches {} to {through} are missing", chain.next()));
+        }
+        Ok(auditor.finish(spending, |id| in_flight.contains(&id)))
+    }
+}
+
+/// A batch in the wrong place is a problem, and its records still count.
+fn audit_batch(auditor: &mut Auditor<'_>, chain: &mut Chain, day: i64, sequence: u64, value: &[u8]) {
+    let name = format!("batch {sequence} of {}", day_text(day));
+    let batch = match chain.try_check(sequence, value) {
+        Ok(batch) => Ok(batch),
+        Err(error @ (ChainError::Gap(_) | ChainError::Broken)) => {
+            auditor.problem(format_args!("{name} {error}"));
+            super::batch::Batch::read(sequence, value)
+        }
+        Err(ChainError::Bad(error)) => Err(error),
+    };
+    auditor.batch();
+    let read = batch.and_then(|batch| batch.each(|record| auditor.record(&record, sequence)));
+    if let Err(error) = read {
+        let error: BadBatch = error;
+        auditor.problem(format_args!("{name} {error}"));
+    }
+}

@@ -1,0 +1,206 @@
+//! sled behind [`Disk`]: one tree for each day of the journal, one for state.
+//! sled panics on some damage, so every call is guarded. After an I/O error
+//! sled refuses everything until it is opened again; hence `reopen`.
+
+use super::disk::{Disk, DiskError, Reader, Row, Sealed};
+use crate::ledger::day_text;
+use std::io::ErrorKind;
+use std::ops::ControlFlow;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+
+const JOURNAL_PREFIX: &str = "journal/";
+const STATE_TREE: &str = "state";
+
+/// The open database. Clones share it; the lock is held until the last goes.
+pub(super) struct SledDisk {
+    dir: PathBuf,
+    cache_bytes: u64,
+    open: Option<Open>,
+}
+
+#[derive(Clone)]
+struct Open {
+    db: sled::Db,
+    state: sled::Tree,
+    /// The day that is written to.
+    today: Option<(i64, sled::Tree)>,
+}
+
+impl SledDisk {
+    /// Opens or makes the database in `dir`.
+    pub(super) fn open(dir: &Path, cache_bytes: u64) -> Result<Self, DiskError> {
+        let mut disk = Self { dir: dir.to_owned(), cache_bytes, open: None };
+        disk.reopen()?;
+        Ok(disk)
+    }
+
+    fn open_or_error(&mut self) -> Result<&mut Open, DiskError> {
+        self.open.as_mut().ok_or_else(closed)
+    }
+}
+
+impl Open {
+    fn day(&mut self, day: i64) -> sled::Result<&sled::Tree> {
+        let tree = match self.today.take() {
+            Some((known, tree)) if known == day => tree,
+            _ => self.db.open_tree(tree_name(day))?,
+        };
+        Ok(&self.today.insert((day, tree)).1)
+    }
+}
+
+impl Disk for SledDisk {
+    fn append(&mut self, day: i64, batches: &[Sealed]) -> Result<(), DiskError> {
+        let open = self.open_or_error()?;
+        guarded(|| {
+            let tree = open.day(day)?;
+            if let [one] = batches {
+                return tree.insert(one.sequence.to_be_bytes(), one.value.as_slice()).map(drop);
+            }
+            let mut batch = sled::Batch::default();
+            for sealed in batches {
+                batch.insert(&sealed.sequence.to_be_bytes(), sealed.value.as_slice());
+            }
+            tree.apply_batch(batch)
+        })
+    }
+
+    fn put(&mut self, rows: &[Row]) -> Result<(), DiskError> {
+        let open = self.open_or_error()?;
+        guarded(|| {
+            let mut batch = sled::Batch::default();
+            for (key, value) in rows {
+                match value {
+                    Some(value) => batch.insert(key.as_slice(), value.as_slice()),
+                    None => batch.remove(key.as_slice()),
+                }
+            }
+            open.state.apply_batch(batch)
+        })
+    }
+
+    fn flush(&mut self) -> Result<(), DiskError> {
+        let open = self.open_or_error()?;
+        guarded(|| open.db.flush().map(drop))
+    }
+
+    fn drop_day(&mut self, day: i64) -> Result<(), DiskError> {
+        let open = self.open_or_error()?;
+        open.today = None;
+        guarded(|| open.db.drop_tree(tree_name(day)).map(drop))
+    }
+
+    fn reopen(&mut self) -> Result<(), DiskError> {
+        let open = self.open.take();
+        // Letting go may flush, and so panic like any other call.
+        guarded(|| {
+            drop(open);
+            Ok(())
+        })?;
+        let config = sled::Config::new()
+            .path(&self.dir)
+            .cache_capacity(self.cache_bytes)
+            // The writer flushes; sled's own flusher stops for good at its first error.
+            .flush_every_ms(None);
+        self.open = Some(guarded(|| {
+            let db = config.open()?;
+            let state = db.open_tree(STATE_TREE)?;
+            Ok(Open { db, state, today: None })
+        })?);
+        Ok(())
+    }
+
+    fn reader(&self) -> Result<Box<dyn Reader>, DiskError> {
+        let open = self.open.clone().ok_or_else(closed)?;
+        Ok(Box::new(open))
+    }
+}
+
+impl Reader for Open {
+    fn days(&self) -> Result<Vec<i64>, DiskError> {
+        let names = guarded(|| Ok(self.db.tree_names()))?;
+        let mut days: Vec<i64> = names.iter().filter_map(|name| day_of_tree(name)).collect();
+        days.sort_unstable();
+        Ok(days)
+    }
+
+    fn scan(
+        &self,
+        day: i64,
+        from: u64,
+        each: &mut dyn FnMut(u64, &[u8]) -> ControlFlow<()>,
+    ) -> Result<(), DiskError> {
+        guarded(|| {
+            for pair in self.db.open_tree(tree_name(day))?.range(from.to_be_bytes()..) {
+                let (key, value) = pair?;
+                if each(number(&key)?, &value).is_break() {
+                    break;
+                }
+            }
+            Ok(())
+        })
+    }
+
+    fn last(&self, day: i64) -> Result<Option<(u64, Vec<u8>)>, DiskError> {
+        guarded(|| match self.db.open_tree(tree_name(day))?.last()? {
+            Some((key, value)) => Ok(Some((number(&key)?, value.to_vec()))),
+            None => Ok(None),
+        })
+    }
+
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, DiskError> {
+        guarded(|| Ok(self.state.get(key)?.map(|value| value.to_vec())))
+    }
+
+    fn rows(&self, prefix: &[u8], each: &mut dyn FnMut(&[u8], &[u8])) -> Result<(), DiskError> {
+        guarded(|| {
+            for pair in self.state.scan_prefix(prefix) {
+                let (key, value) = pair?;
+                each(&key, &value);
+            }
+            Ok(())
+        })
+    }
+}
+
+fn guarded<T>(call: impl FnOnce() -> sled::Result<T>) -> Result<T, DiskError> {
+    match catch_unwind(AssertUnwindSafe(call)) {
+        Ok(result) => result.map_err(disk_error),
+        Err(_) => Err(DiskError::Corrupt("sled panicked; the log says where".into())),
+    }
+}
+
+fn disk_error(error: sled::Error) -> DiskError {
+    match &error {
+        sled::Error::Io(io) if !matches!(io.kind(), ErrorKind::UnexpectedEof | ErrorKind::InvalidData) => {
+            DiskError::Io(io.to_string())
+        }
+        _ => DiskError::Corrupt(error.to_string()),
+    }
+}
+
+/// Did the lock make sled refuse? sled tells only by its text.
+pub(super) fn is_locked(error: &DiskError) -> bool {
+    matches!(error, DiskError::Io(text) if text.contains("could not acquire lock"))
+}
+
+fn closed() -> DiskError {
+    DiskError::Io("the books are not open".into())
+}
+
+fn number(key: &[u8]) -> sled::Result<u64> {
+    match <[u8; 8]>::try_from(key) {
+        Ok(bytes) => Ok(u64::from_be_bytes(bytes)),
+        Err(_) => Err(sled::Error::ReportableBug(format!("a key of {} bytes in the journal", key.len()))),
+    }
+}
+
+fn tree_name(day: i64) -> String {
+    format!("{JOURNAL_PREFIX}{}", day_text(day))
+}
+
+fn day_of_tree(name: &[u8]) -> Option<i64> {
+    let name = std::str::from_utf8(name).ok()?;
+    crate::ledger::day_from_text(name.strip_prefix(JOURNAL_PREFIX)?)
+}

@@ -1,0 +1,400 @@
+//! The one thread that writes: takes groups from the queue, makes batches of
+//! them, brings them to the disk, and tells who waits. While the disk refuses
+//! it keeps what it has and tries again; the queue fills and slows the callers.
+
+use super::books::{Books, Taken};
+use super::disk::{Disk, DiskError, Row, Sealed};
+use super::journal::{Journal, KEPT_KEY, Kept};
+use super::options::{StoreError, Tuning};
+use super::queue::{Entry, Queue, Waiter, closed};
+use crate::ledger::{Intent, Settlement, Spending, day_of, month_start};
+use crate::types::{Clock, KeyId, RequestId};
+use ahash::{HashMap, HashSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::mpsc::SyncSender;
+use std::time::Duration;
+
+/// The way back from the writer to a thread that waits.
+pub(super) type Reply<T> = SyncSender<Result<T, StoreError>>;
+
+/// Called after each group commit: how long it took, and how many entries.
+pub(super) type OnFlush = Box<dyn Fn(Duration, usize) + Send>;
+
+/// What a thread may ask of the writer. Answered between groups; refused while
+/// the disk refuses.
+pub(super) enum Command {
+    /// Writes rows of the state tree, durably.
+    Put(Vec<Row>, Reply<()>),
+    /// Reads a row.
+    Get(Vec<u8>, Reply<Option<Vec<u8>>>),
+    /// Reads the values of all rows with a prefix.
+    Rows(&'static [u8], Reply<Vec<Vec<u8>>>),
+    /// What each key spent.
+    Spent(Reply<HashMap<KeyId, Spending>>),
+    /// Intents that a dead process left, once.
+    Orphans(Reply<Vec<Intent>>),
+    /// A look at the books as they are now.
+    Look(Reply<Look>),
+    /// Drops days before this one; gives how many.
+    DropDays(i64, Reply<u64>),
+}
+
+/// The books at one moment, readable beside the writer.
+pub(super) struct Look {
+    pub(super) journal: Journal,
+    /// The last batch that counts.
+    pub(super) through: u64,
+    pub(super) in_flight: HashSet<RequestId>,
+    pub(super) spending: HashMap<KeyId, Spending>,
+    pub(super) kept: Kept,
+}
+
+impl Command {
+    /// Who asked may have gone; that is not our business.
+    fn refuse(self, why: &str) {
+        let error = StoreError::Write(why.to_owned());
+        match self {
+            Command::Put(_, reply) => drop(reply.send(Err(error))),
+            Command::Get(_, reply) => drop(reply.send(Err(error))),
+            Command::Rows(_, reply) => drop(reply.send(Err(error))),
+            Command::Spent(reply) => drop(reply.send(Err(error))),
+            Command::Orphans(reply) => drop(reply.send(Err(error))),
+            Command::Look(reply) => drop(reply.send(Err(error))),
+            Command::DropDays(_, reply) => drop(reply.send(Err(error))),
+        }
+    }
+}
+
+/// What everybody may read at any time.
+pub(super) struct Shared {
+    pub(super) healthy: AtomicBool,
+    pub(super) open_intents: AtomicU64,
+    pub(super) appended: AtomicU64,
+    pub(super) settled: AtomicU64,
+    pub(super) recovered: AtomicU64,
+    pub(super) duplicates: AtomicU64,
+    pub(super) errors: AtomicU64,
+}
+
+impl Shared {
+    pub(super) fn new(books: &Books) -> Self {
+        Self {
+            healthy: AtomicBool::new(true),
+            open_intents: AtomicU64::new(books.open().len() as u64),
+            appended: AtomicU64::new(0),
+            settled: AtomicU64::new(0),
+            recovered: AtomicU64::new(0),
+            duplicates: AtomicU64::new(0),
+            errors: AtomicU64::new(0),
+        }
+    }
+}
+
+/// See the module.
+pub(super) struct Writer {
+    pub(super) queue: Arc<Queue>,
+    pub(super) shared: Arc<Shared>,
+    pub(super) disk: Box<dyn Disk>,
+    pub(super) books: Books,
+    pub(super) clock: Clock,
+    pub(super) tuning: Tuning,
+    pub(super) on_flush: OnFlush,
+    pub(super) pending: Pending,
+}
+
+/// What is not on disk yet.
+#[derive(Default)]
+pub(super) struct Pending {
+    batches: Vec<Sealed>,
+    rows: Vec<Row>,
+    /// An error happened: the disk must be opened again and all written again.
+    broken: bool,
+    /// The store closed while the disk refused; nothing is tried any more.
+    lost: bool,
+}
+
+/// What a group did, to be told when it is on disk.
+#[derive(Default)]
+struct Group {
+    waiters: Vec<Waiter>,
+    places: usize,
+    entries: usize,
+    settled: u64,
+    recovered: u64,
+    duplicates: u64,
+}
+
+/// However the thread ends, nobody waits for it in vain.
+struct Farewell(Arc<Queue>, Arc<Shared>);
+
+impl Drop for Farewell {
+    fn drop(&mut self) {
+        self.0.close();
+        self.1.healthy.store(false, Relaxed);
+    }
+}
+
+impl Writer {
+    /// Runs until the queue is closed and empty; then everything is on disk,
+    /// the state tree tells all of it, and the lock is given back.
+    pub(super) fn run(mut self) {
+        let _farewell = Farewell(self.queue.clone(), self.shared.clone());
+        let mut entries = Vec::new();
+        while let Some(commands) = self.queue.take(&mut entries) {
+            self.group(&mut entries);
+            for command in commands {
+                self.answer(command);
+            }
+        }
+        if self.books.since_checkpoint() > 0 {
+            self.pending.rows = self.books.checkpoint();
+            self.bring_to_disk();
+        }
+    }
+
+    /// One group commit.
+    pub(super) fn group(&mut self, entries: &mut Vec<Entry>) {
+        if entries.is_empty() {
+            return;
+        }
+        let begun = self.clock.mono();
+        let mut group = Group::default();
+        for entry in entries.drain(..) {
+            group.places += entry.places();
+            self.take_in(entry, &mut group);
+        }
+        self.pending.batches = self.books.seal(day_of(self.clock.wall()));
+        let written = !self.pending.batches.is_empty();
+        if self.books.since_checkpoint() >= self.tuning.checkpoint_records {
+            self.pending.rows = self.books.checkpoint();
+        }
+        let safe = !written || self.bring_to_disk();
+        if written && safe {
+            (self.on_flush)(self.clock.mono().since(begun), group.entries);
+        }
+        self.tell(group, safe);
+    }
+
+    fn take_in(&mut self, entry: Entry, group: &mut Group) {
+        match entry {
+            Entry::Intent(intent) => self.intent(&intent, group),
+            Entry::Strict(intent, waiter) => {
+                self.intent(&intent, group);
+                group.waiters.push(waiter);
+            }
+            Entry::Settlement(settlement) => group.settled += self.settlement(&settlement, group),
+            Entry::Recovered(settlements, waiter) => {
+                for settlement in &settlements {
+                    let written = self.settlement(settlement, group);
+                    group.settled += written;
+                    group.recovered += written;
+                }
+                group.waiters.push(waiter);
+            }
+            Entry::Barrier(waiter) => group.waiters.push(waiter),
+        }
+    }
+
+    fn intent(&mut self, intent: &Intent, group: &mut Group) {
+        match self.books.intent(intent) {
+            Taken::Written => group.entries += 1,
+            Taken::Duplicate => group.duplicates += 1,
+        }
+    }
+
+    fn settlement(&mut self, settlement: &Settlement, group: &mut Group) -> u64 {
+        match self.books.settlement(settlement) {
+            Taken::Written => {
+                group.entries += 1;
+                1
+            }
+            Taken::Duplicate => {
+                group.duplicates += 1;
+                tracing::warn!(request = %settlement.id, "settled a second time; ignored");
+                0
+            }
+        }
+    }
+
+    fn tell(&self, group: Group, safe: bool) {
+        let shared = &self.shared;
+        if safe {
+            shared.appended.fetch_add(group.entries as u64, Relaxed);
+            shared.settled.fetch_add(group.settled, Relaxed);
+            shared.recovered.fetch_add(group.recovered, Relaxed);
+        }
+        shared.duplicates.fetch_add(group.duplicates, Relaxed);
+        shared.open_intents.store(self.books.open().len() as u64, Relaxed);
+        self.queue.give_back(group.places);
+        for waiter in group.waiters {
+            waiter.tell(if safe { Ok(()) } else { Err(closed()) });
+        }
+    }
+
+    /// Tries until everything pending is on disk. `false` only when the store
+    /// was closed meanwhile and the disk went on refusing.
+    fn bring_to_disk(&mut self) -> bool {
+        let (mut wait, longest) = self.tuning.back_off;
+        let mut attempts_at_close = 0;
+        while !self.pending.lost {
+            match self.attempt() {
+                Ok(()) => {
+                    if !self.shared.healthy.swap(true, Relaxed) {
+                        tracing::warn!("the ledger can be written again");
+                    }
+                    self.pending = Pending::default();
+                    return true;
+                }
+                Err(error) => self.note(&error),
+            }
+            attempts_at_close += u32::from(self.queue.is_closed());
+            if attempts_at_close > self.tuning.attempts_at_close {
+                self.give_up();
+                break;
+            }
+            for command in self.queue.pause(wait) {
+                command.refuse("the disk refuses, see the log");
+            }
+            wait = wait.saturating_mul(2).min(longest);
+        }
+        false
+    }
+
+    fn attempt(&mut self) -> Result<(), DiskError> {
+        if std::mem::replace(&mut self.pending.broken, true) {
+            self.disk.reopen()?;
+        }
+        for batches in self.pending.batches.chunk_by(|a, b| a.day == b.day) {
+            if let Some(first) = batches.first() {
+                self.disk.append(first.day, batches)?;
+            }
+        }
+        if !self.pending.rows.is_empty() {
+            self.disk.put(&self.pending.rows)?;
+        }
+        self.disk.flush()?;
+        self.pending.broken = false;
+        Ok(())
+    }
+
+    fn note(&mut self, error: &DiskError) {
+        self.pending.broken = true;
+        self.shared.errors.fetch_add(1, Relaxed);
+        if self.shared.healthy.swap(false, Relaxed) {
+            tracing::error!(%error, "the ledger cannot be written; entries wait in memory");
+        }
+    }
+
+    fn give_up(&mut self) {
+        let records: u64 = self.pending.batches.iter().map(|batch| u64::from(batch.count)).sum();
+        tracing::error!(records, "closed while the disk refuses; these records are lost");
+        self.pending.lost = true;
+    }
+
+    fn answer(&mut self, command: Command) {
+        match command {
+            Command::Put(rows, reply) => {
+                let result = self.put(&rows);
+                self.reply(&reply, result);
+            }
+            Command::Get(key, reply) => {
+                let result = self.journal().and_then(|journal| journal.get(&key));
+                self.reply(&reply, result);
+            }
+            Command::Rows(prefix, reply) => {
+                let result = self.journal().and_then(|journal| values(&journal, prefix));
+                self.reply(&reply, result);
+            }
+            Command::Spent(reply) => self.reply(&reply, Ok(self.books.spending())),
+            Command::Orphans(reply) => {
+                let orphans = self.books.take_orphans();
+                self.reply(&reply, Ok(orphans));
+            }
+            Command::Look(reply) => {
+                let result = self.look();
+                self.reply(&reply, result);
+            }
+            Command::DropDays(before, reply) => {
+                let result = self.drop_days(before);
+                self.reply(&reply, result);
+            }
+        }
+    }
+
+    /// Who asked may have gone; that is not our business.
+    fn reply<T>(&self, to: &Reply<T>, result: Result<T, StoreError>) {
+        let _ = to.send(result);
+    }
+
+    fn journal(&self) -> Result<Journal, StoreError> {
+        self.disk.reader().map(Journal::new).map_err(|error| StoreError::Write(error.to_string()))
+    }
+
+    fn look(&self) -> Result<Look, StoreError> {
+        Ok(Look {
+            journal: self.journal()?,
+            through: self.books.through(),
+            in_flight: self.books.open().ids().collect(),
+            spending: self.books.spending(),
+            kept: self.books.kept,
+        })
+    }
+
+    /// Unlike entries, rows are not tried again: who asked is told. But the
+    /// disk is brought back before anything else happens.
+    fn put(&mut self, rows: &[Row]) -> Result<(), StoreError> {
+        let result = self.disk.put(rows).and_then(|()| self.disk.flush());
+        self.after(result)
+    }
+
+    fn after<T>(&mut self, result: Result<T, DiskError>) -> Result<T, StoreError> {
+        result.map_err(|error| {
+            self.note(&error);
+            self.bring_to_disk();
+            StoreError::Write(error.to_string())
+        })
+    }
+
+    /// Days that hold open intents or count in the running month stay. The
+    /// new beginning is on disk before the first day goes, so that a crash in
+    /// between leaves days that nobody reads, and the next call drops them.
+    fn drop_days(&mut self, before: i64) -> Result<u64, StoreError> {
+        let journal = self.journal()?;
+        let today = day_of(self.clock.wall());
+        let low_water = self.books.open().low_water().unwrap_or(u64::MAX);
+        let mut kept = self.books.kept;
+        let mut doomed = Vec::new();
+        let days = journal.days()?;
+        for (day, following) in days.iter().zip(days.iter().skip(1)) {
+            let Some((sequence, digest)) = journal.last_of(*day)? else { continue };
+            if *day >= before.min(month_start(today)) || sequence >= low_water {
+                break;
+            }
+            doomed.push(*day);
+            kept = Kept { first: sequence.saturating_add(1), before: digest, day: Some(*following) };
+        }
+        drop(journal);
+        if doomed.is_empty() {
+            return Ok(0);
+        }
+        // The projection must not begin in a day that is gone.
+        let mut rows = self.books.checkpoint();
+        rows.push((KEPT_KEY.to_vec(), Some(super::books::encode(&kept))));
+        self.put(&rows)?;
+        self.books.kept = kept;
+        for day in &doomed {
+            let result = self.disk.drop_day(*day);
+            self.after(result)?;
+        }
+        let result = self.disk.flush();
+        self.after(result)?;
+        Ok(doomed.len() as u64)
+    }
+}
+
+fn values(journal: &Journal, prefix: &[u8]) -> Result<Vec<Vec<u8>>, StoreError> {
+    let mut values = Vec::new();
+    journal.rows(prefix, &mut |_, value| values.push(value.to_vec()))?;
+    Ok(values)
+}
