@@ -1,1 +1,125 @@
-//! The control plane's listener: metrics, health, keys.
+//! The control plane's listener: metrics, health, keys, books, reload. Knows
+//! the data plane only by what [`Control`] hands it.
+
+mod books;
+mod keys;
+mod token;
+
+pub use token::{Missing, token};
+
+use crate::access::Pepper;
+use crate::store::Store;
+use crate::telemetry::{Gauges, Metrics};
+use crate::types::{Clock, Secret};
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{delete, get, post};
+use serde_json::json;
+use std::sync::Arc;
+use subtle::ConstantTimeEq;
+
+/// What the control plane may see and do.
+pub struct Control {
+    /// All metrics.
+    pub metrics: Arc<Metrics>,
+    /// Keys and books.
+    pub store: Store,
+    /// The time.
+    pub clock: Clock,
+    /// What callers of the administrative paths present.
+    pub token: Secret,
+    /// Numbers that are read when the metrics are scraped.
+    pub gauges: Box<dyn Fn() -> Gauges + Send + Sync>,
+    /// Is traffic welcome?
+    pub ready: Box<dyn Fn() -> bool + Send + Sync>,
+    /// Reads the configuration again; the problems as text, or its new number.
+    pub reload: Box<dyn Fn() -> Result<u64, String> + Send + Sync>,
+    /// The pepper in force.
+    pub pepper: Box<dyn Fn() -> Pepper + Send + Sync>,
+}
+
+/// Serves until `stop` completes.
+///
+/// # Errors
+/// When the socket cannot be used.
+pub async fn serve(
+    listener: std::net::TcpListener,
+    control: Arc<Control>,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> std::io::Result<()> {
+    let listener = tokio::net::TcpListener::from_std(listener)?;
+    axum::serve(listener, router(control)).with_graceful_shutdown(stop).await
+}
+
+fn router(control: Arc<Control>) -> Router {
+    let guarded = Router::new()
+        .route("/admin/keys", get(keys::list).post(keys::create))
+        .route("/admin/keys/{id}", delete(keys::revoke))
+        .route("/admin/reload", post(reload))
+        .route("/admin/ledger/export", get(books::export))
+        .route("/admin/ledger/verify", get(books::verify))
+        .route_layer(middleware::from_fn_with_state(Arc::clone(&control), authorise));
+    Router::new()
+        .route("/metrics", get(metrics))
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/readyz", get(readiness))
+        .merge(guarded)
+        .fallback(|| async { problem(StatusCode::NOT_FOUND, "no such path") })
+        .with_state(control)
+}
+
+/// A failure in the form of RFC 9457.
+fn problem(status: StatusCode, detail: impl std::fmt::Display) -> Response {
+    let title = status.canonical_reason().unwrap_or("error");
+    let body = json!({ "type": "about:blank", "title": title, "status": status.as_u16(), "detail": detail.to_string() });
+    (status, [(header::CONTENT_TYPE, "application/problem+json")], body.to_string()).into_response()
+}
+
+async fn authorise(State(control): State<Arc<Control>>, request: Request, next: Next) -> Response {
+    if presented(request.headers()).is_some_and(|token| same(token, &control.token)) {
+        return next.run(request).await;
+    }
+    problem(StatusCode::UNAUTHORIZED, "send the admin token: 'Authorization: Bearer TOKEN'")
+}
+
+fn presented(headers: &HeaderMap) -> Option<&str> {
+    headers.get(header::AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ")
+}
+
+fn same(token: &str, wanted: &Secret) -> bool {
+    token.as_bytes().ct_eq(wanted.expose().as_bytes()).into()
+}
+
+async fn metrics(State(control): State<Arc<Control>>) -> Response {
+    let text = control.metrics.render(&(control.gauges)());
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
+}
+
+async fn readiness(State(control): State<Arc<Control>>) -> Response {
+    if (control.ready)() {
+        (StatusCode::OK, "ready\n").into_response()
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "draining\n").into_response()
+    }
+}
+
+async fn reload(State(control): State<Arc<Control>>) -> Response {
+    let done = tokio::task::spawn_blocking(move || (control.reload)()).await;
+    match done {
+        Ok(Ok(version)) => axum::Json(json!({ "configuration": version })).into_response(),
+        Ok(Err(problems)) => problem(StatusCode::UNPROCESSABLE_ENTITY, problems),
+        Err(error) => problem(StatusCode::INTERNAL_SERVER_ERROR, error),
+    }
+}
+
+/// Runs blocking work of the store off the listener's own thread.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, String> + Send + 'static) -> Result<T, Response> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(error)) => Err(problem(StatusCode::SERVICE_UNAVAILABLE, error)),
+        Err(error) => Err(problem(StatusCode::INTERNAL_SERVER_ERROR, error)),
+    }
+}

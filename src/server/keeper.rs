@@ -1,0 +1,127 @@
+//! Keeps the hub in order while it runs: reloads, sweeps, and the last steps
+//! of a shutdown.
+
+use super::ready::Banner;
+use super::reload::Reloader;
+use super::tls::CertificateResolver;
+use crate::config::Watch;
+use crate::proxy::Plane;
+use crate::telemetry::LogGuard;
+use async_trait::async_trait;
+use pingora::server::ShutdownWatch;
+use pingora::services::background::BackgroundService;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+const SWEEP: Duration = Duration::from_secs(5);
+/// The count of requests must stay at zero this long: one may be between accept and its first line.
+const QUIET: Duration = Duration::from_millis(50);
+
+pub(super) struct Keeper {
+    plane: Arc<Plane>,
+    reloader: Arc<Reloader>,
+    certificate: Option<Arc<CertificateResolver>>,
+    banner: Banner,
+    logs: Mutex<Option<LogGuard>>,
+}
+
+impl Keeper {
+    pub(super) fn new(
+        plane: Arc<Plane>,
+        reloader: Arc<Reloader>,
+        certificate: Option<Arc<CertificateResolver>>,
+        logs: LogGuard,
+        banner: Banner,
+    ) -> Self {
+        Self { plane, reloader, certificate, banner, logs: Mutex::new(Some(logs)) }
+    }
+
+    async fn reload(&self) {
+        if let Some(certificate) = &self.certificate
+            && let Err(error) = certificate.reload()
+        {
+            tracing::warn!(error, "the new certificate is bad; the old one stays");
+        }
+        let reloader = Arc::clone(&self.reloader);
+        let _ = tokio::task::spawn_blocking(move || reloader.reload().map(drop)).await;
+    }
+
+    fn watch(&self, paths: &[PathBuf], changed: &mpsc::Sender<()>) -> Option<Watch> {
+        let changed = changed.clone();
+        Watch::start(paths, move || drop(changed.try_send(())))
+            .inspect_err(|error| tracing::warn!(%error, "cannot watch the configuration; use SIGHUP"))
+            .ok()
+    }
+
+    /// Files in use now, and the certificate.
+    fn watched(&self) -> Vec<PathBuf> {
+        let mut paths = self.reloader.watched();
+        if let Some(tls) = &self.plane.snapshot.load().public.tls {
+            paths.extend([tls.certificate.clone(), tls.key.clone()]);
+        }
+        paths
+    }
+
+    /// Waits for the last request, writes the books, and ends the process: Pingora itself would
+    /// always sleep the whole grace time.
+    async fn finish(&self) {
+        self.plane.drain.begin();
+        let until = Instant::now() + self.plane.snapshot.load().shutdown.grace;
+        let mut quiet_since = None;
+        loop {
+            let now = Instant::now();
+            match (self.plane.drain.in_flight(), quiet_since) {
+                (0, Some(since)) if now.duration_since(since) >= QUIET => break,
+                (0, None) => quiet_since = Some(now),
+                (0, Some(_)) => {}
+                (cut, _) if now >= until => {
+                    tracing::warn!(cut, "the grace time is over; the last requests are cut");
+                    break;
+                }
+                _ => quiet_since = None,
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        self.plane.store.close();
+        tracing::info!("stopped");
+        if let Ok(mut logs) = self.logs.lock() {
+            drop(logs.take());
+        }
+        std::process::exit(0);
+    }
+}
+
+#[async_trait]
+impl BackgroundService for Keeper {
+    /// Runs as long as the process; `shutdown` changes once, when it is to end.
+    async fn start(&self, mut shutdown: ShutdownWatch) {
+        let (sender, mut changed) = mpsc::channel(1);
+        let mut paths = self.watched();
+        let mut watch = self.watch(&paths, &sender);
+        let Ok(mut hang_up) = signal(SignalKind::hangup()) else { return };
+        let mut sweep = tokio::time::interval(SWEEP);
+        let models = self.plane.snapshot.load().model_names();
+        tokio::select! {
+            () = self.banner.say(&models) => {}
+            _ = shutdown.changed() => return self.finish().await,
+        }
+        loop {
+            tokio::select! {
+                _ = shutdown.changed() => return self.finish().await,
+                _ = hang_up.recv() => self.reload().await,
+                _ = changed.recv() => self.reload().await,
+                _ = sweep.tick() => { self.plane.sweep(); continue }
+            }
+            let now = self.watched();
+            if now != paths {
+                paths = now;
+                drop(watch.take());
+                watch = self.watch(&paths, &sender);
+            }
+        }
+    }
+}

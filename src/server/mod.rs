@@ -1,0 +1,227 @@
+//! Assembly: configuration, store, planes and Pingora's server, started in the
+//! one order that works, and stopped so that nothing is lost.
+
+mod keeper;
+mod listen;
+mod ready;
+mod reload;
+mod signals;
+mod tls;
+
+use crate::admin::{self, Control};
+use crate::config::{Boot, Document, Environment, Registry, Snapshot};
+use crate::ledger::{Price, PriceTable};
+use crate::proxy::{Gateway, Plane};
+use crate::store::{Options, Store, StoreError};
+use crate::telemetry::{LogGuard, Metrics, init_logs};
+use crate::types::Clock;
+use keeper::Keeper;
+use listen::Addresses;
+use pingora::server::configuration::{Opt, ServerConf};
+use pingora::server::{RunArgs, Server};
+use reload::Reloader;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// The prices that come with the hub.
+pub const PRICES: &str = include_str!("../../conf/prices.toml");
+/// How long a new process waits for the old one to give the books free.
+const HANDOVER: Duration = Duration::from_secs(60);
+/// Longer than any drain: [`keeper`] ends the process when the last request has ended.
+const PINGORA_GRACE_SECONDS: u64 = 24 * 60 * 60;
+
+/// How to serve.
+pub struct ServeOptions {
+    /// The configuration file; `None` = the built-in defaults.
+    pub config: Option<PathBuf>,
+    /// Take the listening sockets over from a running hub.
+    pub upgrade: bool,
+    /// Log lines as JSON.
+    pub json_logs: bool,
+    /// Log filter, as `info` or `aigne_hub=debug`.
+    pub log_level: String,
+}
+
+/// The prices that come with the hub, parsed.
+///
+/// # Errors
+/// Only when the embedded table is damaged, with its lines.
+pub fn embedded_prices() -> Result<Vec<Price>, String> {
+    PriceTable::parse_toml("prices.toml", PRICES).map_err(|problems| problems.join("\n"))
+}
+
+/// Opens the store of a configuration.
+///
+/// # Errors
+/// See [`Store::open`].
+pub fn open_store(boot: &Boot, clock: &Clock, metrics: Option<Arc<Metrics>>) -> Result<Store, StoreError> {
+    let options = Options {
+        queue: boot.ledger.queue,
+        flush_interval: boot.ledger.flush_interval,
+        flush_entries: boot.ledger.flush_entries,
+        cache_bytes: boot.ledger.cache_bytes,
+    };
+    let on_flush = Box::new(move |took, entries| {
+        if let Some(metrics) = &metrics {
+            metrics.flush(took, entries);
+        }
+    });
+    Store::open(&boot.data_dir, options, clock.clone(), on_flush)
+}
+
+/// Runs the hub until it is told to stop. Does not return after a graceful stop.
+///
+/// # Errors
+/// Everything that keeps it from starting, for the operator to read.
+pub fn serve(options: &ServeOptions) -> Result<(), String> {
+    // Before any connector exists: with two providers in the tree, the first user would panic.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let logs = init_logs(options.json_logs, &options.log_level)?;
+    let environment = Environment::capture();
+    let document = Document::read(options.config.as_deref()).map_err(|p| p.to_string())?;
+    let boot = document.boot(&environment).map_err(|p| p.to_string())?;
+    let clock = Clock::machine();
+    let metrics = Metrics::new();
+    let prices = embedded_prices()?;
+    check_before_opening(&document, &environment, &boot, &prices)?;
+    let mut server = pingora_server(options, &boot.data_dir);
+    if options.upgrade {
+        server.bootstrap();
+    }
+    let store = open_patiently(&boot, &clock, &metrics, options.upgrade)?;
+    let reloader = Reloader::start(options.config.clone(), environment, &boot, store.clone(), prices)?;
+    let mut snapshot = reloader.first()?;
+    let mut first_key = None;
+    if snapshot.callers.is_empty() {
+        first_key = Some(ready::first_key(&store, &snapshot.pepper, &clock)?);
+        snapshot = reloader.first()?;
+    }
+    std::thread::spawn(crate::tokens::warm_up);
+    let plane = Plane::new(snapshot, clock, metrics, store);
+    reloader.attach(&plane);
+    run(server, options, &plane, reloader, logs, first_key)
+}
+
+/// A bad configuration is told before anything on disk is touched.
+fn check_before_opening(
+    document: &Document,
+    environment: &Environment,
+    boot: &Boot,
+    prices: &[Price],
+) -> Result<(), String> {
+    let registry = Registry::new(boot.health, Default::default());
+    let inputs = reload::inputs(environment, &registry, &[], &[0; 32], prices);
+    document.resolve(&inputs).map(drop).map_err(|p| p.to_string())
+}
+
+/// While an old process hands over, its books are still locked.
+fn open_patiently(boot: &Boot, clock: &Clock, metrics: &Arc<Metrics>, wait: bool) -> Result<Store, String> {
+    let until = Instant::now() + HANDOVER;
+    loop {
+        match open_store(boot, clock, Some(Arc::clone(metrics))) {
+            Ok(store) => return Ok(store),
+            Err(StoreError::Locked(_)) if wait && Instant::now() < until => {
+                std::thread::sleep(Duration::from_millis(50));
+            }
+            Err(error) => return Err(error.to_string()),
+        }
+    }
+}
+
+fn pingora_server(options: &ServeOptions, data_dir: &Path) -> Server {
+    let absolute = std::path::absolute(data_dir).unwrap_or_else(|_| data_dir.to_owned());
+    let conf = ServerConf {
+        upgrade_sock: absolute.join("upgrade.sock").display().to_string(),
+        pid_file: absolute.join("hub.pid").display().to_string(),
+        grace_period_seconds: Some(PINGORA_GRACE_SECONDS),
+        graceful_shutdown_timeout_seconds: Some(1),
+        ..ServerConf::default()
+    };
+    let opt = Opt { upgrade: options.upgrade, ..Opt::default() };
+    Server::new_with_opt_and_conf(Some(opt), conf)
+}
+
+fn run(
+    mut server: Server,
+    options: &ServeOptions,
+    plane: &Arc<Plane>,
+    reloader: Arc<Reloader>,
+    logs: LogGuard,
+    first_key: Option<String>,
+) -> Result<(), String> {
+    let snapshot = plane.snapshot.load_full();
+    if !options.upgrade {
+        server.bootstrap();
+    }
+    let addresses = Addresses::reserve(&snapshot, options.upgrade)?;
+    let threads = threads(&snapshot);
+    let conf = Arc::clone(&server.configuration);
+    let mut public = pingora::proxy::http_proxy_service(&conf, Gateway::new(Arc::clone(plane)));
+    public.threads = Some(threads);
+    let resolver = listen::add(&mut public, &snapshot, &addresses)?;
+    server.add_service(public);
+
+    let control = control(plane, &reloader);
+    let admin_listener = listen::admin(addresses.admin)?;
+    server.add_service(pingora::services::background::background_service("admin", AdminService::new(control, admin_listener)));
+    let shutdown = snapshot.shutdown.clone();
+    let banner = ready::Banner { addresses: addresses.clone(), first_key };
+    let keeper = Keeper::new(Arc::clone(plane), reloader, resolver, logs, banner);
+    server.add_service(pingora::services::background::background_service("keeper", keeper));
+    let drain = plane.drain.clone();
+    let watch = signals::Signals::new(drain, shutdown.lame_duck);
+    server.run(RunArgs { shutdown_signal: Box::new(watch) });
+    Ok(())
+}
+
+/// One worker per core, unless told otherwise.
+fn threads(snapshot: &Snapshot) -> usize {
+    match snapshot.public.threads {
+        0 => std::thread::available_parallelism().map_or(1, usize::from),
+        threads => threads,
+    }
+}
+
+fn control(plane: &Arc<Plane>, reloader: &Arc<Reloader>) -> Control {
+    let (for_gauges, for_ready) = (Arc::clone(plane), Arc::clone(plane));
+    let reload = Arc::clone(reloader);
+    let failures = Arc::clone(reloader);
+    Control {
+        metrics: Arc::clone(&plane.metrics),
+        store: plane.store.clone(),
+        clock: plane.clock.clone(),
+        token: reloader.admin_token(),
+        gauges: Box::new(move || ready::gauges(&for_gauges, failures.failures())),
+        ready: Box::new(move || !for_ready.drain.draining()),
+        reload: Box::new(move || reload.reload().map_err(|problems| problems.to_string())),
+        pepper: reloader.pepper(),
+    }
+}
+
+/// The control plane, on a runtime of its own.
+struct AdminService {
+    control: Arc<Control>,
+    listener: std::sync::Mutex<Option<std::net::TcpListener>>,
+}
+
+impl AdminService {
+    fn new(control: Control, listener: std::net::TcpListener) -> Self {
+        Self { control: Arc::new(control), listener: std::sync::Mutex::new(Some(listener)) }
+    }
+}
+
+#[async_trait::async_trait]
+impl pingora::services::background::BackgroundService for AdminService {
+    /// Called once. The listener was bound before, so that a taken address is an error at start.
+    async fn start(&self, mut shutdown: pingora::server::ShutdownWatch) {
+        let listener = self.listener.lock().ok().and_then(|mut slot| slot.take());
+        let Some(listener) = listener else { return };
+        let stop = async move {
+            let _ = shutdown.changed().await;
+        };
+        if let Err(error) = admin::serve(listener, Arc::clone(&self.control), stop).await {
+            tracing::error!(%error, "the admin listener failed");
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! What is said when the hub is up, and the numbers it tells when asked.
+
+use crate::access::{self, Pepper};
+use crate::limit::Limits;
+use crate::proxy::Plane;
+use crate::route::State;
+use crate::store::{Store, StoredKey};
+use crate::telemetry::{CredentialGauge, Gauges};
+use crate::types::{Clock, TenantId};
+use super::listen::Addresses;
+use std::io::Write;
+use std::sync::Arc;
+
+/// Makes the first key, so that a fresh hub can be used at once.
+pub(super) fn first_key(store: &Store, pepper: &Pepper, clock: &Clock) -> Result<String, String> {
+    let mut random = [0; 32];
+    getrandom::fill(&mut random).map_err(|e| format!("no randomness: {e}"))?;
+    let new = access::generate(random);
+    let row = StoredKey {
+        id: new.id,
+        name: "first key".into(),
+        tenant: TenantId::parse("default").map_err(|e| e.to_string())?,
+        prefix: new.prefix.into(),
+        hash: pepper.hash(new.secret.expose()),
+        enabled: true,
+        expires_at: None,
+        models: Vec::new(),
+        allow: Vec::new(),
+        deny: Vec::new(),
+        limits: Limits::default(),
+        created_at: clock.wall(),
+    };
+    store.put_key(&row).map_err(|e| e.to_string())?;
+    Ok(new.secret.expose().to_owned())
+}
+
+/// Said once, when every listener answers.
+pub(super) struct Banner {
+    pub addresses: Addresses,
+    pub first_key: Option<String>,
+}
+
+impl Banner {
+    /// Waits until the listeners accept, then tells people and, in one JSON line, machines.
+    pub(super) async fn say(&self, models: &[String]) {
+        let Addresses { public, tls, admin, .. } = &self.addresses;
+        for address in public.iter().chain(tls).chain([admin]) {
+            while tokio::net::TcpStream::connect(reachable(*address)).await.is_err() {
+                tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+            }
+        }
+        let text = self.text(models);
+        let line = serde_json::json!({
+            "event": "ready",
+            "public": public.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "tls": tls.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "admin": admin.to_string(),
+        });
+        let mut out = std::io::stdout().lock();
+        let _ = writeln!(out, "{text}{line}");
+        let _ = out.flush();
+    }
+
+    fn text(&self, models: &[String]) -> String {
+        let mut text = format!("aigne-hub {} is ready\n", env!("CARGO_PKG_VERSION"));
+        for address in &self.addresses.public {
+            text.push_str(&format!("  API      http://{address}/v1\n"));
+        }
+        for address in &self.addresses.tls {
+            text.push_str(&format!("  API      https://{address}/v1\n"));
+        }
+        text.push_str(&format!("  Metrics  http://{}/metrics\n", self.addresses.admin));
+        if !models.is_empty() {
+            let shown: Vec<&str> = models.iter().take(8).map(String::as_str).collect();
+            let more = if models.len() > shown.len() { ", …" } else { "" };
+            text.push_str(&format!("  Models   {}{more}\n", shown.join(", ")));
+        }
+        let Some(key) = &self.first_key else { return text };
+        let base = self.addresses.public.first().map(|a| format!("http://{a}")).unwrap_or_default();
+        let model = models.iter().find(|m| m.contains("echo")).map_or("simulator/echo", String::as_str);
+        text.push_str(&format!(
+            "  Key      {key}   (shown only now)\n\nTry it:\n  curl {base}/v1/chat/completions -H 'Authorization: Bearer {key}' \\\n    \
+             -H 'Content-Type: application/json' \\\n    \
+             -d '{{\"model\":\"{model}\",\"messages\":[{{\"role\":\"user\",\"content\":\"Hello, hub!\"}}]}}'\n\n"
+        ));
+        text
+    }
+}
+
+/// A wildcard address is reached through loopback.
+fn reachable(mut address: std::net::SocketAddr) -> std::net::SocketAddr {
+    if address.ip().is_unspecified() {
+        let loopback = if address.is_ipv4() { [127, 0, 0, 1].into() } else { std::net::Ipv6Addr::LOCALHOST.into() };
+        address.set_ip(loopback);
+    }
+    address
+}
+
+/// Numbers that live elsewhere, read when the metrics are scraped.
+pub(super) fn gauges(plane: &Plane, reload_failures: u64) -> Gauges {
+    let snapshot = plane.snapshot.load();
+    let now = plane.clock.mono();
+    let stats = plane.store.stats();
+    let credentials = snapshot
+        .providers
+        .values()
+        .flat_map(|provider| provider.credentials.iter().map(move |c| (provider, c)))
+        .map(|(provider, credential)| CredentialGauge {
+            provider: Arc::clone(provider.name.shared()),
+            credential: Arc::clone(credential.id.shared()),
+            state: state(credential.health.state(now)),
+            in_flight: credential.health.in_flight(),
+        })
+        .collect();
+    Gauges {
+        credentials,
+        cache_bytes: plane.cache.bytes(),
+        cache_entries: plane.cache.entries(),
+        flights: plane.flights.len() as u64,
+        ledger_queue: stats.queue,
+        ledger_open_intents: stats.open_intents,
+        ledger_appended: stats.appended,
+        ledger_settled: stats.settled,
+        ledger_recovered: stats.recovered,
+        ledger_errors: stats.errors,
+        ledger_disk_bytes: stats.disk_bytes,
+        buffered_bytes: plane.buffered_bytes(),
+        snapshot_version: snapshot.version,
+        reload_failures,
+    }
+}
+
+fn state(state: State) -> &'static str {
+    match state {
+        State::Ready => "ready",
+        State::CoolingDown => "cooling_down",
+        State::Rejected => "rejected",
+        State::Open => "open",
+        State::HalfOpen => "half_open",
+    }
+}
