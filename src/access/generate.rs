@@ -58,13 +58,22 @@ pub fn looks_like_key(text: &str) -> bool {
         return false;
     }
     let (body, checksum) = bytes.split_at(KEY_BYTES - CHECKSUM_DIGITS);
-    let body_digits = body.iter().skip(PREFIX.len());
-    if !body_digits.chain(checksum).all(u8::is_ascii_alphanumeric) {
+    if !body.iter().skip(PREFIX.len()).all(u8::is_ascii_alphanumeric) {
         return false;
     }
-    let mut expected = String::with_capacity(CHECKSUM_DIGITS);
-    push_base62(&mut expected, &crc32(body).to_be_bytes(), CHECKSUM_DIGITS);
-    expected.as_bytes() == checksum
+    let claimed = checksum.iter().try_fold(0, |sum, byte| Some(sum * 62 + digit(*byte)?));
+    claimed == Some(u64::from(crc32(body)))
+}
+
+/// The value of a base-62 digit.
+fn digit(byte: u8) -> Option<u64> {
+    let value = match byte {
+        b'0'..=b'9' => byte - b'0',
+        b'A'..=b'Z' => byte - b'A' + 10,
+        b'a'..=b'z' => byte - b'a' + 36,
+        _ => return None,
+    };
+    Some(value.into())
 }
 
 /// The id must be unique where the key is, and must not be a part of it.
@@ -95,15 +104,25 @@ fn push_base62(text: &mut String, number: &[u8], digits: usize) {
 
 /// CRC-32 as in IEEE 802.3 and zip: reflected, polynomial 0xEDB88320.
 fn crc32(bytes: &[u8]) -> u32 {
-    let mut crc = u32::MAX;
-    for byte in bytes {
-        crc ^= u32::from(*byte);
-        for _ in 0..8 {
-            crc = (crc >> 1) ^ (0xEDB8_8320 & (crc & 1).wrapping_neg());
-        }
-    }
-    !crc
+    let step = |crc: u32, byte: &u8| (crc >> 8) ^ CRC_OF_BYTE[usize::from(crc as u8 ^ byte)];
+    !bytes.iter().fold(u32::MAX, step)
 }
+
+static CRC_OF_BYTE: [u32; 256] = {
+    let mut table = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        let mut crc = byte as u32;
+        let mut bit = 0;
+        while bit < 8 {
+            crc = (crc >> 1) ^ (0xEDB8_8320 & (crc & 1).wrapping_neg());
+            bit += 1;
+        }
+        table[byte] = crc;
+        byte += 1;
+    }
+    table
+};
 
 #[cfg(test)]
 mod tests {
