@@ -1,6 +1,9 @@
 //! What a configuration file may say. No logic and no defaults: those are in
 //! `resolve`. The doc comments here become the descriptions in
 //! `conf/hub.schema.json`, and the schema is what a file is checked against.
+//!
+//! Fields that must be there are `Option`s all the same, and named in the
+//! schema: a table that lacks one is told so, and the rest of it is still read.
 
 use super::at::{At, Instant, Money, Period, Size};
 use crate::route::Strategy;
@@ -65,14 +68,13 @@ pub(crate) struct Public {
 /// HTTPS.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
+#[schemars(extend("required" = ["certificate", "key"]))]
 pub(crate) struct Tls {
     /// Addresses for HTTPS.
     pub(crate) listen: Vec<At<String>>,
     /// PEM file of the certificate chain.
-    #[schemars(required)]
     pub(crate) certificate: Option<At<String>>,
     /// PEM file of the private key.
-    #[schemars(required)]
     pub(crate) key: Option<At<String>>,
 }
 
@@ -240,7 +242,7 @@ pub(crate) struct Health {
     pub(crate) default_cool_down: Option<At<Period>>,
     /// First re-check after a 401 or 403; doubles. Default: 30s.
     pub(crate) base_recheck: Option<At<Period>>,
-    /// Longest time between re-checks. Default: 30m.
+    /// Longest time between re-checks. Default: 15m.
     pub(crate) max_recheck: Option<At<Period>>,
 }
 
@@ -265,11 +267,11 @@ pub(crate) struct Discover {
 /// A configured vendor.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
+#[schemars(extend("required" = ["vendor"]))]
 pub(crate) struct Provider {
     /// Its name here, in `provider/model`. Default: the vendor's.
     pub(crate) name: Option<At<String>>,
     /// The vendor: openai, anthropic, …, or openai-compatible.
-    #[schemars(required)]
     pub(crate) vendor: Option<At<String>>,
     /// Scheme, host and path prefix. Default: the vendor's.
     pub(crate) base_url: Option<At<String>>,
@@ -350,12 +352,11 @@ pub(crate) enum TextOrSecret {
 /// A public model name.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
+#[schemars(extend("required" = ["name", "targets"]))]
 pub(crate) struct Model {
     /// What callers write in `model`.
-    #[schemars(required)]
     pub(crate) name: Option<At<String>>,
     /// Tried in weighted order.
-    #[schemars(required)]
     pub(crate) targets: Option<Vec<At<TargetItem>>>,
     /// Then these, in this order.
     pub(crate) fallback: Vec<At<TargetItem>>,
@@ -378,9 +379,9 @@ pub(crate) enum TargetItem {
 /// A target with a weight.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
+#[schemars(extend("required" = ["model"]))]
 pub(crate) struct WeightedTarget {
     /// "provider/model"
-    #[schemars(required)]
     pub(crate) model: Option<String>,
     /// Share of the requests; 0 = only after the others. Default: 1.
     pub(crate) weight: Option<At<u32>>,
@@ -389,16 +390,15 @@ pub(crate) struct WeightedTarget {
 /// A key of a caller.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
+#[schemars(extend("required" = ["id", "secret"]))]
 pub(crate) struct Key {
     /// Its public id.
-    #[schemars(required)]
     pub(crate) id: Option<At<String>>,
     /// For people. Default: the id.
     pub(crate) name: Option<String>,
     /// Who pays. Default: default.
     pub(crate) tenant: Option<At<String>>,
     /// Where the key itself is.
-    #[schemars(required)]
     pub(crate) secret: Option<At<SecretSource>>,
     /// Default: true.
     pub(crate) enabled: Option<bool>,

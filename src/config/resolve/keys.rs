@@ -12,8 +12,8 @@ use std::sync::Arc;
 /// Shorter keys can be guessed.
 const SHORTEST_KEY: usize = 16;
 
-/// What is shown of a key; at most a third of the shortest.
-const PREFIX_CHARS: usize = 5;
+/// Most characters of a key that people see, and never more than a third of it.
+const MOST_SHOWN: usize = 12;
 
 impl Resolver<'_> {
     pub(super) fn callers(
@@ -64,7 +64,7 @@ impl Resolver<'_> {
         let key = Key {
             name: raw.name.as_deref().unwrap_or(id.as_str()).into(),
             tenant,
-            prefix: secret.expose().chars().take(PREFIX_CHARS).collect::<String>().into(),
+            prefix: shown(secret.expose()).into(),
             hash: pepper.hash(secret.expose()),
             enabled: raw.enabled.unwrap_or(true),
             expires_at,
@@ -104,4 +104,8 @@ fn stored_caller(stored: &StoredKey, inputs: &Inputs<'_>) -> Caller {
         gate: inputs.registry.gate(&stored.key.id),
         cache: None,
     }
+}
+
+fn shown(secret: &str) -> String {
+    secret.chars().take(MOST_SHOWN.min(secret.chars().count() / 3)).collect()
 }

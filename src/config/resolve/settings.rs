@@ -46,9 +46,8 @@ impl Resolver<'_> {
             None => vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 8080))],
         };
         let tls = raw.tls.as_ref().and_then(|at| self.tls(at));
-        if let (true, true, Some(first)) = (listen.is_empty(), tls.is_none(), &raw.listen) {
-            let span = first.first().map_or(0..0, |at| at.span.clone());
-            self.notes.push(&span, "public.listen".into(), "names no address, so nobody could call");
+        if raw.listen.as_ref().is_some_and(Vec::is_empty) && raw.tls.is_none() {
+            self.notes.push(&(0..0), "public.listen".into(), "names no address, so nobody could call");
         }
         Public {
             listen,
@@ -200,7 +199,7 @@ impl Resolver<'_> {
             max_pause: self.positive(raw.max_pause.as_ref(), seconds(60)),
             default_cool_down: self.positive(raw.default_cool_down.as_ref(), seconds(5)),
             base_recheck: self.positive(raw.base_recheck.as_ref(), seconds(30)),
-            max_recheck: self.positive(raw.max_recheck.as_ref(), seconds(1800)),
+            max_recheck: self.positive(raw.max_recheck.as_ref(), seconds(900)),
         }
     }
 
