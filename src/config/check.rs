@@ -175,8 +175,10 @@ fn unknown(name: &str, known: &[&str]) -> String {
 /// The known name that is few enough edits away to be meant.
 pub(crate) fn nearest<'k>(name: &str, known: &[&'k str]) -> Option<&'k str> {
     let near = known.iter().map(|k| (edits(name, k), *k)).min()?;
-    let most = (name.chars().count().max(near.1.len()) / 3).clamp(1, 3);
-    (near.0 <= most).then_some(near.1)
+    let longer = name.chars().count().max(near.1.len());
+    // Two swapped letters are two edits; of a name of one or two letters
+    // nothing would be left.
+    (near.0 <= longer.div_ceil(3).min(3) && near.0 < near.1.len()).then_some(near.1)
 }
 
 /// How many letters must be inserted, removed or replaced (Levenshtein). Names
@@ -210,6 +212,8 @@ mod tests {
         assert_eq!(nearest("lisen", &known), Some("listen"));
         assert_eq!(nearest("thread", &known), Some("threads"));
         assert_eq!(nearest("bananas", &known), None);
+        assert_eq!(nearest("idel", &["idle"]), Some("idle"));
+        assert_eq!(nearest("x", &["y"]), None);
         assert_eq!(nearest("x", &[]), None);
     }
 
