@@ -12,7 +12,8 @@ use std::time::Duration;
 /// more has happened for this long is it told.
 const QUIET: Duration = Duration::from_millis(200);
 
-/// Watches until it is dropped.
+/// Watches until it is dropped, which waits for a call of `changed` that is
+/// running; so do not drop it from inside one.
 pub struct Watch {
     watcher: Option<RecommendedWatcher>,
     thread: Option<JoinHandle<()>>,
