@@ -1,6 +1,41 @@
 //! Configuration: what a file may say (`raw`), and what the hub runs on
 //! ([`Snapshot`]). Only here is the environment read.
+//!
+//! A file is read in two steps, because the store lies between them: it is
+//! opened where [`Document::boot`] says, and what it holds (pepper, keys,
+//! spendings) goes into [`Document::resolve`]. [`load`] is both in one.
 
+mod at;
+mod check;
+mod document;
+mod environment;
+mod lookup;
+mod problems;
+mod raw;
+mod registry;
+mod resolve;
 mod snapshot;
+mod watch;
 
+pub use check::schema;
+pub use document::{Boot, Document, EXAMPLE};
+pub use environment::Environment;
+pub use problems::{Problem, Problems};
+pub use registry::Registry;
+pub use resolve::{Inputs, ReadPrices, StoredKey};
 pub use snapshot::*;
+pub use watch::Watch;
+
+use std::path::Path;
+use std::sync::Arc;
+
+/// Reads a file, or without one the embedded defaults, and builds the snapshot.
+///
+/// # Errors
+/// Everything that is wrong, with file and line.
+pub fn load(path: Option<&Path>, inputs: &Inputs<'_>) -> Result<Arc<Snapshot>, Problems> {
+    Document::read(path)?.resolve(inputs)
+}
+
+#[cfg(test)]
+mod tests;

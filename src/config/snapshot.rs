@@ -8,6 +8,7 @@ use crate::provider::Vendor;
 use crate::route::{Health, HealthPolicy, Picker, Strategy};
 use crate::rules::RuleSet;
 use crate::types::{CredentialId, ModelName, ProviderName, Secret};
+use dashmap::DashMap;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -18,52 +19,83 @@ use std::time::Duration;
 pub struct Snapshot {
     /// Counts up with each accepted configuration.
     pub version: u64,
+    /// The listener for callers.
     pub public: Public,
+    /// The listener for operators.
     pub admin: Admin,
+    /// Where the store is.
     pub data_dir: PathBuf,
+    /// Bounds on what callers send and on time.
     pub bounds: Bounds,
+    /// The secret under which keys are hashed.
     pub pepper: Pepper,
+    /// Keys, by their hash.
     pub callers: KeyTable<Arc<Caller>>,
+    /// Who may call at all.
     pub addresses: AddressRules,
+    /// Proxies whose `X-Forwarded-For` counts.
     pub trusted_proxies: AddressSet,
+    /// Configured vendors that are switched on.
     pub providers: HashMap<ProviderName, Arc<Provider>>,
     /// Aliases, groups and models with settings of their own.
     pub models: HashMap<ModelName, Arc<Model>>,
+    /// Prices by provider and model.
     pub prices: PriceTable,
+    /// What happens to a model without a price.
     pub unpriced: Unpriced,
+    /// Compiled rules, in order.
     pub rules: RuleSet,
+    /// Answers kept in memory.
     pub cache: CacheSettings,
+    /// How the books are written.
     pub ledger: LedgerSettings,
+    /// Shedding of addresses.
     pub flood: Flood,
+    /// How the hub stops.
     pub shutdown: Shutdown,
+    /// As written; takes effect for new credentials only after a restart.
+    pub health: HealthPolicy,
+    /// Files and folders whose change means a reload.
+    pub watched: Vec<PathBuf>,
+    /// Models named as `provider/model`, by that name; see `lookup`.
+    pub(super) ad_hoc: DashMap<Box<str>, Arc<Model>>,
 }
 
 /// The public listener.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Public {
+    /// Addresses to listen on.
     pub listen: Vec<SocketAddr>,
+    /// HTTPS, if configured.
     pub tls: Option<Tls>,
     /// Worker threads; 0 = one per core.
     pub threads: usize,
-    /// Requests without a key are served as this key (development only).
+    /// Accept HTTP/2 without TLS (prior knowledge).
     pub http2_cleartext: bool,
 }
 
+/// HTTPS.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tls {
+    /// Addresses to listen on.
     pub listen: Vec<SocketAddr>,
+    /// PEM file of the certificate chain; readable when the snapshot was built.
     pub certificate: PathBuf,
+    /// PEM file of the private key; readable when the snapshot was built.
     pub key: PathBuf,
 }
 
+/// The listener for operators.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Admin {
+    /// Address to listen on.
     pub listen: SocketAddr,
 }
 
 /// Bounds on what callers send and on time.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Bounds {
+    /// One request body.
     pub max_body_bytes: usize,
     /// All bodies together.
     pub max_buffered_bytes: usize,
@@ -73,13 +105,16 @@ pub struct Bounds {
     pub write: Duration,
     /// Comment lines on silent streams; zero = never.
     pub heartbeat: Duration,
+    /// The clocks of an attempt.
     pub clocks: Clocks,
+    /// How often and how fast to try again.
     pub retry: Retry,
 }
 
 /// The four clocks of an attempt, and the connect clock.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Clocks {
+    /// For the connection, TLS included.
     pub connect: Duration,
     /// From the request's last byte to the answer's header.
     pub response_header: Duration,
@@ -98,7 +133,9 @@ pub struct Retry {
     pub max_attempts: u32,
     /// Attempts on one target, with other credentials where there are.
     pub per_target: u32,
+    /// Back-off before the first retry; zero = none.
     pub base_back_off: Duration,
+    /// Longest back-off.
     pub max_back_off: Duration,
     /// No new attempt after this long.
     pub budget: Duration,
@@ -106,31 +143,45 @@ pub struct Retry {
 
 /// A key and everything live that belongs to it.
 pub struct Caller {
+    /// What it may do.
     pub key: Key,
+    /// How much.
     pub limits: Limits,
+    /// Its live counters.
     pub gate: Arc<Gate>,
+    /// Whether answers are kept; `None`: as [`CacheSettings::default`] says.
     pub cache: Option<cache::Policy>,
 }
 
 /// A configured vendor.
 pub struct Provider {
+    /// Its name in `provider/model`.
     pub name: ProviderName,
+    /// The vendor's row.
     pub vendor: &'static Vendor,
+    /// Where it is.
     pub base: BaseUrl,
+    /// Its secrets; at least one, which may be empty.
     pub credentials: Vec<Credential>,
+    /// How one of them is chosen.
     pub strategy: Strategy,
     /// Keep a conversation on the credential whose prompt cache it warmed.
     pub affinity: bool,
+    /// The memory of the choice.
     pub picker: Picker,
     /// Sent with every request.
     pub headers: Vec<(http::HeaderName, http::HeaderValue)>,
+    /// The clocks of an attempt.
     pub clocks: Clocks,
     /// `None`: any model name is passed on.
     pub models: Option<Vec<String>>,
+    /// Which HTTP version to speak.
     pub http2: Http2,
     /// PEM bundle of a private CA.
     pub ca_file: Option<PathBuf>,
+    /// Its certificates in DER form; they replace the public ones.
     pub ca: Option<Vec<Vec<u8>>>,
+    /// Refuse certificates that do not fit. Off only for tests.
     pub verify_certificate: bool,
     /// `http://host:port` of an HTTP CONNECT proxy.
     pub connect_proxy: Option<ConnectProxy>,
@@ -138,10 +189,14 @@ pub struct Provider {
     pub connection_hash: u64,
 }
 
+/// An HTTP CONNECT proxy.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ConnectProxy {
+    /// Host name or address; IPv6 in brackets.
     pub host: String,
+    /// TCP port.
     pub port: u16,
+    /// Value of `Proxy-Authorization`.
     pub authorization: Option<Secret>,
 }
 
@@ -151,6 +206,7 @@ pub enum Http2 {
     /// By ALPN on TLS, HTTP/1.1 otherwise.
     #[default]
     Auto,
+    /// HTTP/1.1.
     Never,
     /// Also without TLS (prior knowledge).
     Always,
@@ -159,8 +215,11 @@ pub enum Http2 {
 /// Where a vendor is.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct BaseUrl {
+    /// `https`.
     pub tls: bool,
+    /// Host name or address; IPv6 in brackets.
     pub host: String,
+    /// TCP port.
     pub port: u16,
     /// Without a trailing slash; may be empty.
     pub path: String,
@@ -168,43 +227,58 @@ pub struct BaseUrl {
 
 /// One secret of a provider.
 pub struct Credential {
+    /// `provider/name`.
     pub id: CredentialId,
+    /// `None`: nothing is sent.
     pub secret: Option<Secret>,
+    /// Share of the requests.
     pub weight: u32,
     /// Models this credential is for; empty = all.
     pub models: Vec<String>,
+    /// Its live health.
     pub health: Arc<Health>,
 }
 
 /// A public model name.
 pub struct Model {
+    /// What callers write.
     pub name: ModelName,
     /// Tried in weighted order.
     pub targets: Vec<Target>,
     /// Then these, in this order.
     pub fallback: Vec<Target>,
+    /// Whether answers are kept; `None`: as [`CacheSettings::default`] says.
     pub cache: Option<cache::Policy>,
+    /// Clocks of its own; they win over the provider's.
     pub clocks: Option<Clocks>,
 }
 
 /// Provider and upstream model.
 #[derive(Clone)]
 pub struct Target {
+    /// The provider.
     pub provider: Arc<Provider>,
+    /// What the vendor calls the model.
     pub upstream_model: Arc<str>,
+    /// Share of the requests.
     pub weight: u32,
 }
 
 /// What happens to a model without a price.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unpriced {
+    /// Its requests are refused.
     Refuse,
+    /// It is served, and its entries are marked.
     Flag,
 }
 
+/// Answers kept in memory.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CacheSettings {
+    /// All answers together.
     pub max_bytes: u64,
+    /// The largest answer that is kept.
     pub max_entry_bytes: usize,
     /// For requests whose key and model say nothing.
     pub default: cache::Policy,
@@ -214,41 +288,33 @@ pub struct CacheSettings {
     pub by_request: bool,
 }
 
+/// How the books are written.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LedgerSettings {
+    /// Wait until the intent is on disk before the vendor is called.
     pub strict: bool,
+    /// Entries that may wait for the writer.
     pub queue: usize,
+    /// Longest time between flushes.
     pub flush_interval: Duration,
+    /// Entries after which a flush is due.
     pub flush_entries: usize,
+    /// Memory of the store's cache.
     pub cache_bytes: u64,
 }
 
 /// Shedding of addresses whose requests are refused again and again.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Flood {
+    /// Refused requests a minute from one address after which it is shed.
     pub failures_per_minute: u32,
 }
 
+/// How the hub stops.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Shutdown {
+    /// Running requests have this long to end.
     pub grace: Duration,
+    /// Before that: not ready, but still serving.
     pub lame_duck: Duration,
-}
-
-/// What must survive a reload: health of credentials, counters of keys. Everything in it is live.
-pub struct Registry {
-    pub health_policy: HealthPolicy,
-    pub(crate) health: dashmap::DashMap<CredentialId, Arc<Health>>,
-    pub(crate) gates: dashmap::DashMap<crate::types::KeyId, Arc<Gate>>,
-}
-
-impl Snapshot {
-    /// The model a caller named: an alias or group, or `provider/model`.
-    pub fn model(&self, _name: &str) -> Option<Arc<Model>> {
-        todo!()
-    }
-    /// All public names, sorted: aliases, groups, and listed models of providers.
-    pub fn model_names(&self) -> Vec<String> {
-        todo!()
-    }
 }

@@ -49,7 +49,7 @@ fn is_secret(word: &str) -> bool {
 /// Upper case, lower case and digits mixed, without the slashes and dots of a
 /// path or a model name.
 fn looks_random(word: &str) -> bool {
-    let has = |test: fn(&u8) -> bool| word.as_bytes().iter().any(|b| test(b));
+    let has = |test: fn(&u8) -> bool| word.as_bytes().iter().any(test);
     has(u8::is_ascii_uppercase)
         && has(u8::is_ascii_lowercase)
         && has(u8::is_ascii_digit)

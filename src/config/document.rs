@@ -1,0 +1,105 @@
+//! One configuration file, read and checked against the schema, before it is
+//! resolved. What must be known before the store is open is asked here.
+
+use super::check::check;
+use super::problems::{Notes, Problems};
+use super::resolve::Resolver;
+use super::{Environment, LedgerSettings, raw};
+use crate::route::HealthPolicy;
+use serde::Deserialize;
+use std::path::{Path, PathBuf};
+use toml::de::DeTable;
+
+/// The configuration that runs without a file; also the documented example.
+pub const EXAMPLE: &str = include_str!("../../conf/hub.toml");
+
+/// Larger files are a mistake.
+const LARGEST_FILE: u64 = 16 << 20;
+
+/// A configuration file that was read, with whatever is wrong in it so far.
+pub struct Document {
+    pub(super) raw: raw::File,
+    pub(super) notes: Notes,
+    pub(super) folder: PathBuf,
+    pub(super) path: Option<PathBuf>,
+}
+
+/// What the hub needs before it can open its store, and so before it can
+/// build a [`super::Snapshot`].
+#[derive(Debug)]
+pub struct Boot {
+    /// Where the store is.
+    pub data_dir: PathBuf,
+    /// How the journal is written.
+    pub ledger: LedgerSettings,
+    /// For [`super::Registry::new`].
+    pub health: HealthPolicy,
+}
+
+impl Document {
+    /// Reads a file, or without one the embedded defaults.
+    ///
+    /// # Errors
+    /// Only when the file cannot be read; what is wrong inside it is kept and
+    /// told by [`Document::boot`] and [`Document::resolve`].
+    pub fn read(path: Option<&Path>) -> Result<Self, Problems> {
+        let Some(path) = path else {
+            return Ok(Self::parse("built-in defaults", Path::new(""), EXAMPLE));
+        };
+        let name = path.display().to_string();
+        let text = read_bounded(path).map_err(|error| {
+            let mut notes = Notes::new(&name, "");
+            notes.elsewhere(format!("{name}: cannot be read: {error}"));
+            notes.into_problems()
+        })?;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        Ok(Self { path: Some(path.to_owned()), ..Self::parse(&name, folder, &text) })
+    }
+
+    /// Reads a text. `name` is what problems call it; relative paths in it are
+    /// below `folder`.
+    pub fn parse(name: &str, folder: &Path, text: &str) -> Self {
+        let mut notes = Notes::new(name, text);
+        let raw = parse(text, &mut notes).unwrap_or_default();
+        Self { raw, notes, folder: folder.to_owned(), path: None }
+    }
+
+    /// What is needed before the store is open.
+    ///
+    /// # Errors
+    /// When these settings, or the file as a whole, are wrong.
+    pub fn boot(&self, environment: &Environment) -> Result<Boot, Problems> {
+        let mut resolver = Resolver::new(self, environment);
+        let boot = Boot {
+            data_dir: resolver.data_dir(&self.raw.data),
+            ledger: resolver.ledger(&self.raw.ledger),
+            health: resolver.health(&self.raw.health),
+        };
+        resolver.notes.finish()?;
+        Ok(boot)
+    }
+}
+
+/// `None` when the text is no TOML: then nothing more can be said about it.
+fn parse(text: &str, notes: &mut Notes) -> Option<raw::File> {
+    let (mut root, errors) = DeTable::parse_recoverable(text);
+    for error in &errors {
+        notes.push(&error.span().unwrap_or(0..0), String::new(), error.message().replace('\n', "; "));
+    }
+    if !errors.is_empty() {
+        return None;
+    }
+    check(root.get_mut(), notes);
+    raw::File::deserialize(toml::Deserializer::from(root))
+        .map_err(|error| notes.push(&error.span().unwrap_or(0..0), String::new(), error.message()))
+        .ok()
+}
+
+/// Reads a text file of bounded size.
+pub(super) fn read_bounded(path: &Path) -> Result<String, String> {
+    let length = std::fs::metadata(path).map_err(|e| e.to_string())?.len();
+    if length > LARGEST_FILE {
+        return Err(format!("it is larger than {LARGEST_FILE} bytes"));
+    }
+    std::fs::read_to_string(path).map_err(|e| e.to_string())
+}

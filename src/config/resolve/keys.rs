@@ -1,0 +1,111 @@
+//! Keys of callers: those of the file, and those of the store.
+
+use super::{Inputs, Resolver, StoredKey};
+use crate::access::{Key, KeyHash, ModelFilter, Pepper};
+use crate::config::at::At;
+use crate::config::{Caller, raw};
+use crate::limit::Limits;
+use crate::types::{KeyId, TenantId};
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+/// Shorter keys can be guessed.
+const SHORTEST_KEY: usize = 16;
+
+/// Most characters of a key that people see, and never more than a third of it.
+const MOST_SHOWN: usize = 12;
+
+impl Resolver<'_> {
+    pub(super) fn callers(
+        &mut self,
+        keys: &[At<raw::Key>],
+        pepper: &Pepper,
+        inputs: &Inputs<'_>,
+    ) -> Vec<Arc<Caller>> {
+        let mut ids = HashSet::new();
+        let mut hashes: HashMap<KeyHash, KeyId> = HashMap::new();
+        let mut callers = Vec::new();
+        for at in keys {
+            let Some(caller) = self.caller(at, pepper, inputs) else { continue };
+            if !ids.insert(caller.key.id.clone()) {
+                self.notes.below(
+                    &at.span,
+                    "id",
+                    format!("{} is already the id of another key", caller.key.id),
+                );
+            }
+            if let Some(other) = hashes.insert(caller.key.hash, caller.key.id.clone()) {
+                self.notes.below(&at.span, "secret", format!("is the same as that of key {other}"));
+            }
+            callers.push(Arc::new(caller));
+        }
+        let stored = inputs.stored.iter().filter(|s| !ids.contains(&s.key.id));
+        callers.extend(stored.map(|s| Arc::new(stored_caller(s, inputs))));
+        callers
+    }
+
+    fn caller(&mut self, at: &At<raw::Key>, pepper: &Pepper, inputs: &Inputs<'_>) -> Option<Caller> {
+        let raw = &at.value;
+        let id = raw.id.as_ref().and_then(|id| self.note(&id.span, KeyId::parse(&id.value)));
+        let tenant = match &raw.tenant {
+            Some(tenant) => self.note(&tenant.span, TenantId::parse(&tenant.value)),
+            None => TenantId::parse("default").ok(),
+        };
+        let secret = raw.secret.as_ref().and_then(|s| self.secret(&s.span, &s.value));
+        let limits = self.limits(raw);
+        let models = self.model_filter(&raw.models);
+        let addresses = self.address_rules(&raw.allow, &raw.deny);
+        let expires_at = raw.expires_at.as_ref().and_then(|at| self.note(&at.span, at.value.read()));
+        let cache = raw.cache_ttl.as_ref().map(|at| self.cache_policy(at));
+        let (id, tenant, secret) = (id?, tenant?, secret?);
+        if secret.expose().len() < SHORTEST_KEY {
+            self.notes.below(&at.span, "secret", format!("is shorter than {SHORTEST_KEY} characters"));
+        }
+        let key = Key {
+            name: raw.name.as_deref().unwrap_or(id.as_str()).into(),
+            tenant,
+            prefix: shown(secret.expose()).into(),
+            hash: pepper.hash(secret.expose()),
+            enabled: raw.enabled.unwrap_or(true),
+            expires_at,
+            models,
+            addresses,
+            id,
+        };
+        let gate = inputs.registry.gate(&key.id);
+        Some(Caller { key, limits, gate, cache })
+    }
+
+    fn limits(&mut self, raw: &raw::Key) -> Limits {
+        Limits {
+            requests_per_minute: raw.requests_per_minute.as_ref().map(|at| at.value),
+            tokens_per_minute: raw.tokens_per_minute.as_ref().map(|at| at.value),
+            concurrency: raw.concurrency.as_ref().map(|at| at.value),
+            day_tokens: raw.day_tokens.as_ref().map(|at| at.value),
+            month_tokens: raw.month_tokens.as_ref().map(|at| at.value),
+            day_cost: raw.day_cost.as_ref().and_then(|at| self.note(&at.span, at.value.read())),
+            month_cost: raw.month_cost.as_ref().and_then(|at| self.note(&at.span, at.value.read())),
+        }
+    }
+
+    fn model_filter(&mut self, list: &[At<String>]) -> ModelFilter {
+        for at in list {
+            let alone = ModelFilter::new(vec![at.value.clone()]);
+            self.note(&at.span, alone);
+        }
+        ModelFilter::new(list.iter().map(|at| at.value.clone()).collect()).unwrap_or_default()
+    }
+}
+
+fn stored_caller(stored: &StoredKey, inputs: &Inputs<'_>) -> Caller {
+    Caller {
+        key: stored.key.clone(),
+        limits: stored.limits.clone(),
+        gate: inputs.registry.gate(&stored.key.id),
+        cache: None,
+    }
+}
+
+fn shown(secret: &str) -> String {
+    secret.chars().take(MOST_SHOWN.min(secret.chars().count() / 3)).collect()
+}
