@@ -63,13 +63,16 @@ pub struct Metrics {
     scraped: Mutex<Scraped>,
 }
 
+/// One of the numbers read at scrape time.
+type Read = fn(&Gauges) -> u64;
+
 /// What is set at scrape time. Behind a lock, because the credentials' gauges
 /// are rebuilt and two scrapes may come at once.
 struct Scraped {
     credential_state: IntGaugeVec,
     credential_in_flight: IntGaugeVec,
-    gauges: Vec<(IntGauge, fn(&Gauges) -> u64)>,
-    counters: Vec<(IntCounter, fn(&Gauges) -> u64)>,
+    gauges: Vec<(IntGauge, Read)>,
+    counters: Vec<(IntCounter, Read)>,
 }
 
 /// Counts as one request in flight until dropped.
@@ -331,8 +334,8 @@ fn errors(new: &Make) -> HashMap<(&'static str, bool), IntCounter, ahash::Random
 fn scraped(new: &Make) -> Scraped {
     let build = new.gauges("aigne_hub_build_info", "1, with the version.", &["version"]);
     build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
-    let gauge = |name, help, read: fn(&Gauges) -> u64| (new.gauge(name, help), read);
-    let counter = |name, help, read: fn(&Gauges) -> u64| (new.counter(name, help), read);
+    let gauge = |name, help, read: Read| (new.gauge(name, help), read);
+    let counter = |name, help, read: Read| (new.counter(name, help), read);
     Scraped {
         credential_state: new.gauges(
             "aigne_hub_credential_state",
