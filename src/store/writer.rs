@@ -292,7 +292,7 @@ impl Writer {
         self.pending.lost = true;
     }
 
-    fn answer(&mut self, command: Command) {
+    pub(super) fn answer(&mut self, command: Command) {
         match command {
             Command::Put(rows, reply) => {
                 let result = self.put(&rows);

@@ -1,0 +1,437 @@
+//! Every promise of the books, with a fault at every call of the disk: the
+//! writer is driven step by step, without its thread.
+
+use super::fake::{Died, FakeDisk, Fault};
+use super::*;
+use crate::store::writer::Look;
+use proptest::prelude::*;
+use std::collections::{BTreeMap, BTreeSet};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
+/// What the outside does.
+#[derive(Clone, Copy, Debug)]
+enum Act {
+    /// A request begins.
+    Begin,
+    /// The oldest, or with `true` the youngest, request in flight ends.
+    End(bool),
+    /// It ends a second time.
+    EndAgain,
+    /// A request ends that never needed a vendor.
+    EndWithoutIntent,
+    /// What is queued is one group.
+    Commit,
+    /// A small value is put.
+    Put,
+    /// Time passes.
+    NextDay,
+    /// The hub stops and starts in good order, without waiting for requests.
+    Restart,
+    /// Old days go.
+    DropDays,
+}
+
+/// The world outside: what it did, and what it was told is safe.
+struct Sim {
+    disk: FakeDisk,
+    clock: Clock,
+    writer: Option<Writer>,
+    queued: Vec<Entry>,
+    in_flight: Vec<Intent>,
+    last_ended: Option<Settlement>,
+    next: u64,
+    begun: BTreeMap<RequestId, i64>,
+    ended: BTreeSet<RequestId>,
+    safe_begun: BTreeSet<RequestId>,
+    safe_ended: BTreeSet<RequestId>,
+}
+
+impl Sim {
+    fn new(disk: FakeDisk) -> Self {
+        Self {
+            disk,
+            clock: Clock::test(),
+            writer: None,
+            queued: Vec::new(),
+            in_flight: Vec::new(),
+            last_ended: None,
+            next: 0,
+            begun: BTreeMap::new(),
+            ended: BTreeSet::new(),
+            safe_begun: BTreeSet::new(),
+            safe_ended: BTreeSet::new(),
+        }
+    }
+
+    /// Runs all acts; a death in between is followed by a new start.
+    fn run(&mut self, acts: &[Act]) {
+        self.surviving(|sim| sim.start());
+        for act in acts {
+            self.surviving(|sim| sim.act(*act));
+        }
+        self.surviving(|sim| sim.commit());
+        self.surviving(|sim| sim.start());
+    }
+
+    fn surviving(&mut self, step: impl Fn(&mut Self)) {
+        let result = catch_unwind(AssertUnwindSafe(|| step(self)));
+        if let Err(payload) = result {
+            if !payload.is::<Died>() {
+                resume_unwind(payload);
+            }
+            self.queued.clear();
+            self.start();
+        }
+    }
+
+    /// A new process: what was in flight is lost, and recovery ends it.
+    fn start(&mut self) {
+        self.writer = None;
+        self.disk.0.lock().power_cycle();
+        self.in_flight.clear();
+        self.last_ended = None;
+        let reader = self.disk.reader().unwrap();
+        let books = Books::load(&Journal::new(reader), tuning().batch_bytes).unwrap();
+        self.writer = Some(Writer {
+            queue: Arc::new(Queue::new(&options())),
+            shared: Arc::new(Shared::new(&books)),
+            disk: Box::new(self.disk.clone()),
+            books,
+            clock: self.clock.clone(),
+            tuning: tuning(),
+            on_flush: silent(),
+            pending: Pending::default(),
+        });
+        let orphans = self.ask(Command::Orphans).unwrap();
+        let settlements: Vec<_> =
+            orphans.iter().map(|intent| recovered(intent, find_price(intent).as_deref())).collect();
+        for settlement in &settlements {
+            assert!(self.ended.insert(settlement.id) || !self.safe_ended.contains(&settlement.id));
+        }
+        let (sender, receiver) = sync_channel(1);
+        let mut group = vec![Entry::Recovered(settlements, Waiter::Thread(sender))];
+        self.writer().group(&mut group);
+        receiver.recv().unwrap().unwrap();
+        self.safe_ended.extend(orphans.iter().map(|intent| intent.id));
+    }
+
+    fn writer(&mut self) -> &mut Writer {
+        self.writer.as_mut().unwrap()
+    }
+
+    fn ask<T>(&mut self, command: impl FnOnce(Reply<T>) -> Command) -> Result<T, StoreError> {
+        let (sender, receiver) = sync_channel(1);
+        self.writer().answer(command(sender));
+        receiver.recv().unwrap()
+    }
+
+    fn act(&mut self, act: Act) {
+        match act {
+            Act::Begin => {
+                let mut intent = intent(self.next);
+                (self.next, intent.at) = (self.next + 1, self.clock.wall());
+                self.begun.insert(intent.id, day_of(intent.at));
+                self.in_flight.push(intent.clone());
+                self.queued.push(Entry::Intent(intent));
+            }
+            Act::End(youngest) if !self.in_flight.is_empty() => {
+                let last = self.in_flight.len() - 1;
+                let intent = self.in_flight.remove(if youngest { last } else { 0 });
+                self.end(settlement(&intent));
+            }
+            Act::EndAgain => {
+                if let Some(settlement) = self.last_ended.clone() {
+                    self.queued.push(Entry::Settlement(settlement));
+                }
+            }
+            Act::EndWithoutIntent => {
+                let mut intent = intent(self.next);
+                (self.next, intent.at) = (self.next + 1, self.clock.wall());
+                self.begun.insert(intent.id, day_of(intent.at));
+                self.end(Settlement { intended: false, outcome: Outcome::CacheHit, ..settlement(&intent) });
+            }
+            Act::Put => {
+                drop(self.ask(|reply| Command::Put(vec![(b"meta/x".to_vec(), Some(vec![1]))], reply)))
+            }
+            Act::NextDay => self.clock.advance(Duration::from_secs(86_400)),
+            Act::DropDays => {
+                let before = day_of(self.clock.wall()) - 1;
+                let _ = self.ask(|reply| Command::DropDays(before, reply));
+            }
+            Act::Restart => {
+                self.commit();
+                self.start();
+            }
+            Act::Commit => self.commit(),
+            Act::End(_) => (),
+        }
+    }
+
+    fn end(&mut self, settlement: Settlement) {
+        self.ended.insert(settlement.id);
+        self.last_ended = Some(settlement.clone());
+        self.queued.push(Entry::Settlement(settlement));
+    }
+
+    fn commit(&mut self) {
+        let ids = |entries: &[Entry]| -> (Vec<RequestId>, Vec<RequestId>) {
+            let mut ids = (vec![], vec![]);
+            for entry in entries {
+                match entry {
+                    Entry::Intent(intent) => ids.0.push(intent.id),
+                    Entry::Settlement(settlement) => ids.1.push(settlement.id),
+                    _ => unreachable!("not queued here"),
+                }
+            }
+            ids
+        };
+        let (begun, ended) = ids(&self.queued);
+        let mut queued = std::mem::take(&mut self.queued);
+        self.writer().group(&mut queued);
+        self.safe_begun.extend(begun);
+        self.safe_ended.extend(ended);
+    }
+
+    /// What must hold whatever happened.
+    fn check(&mut self) {
+        let archive = Archive::of(&self.disk).unwrap();
+        let report = archive.verify(&prices()).unwrap();
+        assert!(report.is_sound(), "{:#?}", report.problems);
+        assert_eq!(report.open, 0, "recovery has ended everything");
+        let mut intents = BTreeSet::new();
+        let mut settlements = BTreeSet::new();
+        for record in records(&archive) {
+            match record {
+                Record::Intent(intent) => assert!(intents.insert(intent.id), "doubled {}", intent.id),
+                Record::Settlement(settlement) => {
+                    assert!(settlements.insert(settlement.id), "doubled {}", settlement.id);
+                    assert!(self.ended.contains(&settlement.id), "nobody ended {}", settlement.id);
+                }
+            }
+        }
+        assert!(intents.iter().all(|id| self.begun.contains_key(id)), "invented");
+        let kept = Journal::new(self.disk.reader().unwrap()).kept().unwrap().day;
+        let is_kept = |id: &&RequestId| kept.is_none_or(|day| self.begun[id] >= day);
+        for id in self.safe_begun.iter().filter(is_kept) {
+            assert!(intents.contains(id), "intent {id} was safe and is lost");
+        }
+        for id in self.safe_ended.iter().filter(is_kept) {
+            assert!(settlements.contains(id), "settlement {id} was safe and is lost");
+        }
+        let writers = self.ask(Command::Spent).unwrap();
+        let fresh = Books::load(&Journal::new(self.disk.reader().unwrap()), 600).unwrap().spending();
+        assert_eq!(writers, fresh, "a new start counts the same");
+    }
+}
+
+fn a_day_at_work() -> Vec<Act> {
+    use Act::*;
+    let mut acts =
+        vec![Begin, Begin, Commit, End(false), Begin, Commit, Put, EndWithoutIntent, EndAgain, Commit];
+    acts.extend([
+        Begin,
+        Begin,
+        Begin,
+        Begin,
+        End(true),
+        End(false),
+        Commit,
+        NextDay,
+        End(true),
+        Begin,
+        Commit,
+    ]);
+    acts.extend([Restart, Begin, Commit, End(true), EndAgain, Commit, Begin, Begin, Commit]);
+    // Into the next month, where the first days may go.
+    acts.extend([NextDay; 40]);
+    acts.extend([Begin, End(true), End(true), End(true), Commit, DropDays, Begin, Commit, Restart]);
+    acts
+}
+
+#[test]
+fn no_fault_at_any_call_loses_or_doubles_anything() {
+    let count = FakeDisk::default();
+    let mut sim = Sim::new(count.clone());
+    sim.run(&a_day_at_work());
+    sim.check();
+    let kept = Journal::new(count.reader().unwrap()).kept().unwrap();
+    assert!(kept.day.is_some(), "the scenario shall drop days");
+    let calls = count.0.lock().calls;
+    assert!(calls > 20);
+    for call in 1..=calls {
+        for fault in [Fault::Before, Fault::After, Fault::CrashBefore, Fault::CrashAfter] {
+            for halves_kept in 0..=2 {
+                let disk = FakeDisk::default();
+                (disk.0.lock().faults, disk.0.lock().halves_kept) = (vec![(call, fault)], halves_kept);
+                let mut sim = Sim::new(disk);
+                let run = catch_unwind(AssertUnwindSafe(|| {
+                    sim.run(&a_day_at_work());
+                    sim.check();
+                }));
+                assert!(run.is_ok(), "{fault:?} at call {call}, {halves_kept} halves kept");
+            }
+        }
+    }
+}
+
+fn any_act() -> impl Strategy<Value = Act> {
+    prop_oneof![
+        6 => Just(Act::Begin),
+        5 => any::<bool>().prop_map(Act::End),
+        1 => Just(Act::EndAgain),
+        1 => Just(Act::EndWithoutIntent),
+        4 => Just(Act::Commit),
+        1 => Just(Act::Put),
+        1 => Just(Act::NextDay),
+        1 => Just(Act::Restart),
+        1 => Just(Act::DropDays),
+    ]
+}
+
+fn any_fault() -> impl Strategy<Value = Fault> {
+    prop_oneof![Just(Fault::Before), Just(Fault::After), Just(Fault::CrashBefore), Just(Fault::CrashAfter)]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+    #[test]
+    fn every_intent_ends_once_whatever_happens(
+        acts in prop::collection::vec(any_act(), 1..60),
+        faults in prop::collection::vec((1..80_usize, any_fault()), 0..6),
+        halves_kept in 0..=2_usize,
+    ) {
+        let disk = FakeDisk::default();
+        (disk.0.lock().faults, disk.0.lock().halves_kept) = (faults, halves_kept);
+        let mut sim = Sim::new(disk);
+        sim.run(&acts);
+        sim.check();
+    }
+}
+
+/// Books with some history, in good order.
+fn books() -> (FakeDisk, Sim) {
+    let disk = FakeDisk::default();
+    let mut sim = Sim::new(disk.clone());
+    sim.run(&[Act::Begin, Act::Commit, Act::End(true), Act::Begin, Act::Commit, Act::End(true), Act::Commit]);
+    assert_eq!(disk.0.lock().batches(), 3);
+    (disk, sim)
+}
+
+fn problems(disk: &FakeDisk, prices: &PriceTable) -> Vec<String> {
+    Archive::of(disk).unwrap().verify(prices).unwrap().problems
+}
+
+#[test]
+fn a_changed_batch_is_named() {
+    let (disk, _sim) = books();
+    disk.0.lock().damage(2, |value| {
+        value[100] ^= 1;
+        true
+    });
+    let found = problems(&disk, &prices());
+    assert!(found[0].contains("batch 2 of 2026-01-01 is damaged"), "{found:?}");
+    let start = Books::load(&Journal::new(disk.reader().unwrap()), 600);
+    assert!(matches!(start, Err(StoreError::Damaged(_))), "books that do not fit are not written on");
+}
+
+#[test]
+fn a_missing_batch_is_named() {
+    let (disk, _sim) = books();
+    disk.0.lock().damage(2, |_| false);
+    let found = problems(&disk, &prices());
+    assert!(found[0].contains("batch 3 of 2026-01-01 comes where batch 2 should be"), "{found:?}");
+    disk.0.lock().rows(|rows| rows.clear());
+    let start = Books::load(&Journal::new(disk.reader().unwrap()), 600);
+    assert!(matches!(start, Err(StoreError::Damaged(_))), "books with a hole are not written on");
+}
+
+#[test]
+fn a_batch_that_was_made_elsewhere_does_not_fit_the_chain() {
+    let (disk, _sim) = books();
+    let mut builder = crate::store::batch::Builder::new(&[7; 32]);
+    builder.intent(&intent(99));
+    let (forged, _) = builder.seal(2);
+    disk.0.lock().damage(2, |value| {
+        value.clone_from(&forged);
+        true
+    });
+    let found = problems(&disk, &prices());
+    assert!(found.iter().any(|p| p.contains("batch 2 of 2026-01-01 does not follow")), "{found:?}");
+}
+
+#[test]
+fn a_lost_tail_is_missed_by_the_projection() {
+    let (disk, mut sim) = books();
+    sim.writer().tuning.checkpoint_records = 0;
+    sim.act(Act::EndWithoutIntent);
+    sim.commit();
+    drop(sim);
+    disk.0.lock().damage(4, |_| false);
+    let books = Books::load(&Journal::new(disk.reader().unwrap()), 600).unwrap();
+    assert_eq!(books.through(), 3, "the projection is made again from the journal");
+    assert!(problems(&disk, &prices()).is_empty());
+}
+
+#[test]
+fn a_projection_that_says_something_else_is_found() {
+    let (disk, mut sim) = books();
+    sim.writer().tuning.checkpoint_records = 0;
+    sim.act(Act::EndWithoutIntent);
+    sim.commit();
+    drop(sim);
+    assert!(problems(&disk, &prices()).is_empty());
+    disk.0.lock().rows(|rows| drop(rows.remove(b"spent/key-0".as_slice())));
+    assert!(problems(&disk, &prices())[0].contains("key-0"));
+}
+
+#[test]
+fn a_charge_that_the_price_does_not_give_is_found() {
+    let disk = FakeDisk::default();
+    let mut sim = Sim::new(disk.clone());
+    sim.run(&[Act::Begin, Act::Commit]);
+    let mut wrong = settlement(&intent(7));
+    wrong.intended = false;
+    wrong.charge = Some(Charge { cost: Pico(1), ..charge(&wrong).clone() });
+    sim.end(wrong);
+    sim.commit();
+    let found = problems(&disk, &prices());
+    assert!(found.len() == 1 && found[0].contains("charged 0.000000000001"), "{found:?}");
+}
+
+#[test]
+fn a_clock_that_goes_back_does_not_change_the_order() {
+    let disk = FakeDisk::default();
+    let mut sim = Sim::new(disk.clone());
+    sim.clock.advance(Duration::from_secs(3 * 86_400));
+    sim.run(&[Act::Begin, Act::Commit]);
+    sim.clock = Clock::test();
+    sim.start();
+    sim.act(Act::Begin);
+    sim.act(Act::Restart);
+    sim.check();
+    let Look { journal, .. } = sim.ask(Command::Look).unwrap();
+    assert_eq!(journal.days().unwrap(), [day_of(START) + 3]);
+}
+
+#[test]
+fn days_of_the_running_month_and_of_open_intents_stay() {
+    let mut sim = Sim::new(FakeDisk::default());
+    sim.run(&[Act::Begin, Act::Commit, Act::End(true), Act::Commit, Act::NextDay]);
+    sim.act(Act::Begin);
+    sim.act(Act::Commit);
+    sim.act(Act::NextDay);
+    sim.act(Act::EndWithoutIntent);
+    sim.act(Act::Commit);
+    let all = day_of(Wall(i64::MAX));
+    assert_eq!(sim.ask(|reply| Command::DropDays(all, reply)).unwrap(), 0, "January still runs");
+    sim.clock.advance(Duration::from_secs(40 * 86_400));
+    assert_eq!(
+        sim.ask(|reply| Command::DropDays(all, reply)).unwrap(),
+        1,
+        "the second day has an open intent"
+    );
+    sim.act(Act::End(true));
+    sim.act(Act::Commit);
+    assert_eq!(sim.ask(|reply| Command::DropDays(all, reply)).unwrap(), 2);
+    sim.check();
+}
