@@ -62,4 +62,4 @@ impl Patch {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

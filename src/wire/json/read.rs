@@ -65,6 +65,18 @@ impl<'a> Reader<'a> {
         self.at
     }
 
+    /// The bytes of a span that this reader gave.
+    pub fn slice(&self, span: Range<usize>) -> &'a [u8] {
+        self.body.get(span).unwrap_or_default()
+    }
+
+    /// The span of the bytes between the quotes of a string that this reader gave.
+    pub fn span_of(&self, string: &Str<'a>) -> Range<usize> {
+        let start = (string.raw.as_ptr() as usize).saturating_sub(self.body.as_ptr() as usize);
+        debug_assert!(start + string.raw.len() <= self.body.len(), "a string of another body");
+        start..start + string.raw.len()
+    }
+
     /// What comes next; nothing is consumed but white space.
     ///
     /// # Errors

@@ -2,7 +2,7 @@ use super::*;
 use proptest::prelude::*;
 
 /// JSON texts with odd white space, escapes and keys.
-pub(crate) fn any_json() -> impl Strategy<Value = String> {
+pub(in crate::wire) fn any_json() -> impl Strategy<Value = String> {
     let space = "[ \t\r\n]{0,2}";
     let string =
         r#""([a-z \u{e9}\u{4e2d}\u{1f600}]|\\[n"\\/u]|\\u00e9|\\ud83d){0,6}""#.prop_map(|s: String| {

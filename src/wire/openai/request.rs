@@ -1,0 +1,418 @@
+//! What is needed of a request, read in one pass.
+//!
+//! A field that two parsers could read differently is refused: a key that
+//! occurs twice, and a key that differs from a known one only in case, which
+//! some servers take for the known one.
+
+use super::messages;
+use crate::error::{Failure, Kind, Result};
+use crate::types::Op;
+use crate::wire::json::{self, Reader, Str, Syntax};
+use std::borrow::Cow;
+use std::ops::Range;
+
+/// How many top-level fields a body may have.
+pub const MAX_FIELDS: usize = 128;
+/// How many bytes of `user` are kept.
+const MAX_USER_BYTES: usize = 256;
+
+/// The fields that are read here. The order is of no importance.
+const KNOWN: &[&str] = &[
+    "model",
+    "stream",
+    "stream_options",
+    "stream_format",
+    "max_tokens",
+    "max_completion_tokens",
+    "n",
+    "best_of",
+    "user",
+    "messages",
+    "prompt",
+    "input",
+    "tools",
+    "functions",
+];
+
+/// Where an operation's input stands.
+struct Input {
+    op: Op,
+    field: &'static str,
+    required: bool,
+    kinds: &'static [json::Kind],
+    wanted: &'static str,
+}
+
+const INPUTS: &[Input] = {
+    const TEXT: &[json::Kind] = &[json::Kind::String];
+    const TEXT_OR_LIST: &[json::Kind] = &[json::Kind::String, json::Kind::Array];
+    const LIST: &[json::Kind] = &[json::Kind::Array];
+    const fn input(op: Op, field: &'static str, kinds: &'static [json::Kind]) -> Input {
+        let wanted = match kinds {
+            [json::Kind::String] => "a string",
+            [json::Kind::Array] => "an array",
+            _ => "a string or an array",
+        };
+        Input { op, field, required: !matches!(op, Op::Completion), kinds, wanted }
+    }
+    &[
+        input(Op::Chat, "messages", LIST),
+        input(Op::Completion, "prompt", TEXT_OR_LIST),
+        input(Op::Embedding, "input", TEXT_OR_LIST),
+        input(Op::Moderation, "input", TEXT_OR_LIST),
+        input(Op::Speech, "input", TEXT),
+        input(Op::ImageGeneration, "prompt", TEXT),
+    ]
+};
+
+/// One top-level field of a body.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    /// The key, between its quotes.
+    pub key: Range<usize>,
+    /// The value.
+    pub value: Range<usize>,
+    /// The key is ASCII without escapes.
+    plain: bool,
+}
+
+/// What is needed of a request, read in one pass; spans point into the body.
+#[derive(Debug, Clone, Default)]
+pub struct Request {
+    /// The model that was asked for.
+    pub model: String,
+    /// The value of `model`, with its quotes.
+    pub model_span: Range<usize>,
+    /// Is the answer to be a stream?
+    pub stream: bool,
+    /// The caller asked for the usage chunk itself.
+    pub include_usage: bool,
+    /// A stream of this operation reports usage only when asked to, by `stream_options`.
+    pub usage_on_demand: bool,
+    /// `max_completion_tokens` or `max_tokens`; the larger when both are there,
+    /// because vendors differ in which one they obey.
+    pub max_output_tokens: Option<u64>,
+    /// `n`, at least 1; for completions also `best_of`, which is billed alike.
+    pub choices: u64,
+    /// Upper bound of the input's tokens: a token is at least one byte, so the
+    /// bytes of the body bound it. Images count [`super::IMAGE_TOKEN_BOUND`]
+    /// each instead of their bytes, other media
+    /// [`super::MEDIA_TOKEN_BOUND`] on top of theirs.
+    pub input_bound: u64,
+    /// How many images are in the messages.
+    pub images: u64,
+    /// Parts of the input that are no text (images, audio, files) are present.
+    pub has_media: bool,
+    /// Tools or functions are offered to the model.
+    pub has_tools: bool,
+    /// `user`, if sent (its first 256 bytes).
+    pub user: Option<String>,
+    /// A hash of what makes a conversation the same one (what stands before
+    /// the first user message, and that message), for affinity. 0: none.
+    pub conversation: u64,
+    /// All top-level fields in order.
+    pub members: Vec<Member>,
+}
+
+impl Request {
+    /// Reads a JSON body.
+    ///
+    /// # Errors
+    /// [`Kind::InvalidRequest`], naming the field: `model` or the operation's
+    /// input is missing, a type is wrong, a key occurs twice, the body is no
+    /// JSON (with line and column) or nests too deep.
+    pub fn read(op: Op, body: &[u8]) -> Result<Self> {
+        let mut request = Self {
+            choices: 1,
+            input_bound: body.len() as u64,
+            usage_on_demand: matches!(op, Op::Chat | Op::Completion),
+            members: Vec::with_capacity(16),
+            ..Self::default()
+        };
+        request.read_members(op, body).map_err(|wrong| wrong.failure(body))?;
+        request.check(op, body)?;
+        Ok(request)
+    }
+
+    fn read_members(&mut self, op: Op, body: &[u8]) -> Result<(), Wrong> {
+        let mut reader = Reader::new(body);
+        if reader.kind()? != json::Kind::Object {
+            return Err(refuse("The body must be a JSON object.").into());
+        }
+        reader.enter_object()?;
+        while let Some(key) = reader.key()? {
+            self.check_key(&key, body)?;
+            let kind = reader.kind()?;
+            let start = reader.offset();
+            check_input(op, &key, kind)?;
+            self.read_value(op, &key, &mut reader)?;
+            let plain = is_plain(&key);
+            self.members.push(Member { key: reader.span_of(&key), value: start..reader.offset(), plain });
+        }
+        Ok(reader.finish()?)
+    }
+
+    fn read_value(&mut self, op: Op, key: &Str<'_>, reader: &mut Reader<'_>) -> Result<(), Wrong> {
+        match (key.bytes().as_ref(), op) {
+            (b"model", _) => {
+                let text = expect(reader.string_or_skip()?, "model", "a string")?;
+                self.model = text.text().into_owned();
+            }
+            (b"stream", _) => self.stream = flag(reader, "stream")?,
+            (b"stream_format", Op::Speech) => {
+                self.stream = reader.string_or_skip()?.is_some_and(|format| format.bytes() == &b"sse"[..]);
+            }
+            (b"stream_options", _) => self.include_usage = stream_options(reader)?.asked,
+            (b"max_tokens", _) => self.read_bound(reader, "max_tokens")?,
+            (b"max_completion_tokens", _) => self.read_bound(reader, "max_completion_tokens")?,
+            (b"n", _) => self.read_choices(reader, "n")?,
+            (b"best_of", Op::Completion) => self.read_choices(reader, "best_of")?,
+            (b"user", _) if reader.kind()? != json::Kind::Null => {
+                let user = expect(reader.string_or_skip()?, "user", "a string")?.text();
+                let end = user.floor_char_boundary(MAX_USER_BYTES);
+                self.user = user.get(..end).map(str::to_owned);
+            }
+            (b"messages", Op::Chat) if reader.kind()? == json::Kind::Array => self.read_messages(reader)?,
+            (b"prompt", Op::Completion) => {
+                let span = reader.skip()?;
+                self.conversation = messages::hash(&[reader.slice(span)]);
+            }
+            (b"tools", _) => self.has_tools |= filled(reader, "tools")?,
+            (b"functions", _) => self.has_tools |= filled(reader, "functions")?,
+            _ => drop(reader.skip()?),
+        }
+        Ok(())
+    }
+
+    fn read_bound(&mut self, reader: &mut Reader<'_>, field: &'static str) -> Result<(), Wrong> {
+        let bound = whole(reader, field, "a whole number that is not negative")?;
+        self.max_output_tokens = self.max_output_tokens.max(bound);
+        Ok(())
+    }
+
+    fn read_choices(&mut self, reader: &mut Reader<'_>, field: &'static str) -> Result<(), Wrong> {
+        const WANTED: &str = "a whole number of at least 1";
+        let choices = whole(reader, field, WANTED)?.unwrap_or(1);
+        self.choices = self.choices.max(choices);
+        if choices == 0 { Err(wrong_type(field, WANTED).into()) } else { Ok(()) }
+    }
+
+    fn read_messages(&mut self, reader: &mut Reader<'_>) -> Result<(), Wrong> {
+        let found = messages::read(reader)?;
+        self.images = found.images;
+        self.has_media = found.images + found.other_media > 0;
+        self.conversation = found.conversation;
+        let media = found
+            .images
+            .saturating_mul(messages::IMAGE_TOKEN_BOUND)
+            .saturating_add(found.other_media.saturating_mul(messages::MEDIA_TOKEN_BOUND));
+        self.input_bound = self.input_bound.saturating_sub(found.image_bytes).saturating_add(media);
+        Ok(())
+    }
+
+    /// Refuses a key that some parser could take for another field.
+    fn check_key(&self, key: &Str<'_>, body: &[u8]) -> Result<(), Wrong> {
+        let name = folded(key);
+        if self.members.len() == MAX_FIELDS {
+            return Err(refuse(format!("The body has more than {MAX_FIELDS} fields.")).into());
+        }
+        let repeated = self.members.iter().any(|member| {
+            let raw = body.get(member.key.clone()).unwrap_or_default();
+            match member.plain {
+                true => raw.eq_ignore_ascii_case(&name),
+                false => folded(&Str { raw, escaped: true }).eq_ignore_ascii_case(&name),
+            }
+        });
+        if repeated {
+            let shown = shown(key);
+            return Err(refuse(format!("`{shown}` is given more than once.")).param(shown).into());
+        }
+        let lookalike = KNOWN.iter().find(|known| known.as_bytes().eq_ignore_ascii_case(&name));
+        match lookalike {
+            Some(known) if key.bytes() != known.as_bytes() => {
+                let shown = shown(key);
+                let text = format!("`{shown}` is no field. Did you mean `{known}`?");
+                Err(refuse(text).param(shown).into())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn check(&mut self, op: Op, body: &[u8]) -> Result<()> {
+        let input = INPUTS.iter().find(|input| input.op == op && input.required);
+        let required = input.map_or("model", |input| input.field);
+        for field in ["model", required] {
+            let member = self.member(body, field);
+            let given = member.and_then(|member| body.get(member.value.clone()));
+            if matches!(given, None | Some(b"null")) {
+                return Err(refuse(format!("`{field}` is required.")).param(field));
+            }
+        }
+        self.model_span = self.member(body, "model").map(|member| member.value.clone()).unwrap_or_default();
+        if self.model.is_empty() {
+            return Err(refuse("`model` must not be empty.").param("model"));
+        }
+        Ok(())
+    }
+
+    /// The top-level field of that name.
+    pub(super) fn member(&self, body: &[u8], name: &str) -> Option<&Member> {
+        self.members.iter().find(|member| member.is(body, name))
+    }
+}
+
+impl Member {
+    /// Does its key mean `name`?
+    pub(super) fn is(&self, body: &[u8], name: &str) -> bool {
+        let raw = body.get(self.key.clone()).unwrap_or_default();
+        raw == name.as_bytes() || (!self.plain && Str { raw, escaped: true }.bytes() == name.as_bytes())
+    }
+}
+
+/// The parts of `stream_options` that matter.
+#[derive(Debug, Default)]
+pub(super) struct StreamOptions {
+    /// `include_usage` is true.
+    pub asked: bool,
+    /// The span of the value of `include_usage`.
+    pub include_usage: Option<Range<usize>>,
+    /// There is another field, or this one.
+    pub filled: bool,
+}
+
+pub(super) fn stream_options(reader: &mut Reader<'_>) -> Result<StreamOptions, Wrong> {
+    let mut options = StreamOptions::default();
+    match reader.kind()? {
+        json::Kind::Object => reader.enter_object()?,
+        json::Kind::Null => {
+            reader.skip()?;
+            return Ok(options);
+        }
+        _ => return Err(wrong_type("stream_options", "an object").into()),
+    }
+    while let Some(key) = reader.key()? {
+        options.filled = true;
+        if !folded(&key).eq_ignore_ascii_case(b"include_usage") {
+            reader.skip()?;
+            continue;
+        }
+        if options.include_usage.is_some() || key.bytes() != &b"include_usage"[..] {
+            let text = "`stream_options.include_usage` is given more than once.";
+            return Err(refuse(text).param("stream_options.include_usage").into());
+        }
+        let _ = reader.kind()?;
+        let start = reader.offset();
+        options.asked = flag(reader, "stream_options.include_usage")?;
+        options.include_usage = Some(start..reader.offset());
+    }
+    Ok(options)
+}
+
+/// Why a body is refused: the text itself, or what it says.
+pub(super) enum Wrong {
+    Syntax(Syntax),
+    Refused(Box<Failure>),
+}
+
+impl Wrong {
+    fn failure(self, body: &[u8]) -> Failure {
+        match self {
+            Self::Refused(failure) => *failure,
+            Self::Syntax(syntax) => {
+                let (line, column) = syntax.line_column(body);
+                let why = syntax.why;
+                refuse(format!("The body is no valid JSON: {why} at line {line}, column {column}."))
+            }
+        }
+    }
+}
+
+impl From<Syntax> for Wrong {
+    fn from(syntax: Syntax) -> Self {
+        Self::Syntax(syntax)
+    }
+}
+
+impl From<Failure> for Wrong {
+    fn from(failure: Failure) -> Self {
+        Self::Refused(Box::new(failure))
+    }
+}
+
+pub(super) fn refuse(public: impl Into<Cow<'static, str>>) -> Failure {
+    Failure::new(Kind::InvalidRequest, public)
+}
+
+pub(super) fn wrong_type(field: &'static str, wanted: &str) -> Failure {
+    refuse(format!("`{field}` must be {wanted}.")).param(field)
+}
+
+fn expect<T>(found: Option<T>, field: &'static str, wanted: &str) -> Result<T, Failure> {
+    found.ok_or_else(|| wrong_type(field, wanted))
+}
+
+fn flag(reader: &mut Reader<'_>, field: &'static str) -> Result<bool, Wrong> {
+    if reader.kind()? == json::Kind::Null {
+        reader.skip()?;
+        return Ok(false);
+    }
+    Ok(expect(reader.bool_or_skip()?, field, "true or false")?)
+}
+
+fn whole(reader: &mut Reader<'_>, field: &'static str, wanted: &str) -> Result<Option<u64>, Wrong> {
+    if reader.kind()? == json::Kind::Null {
+        reader.skip()?;
+        return Ok(None);
+    }
+    Ok(Some(expect(reader.whole_or_skip()?, field, wanted)?))
+}
+
+/// Refuses an operation's input of the wrong type; `null` counts as missing.
+fn check_input(op: Op, key: &Str<'_>, kind: json::Kind) -> Result<(), Wrong> {
+    let name = key.bytes();
+    let input = INPUTS.iter().find(|input| input.op == op && input.field.as_bytes() == name.as_ref());
+    match input {
+        Some(input) if kind != json::Kind::Null && !input.kinds.contains(&kind) => {
+            Err(wrong_type(input.field, input.wanted).into())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Is the array filled?
+fn filled(reader: &mut Reader<'_>, field: &'static str) -> Result<bool, Wrong> {
+    match reader.kind()? {
+        json::Kind::Null => reader.skip().map(|_| false).map_err(Wrong::from),
+        json::Kind::Array => {
+            reader.enter_array()?;
+            let mut any = false;
+            while reader.element()? {
+                reader.skip()?;
+                any = true;
+            }
+            Ok(any)
+        }
+        _ => Err(wrong_type(field, "an array").into()),
+    }
+}
+
+/// A key as case-insensitive parsers see it: they also take U+017F for `s`
+/// and U+212A for `k`.
+fn folded<'a>(key: &Str<'a>) -> Cow<'a, [u8]> {
+    if is_plain(key) {
+        return Cow::Borrowed(key.raw);
+    }
+    Cow::Owned(key.text().replace('\u{17f}', "s").replace('\u{212a}', "k").into_bytes())
+}
+
+fn is_plain(key: &Str<'_>) -> bool {
+    !key.escaped && key.raw.is_ascii()
+}
+
+/// A key as it may stand in an error: short and without control characters.
+fn shown(key: &Str<'_>) -> String {
+    key.text().chars().filter(|c| !c.is_control()).take(64).collect()
+}
+
+#[cfg(test)]
+mod tests;
