@@ -1,3 +1,8 @@
 //! The `aigne-hub` binary.
 
-fn main() {}
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> std::process::ExitCode {
+    aigne_hub::cli::run()
+}

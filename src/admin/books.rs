@@ -1,7 +1,7 @@
 //! The books, read while the hub runs: export and verification.
 
 use super::{Control, blocking, problem};
-use crate::ledger::{PriceTable, write_line};
+use crate::ledger::write_line;
 use crate::types::Wall;
 use axum::body::{Body, Bytes};
 use axum::extract::{Query, State};
@@ -57,10 +57,7 @@ pub(super) async fn export(State(control): State<Arc<Control>>, Query(range): Qu
 
 /// Proves the books; 409 when they do not fit.
 pub(super) async fn verify(State(control): State<Arc<Control>>) -> Response {
-    let report = blocking(move || {
-        let prices = PriceTable::new((control.prices)());
-        control.store.verify(&prices).map_err(|e| e.to_string())
-    });
+    let report = blocking(move || (control.verify)());
     match report.await {
         Ok(report) => {
             let status = if report.is_sound() { StatusCode::OK } else { StatusCode::CONFLICT };

@@ -144,7 +144,10 @@ pub(super) async fn revoke(State(control): State<Arc<Control>>, Path(id): Path<S
     };
     let known = KeyId::parse(&id).ok().and_then(|id| rows.into_iter().find(|row| row.id == id));
     let Some(mut row) = known else {
-        return problem(StatusCode::NOT_FOUND, "no such key in the store (keys of the file are revoked there)");
+        return problem(
+            StatusCode::NOT_FOUND,
+            "no such key in the store (keys of the file are revoked there)",
+        );
     };
     row.enabled = false;
     let answer = shown(&row);

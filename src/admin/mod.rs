@@ -5,9 +5,11 @@ mod books;
 mod keys;
 mod token;
 
+pub use keys::{NewKey, shown};
 pub use token::{Missing, token};
 
 use crate::access::Pepper;
+use crate::ledger::Report;
 use crate::store::Store;
 use crate::telemetry::{Gauges, Metrics};
 use crate::types::{Clock, Secret};
@@ -37,6 +39,8 @@ pub struct Control {
     pub ready: Box<dyn Fn() -> bool + Send + Sync>,
     /// Reads the configuration again; the problems as text, or its new number.
     pub reload: Box<dyn Fn() -> Result<u64, String> + Send + Sync>,
+    /// Proves the books with the prices in force.
+    pub verify: Box<dyn Fn() -> Result<Report, String> + Send + Sync>,
     /// The pepper in force.
     pub pepper: Box<dyn Fn() -> Pepper + Send + Sync>,
 }
@@ -116,7 +120,9 @@ async fn reload(State(control): State<Arc<Control>>) -> Response {
 }
 
 /// Runs blocking work of the store off the listener's own thread.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, String> + Send + 'static) -> Result<T, Response> {
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, String> + Send + 'static,
+) -> Result<T, Response> {
     match tokio::task::spawn_blocking(work).await {
         Ok(Ok(value)) => Ok(value),
         Ok(Err(error)) => Err(problem(StatusCode::SERVICE_UNAVAILABLE, error)),

@@ -35,8 +35,12 @@ pub fn token(data_dir: &Path, missing: Missing) -> Result<Secret, String> {
     getrandom::fill(&mut random).map_err(|e| format!("no randomness: {e}"))?;
     let text: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
     std::fs::create_dir_all(data_dir).map_err(|e| at(&e))?;
-    let mut file =
-        std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).map_err(|e| at(&e))?;
+    let mut file = std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&path)
+        .map_err(|e| at(&e))?;
     writeln!(file, "{text}").map_err(|e| at(&e))?;
     Ok(Secret::new(text))
 }

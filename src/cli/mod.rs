@@ -1,1 +1,111 @@
-//! The command line.
+//! The command line. What it does to keys and books it does on the store
+//! itself when no hub runs, and through the running hub otherwise.
+
+mod check;
+mod keys;
+mod ledger;
+mod remote;
+
+use crate::config::{Boot, Document, Environment};
+use crate::server::{self, ServeOptions};
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Where a configuration is looked for when none is named.
+const DEFAULT_CONFIG: &str = "conf/hub.toml";
+
+/// A fast reverse proxy for LLM traffic that keeps the books.
+#[derive(Parser)]
+#[command(name = "aigne-hub", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Runs the hub.
+    Serve(Serve),
+    /// Validates a configuration offline and prints every problem with file, line and key.
+    Check(Check),
+    /// Makes, lists and revokes keys of the embedded store.
+    Keys(keys::Keys),
+    /// Exports and verifies the books.
+    Ledger(ledger::Ledger),
+    /// Prints the JSON schema of the configuration file.
+    Schema,
+}
+
+#[derive(Args)]
+struct Serve {
+    #[command(flatten)]
+    config: ConfigArg,
+    /// Take the listening sockets over from the running hub (then send it SIGQUIT).
+    #[arg(long)]
+    upgrade: bool,
+    /// Log lines as text instead of JSON.
+    #[arg(long)]
+    text_logs: bool,
+    /// Log filter, as `info` or `aigne_hub=debug`.
+    #[arg(long, env = "AIGNE_HUB_LOG", default_value = "info")]
+    log: String,
+}
+
+#[derive(Args)]
+struct Check {
+    #[command(flatten)]
+    config: ConfigArg,
+    /// The file, as an alternative to `--config`.
+    file: Option<PathBuf>,
+}
+
+/// Which configuration.
+#[derive(Args, Clone)]
+struct ConfigArg {
+    /// The configuration file. Without it: conf/hub.toml if there is one, else the built-in defaults.
+    #[arg(long, short, env = "AIGNE_HUB_CONFIG")]
+    config: Option<PathBuf>,
+}
+
+impl ConfigArg {
+    fn path(&self) -> Option<PathBuf> {
+        let default = || Some(PathBuf::from(DEFAULT_CONFIG)).filter(|path| path.exists());
+        self.config.clone().or_else(default)
+    }
+
+    /// What is needed to find the store.
+    fn boot(&self) -> Result<(Document, Environment, Boot), String> {
+        let environment = Environment::capture();
+        let document = Document::read(self.path().as_deref()).map_err(|p| p.to_string())?;
+        let boot = document.boot(&environment).map_err(|p| p.to_string())?;
+        Ok((document, environment, boot))
+    }
+}
+
+/// Runs the command line; problems go to stderr.
+pub fn run() -> ExitCode {
+    let cli = Cli::parse();
+    let result = match cli.command {
+        Command::Serve(serve) => server::serve(&ServeOptions {
+            config: serve.config.path(),
+            upgrade: serve.upgrade,
+            json_logs: !serve.text_logs,
+            log_level: serve.log,
+        }),
+        Command::Check(check) => check::run(check.file.or_else(|| check.config.path())),
+        Command::Keys(keys) => keys.run(),
+        Command::Ledger(ledger) => ledger.run(),
+        Command::Schema => {
+            println!("{:#}", crate::config::schema());
+            Ok(())
+        }
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            eprintln!("{problem}");
+            ExitCode::FAILURE
+        }
+    }
+}

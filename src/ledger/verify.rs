@@ -13,7 +13,7 @@ use std::fmt;
 const PROBLEMS_LISTED: usize = 100;
 
 /// What a verification found.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize)]
 pub struct Report {
     /// Batches of the journal that were read.
     pub batches: u64,

@@ -52,7 +52,8 @@ fn settle(address: SocketAddr, upgrade: bool, held: &mut Vec<Socket>) -> Result<
         return Ok(address);
     }
     let taken = |error: std::io::Error| format!("cannot listen on {address}: {error}");
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP)).map_err(taken)?;
+    let socket =
+        Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP)).map_err(taken)?;
     socket.set_reuse_address(true).map_err(taken)?;
     if address.port() == 0 {
         // Shared with Pingora's own bind, so that nobody else gets the port in between.
@@ -107,7 +108,8 @@ fn listener(address: SocketAddr, shared: bool) -> ListenerConfig {
 /// The admin socket. It is not handed over, so an old and a new process share its address.
 pub(super) fn admin(address: SocketAddr) -> Result<TcpListener, String> {
     let failed = |error: std::io::Error| format!("cannot listen on {address}: {error}");
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP)).map_err(failed)?;
+    let socket =
+        Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP)).map_err(failed)?;
     socket.set_reuse_address(true).map_err(failed)?;
     socket.set_reuse_port(true).map_err(failed)?;
     socket.set_nonblocking(true).map_err(failed)?;

@@ -20,6 +20,7 @@ use listen::Addresses;
 use pingora::server::configuration::{Opt, ServerConf};
 use pingora::server::{RunArgs, Server};
 use reload::Reloader;
+pub use reload::{inputs, pepper, stored_keys};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -164,7 +165,10 @@ fn run(
 
     let control = control(plane, &reloader);
     let admin_listener = listen::admin(addresses.admin)?;
-    server.add_service(pingora::services::background::background_service("admin", AdminService::new(control, admin_listener)));
+    server.add_service(pingora::services::background::background_service(
+        "admin",
+        AdminService::new(control, admin_listener),
+    ));
     let shutdown = snapshot.shutdown.clone();
     let banner = ready::Banner { addresses: addresses.clone(), first_key };
     let keeper = Keeper::new(Arc::clone(plane), reloader, resolver, logs, banner);
@@ -185,6 +189,7 @@ fn threads(snapshot: &Snapshot) -> usize {
 
 fn control(plane: &Arc<Plane>, reloader: &Arc<Reloader>) -> Control {
     let (for_gauges, for_ready) = (Arc::clone(plane), Arc::clone(plane));
+    let for_verify = Arc::clone(plane);
     let reload = Arc::clone(reloader);
     let failures = Arc::clone(reloader);
     Control {
@@ -195,6 +200,10 @@ fn control(plane: &Arc<Plane>, reloader: &Arc<Reloader>) -> Control {
         gauges: Box::new(move || ready::gauges(&for_gauges, failures.failures())),
         ready: Box::new(move || !for_ready.drain.draining()),
         reload: Box::new(move || reload.reload().map_err(|problems| problems.to_string())),
+        verify: Box::new(move || {
+            let snapshot = for_verify.snapshot.load_full();
+            for_verify.store.verify(&snapshot.prices).map_err(|e| e.to_string())
+        }),
         pepper: reloader.pepper(),
     }
 }

@@ -1,5 +1,6 @@
 //! What is said when the hub is up, and the numbers it tells when asked.
 
+use super::listen::Addresses;
 use crate::access::{self, Pepper};
 use crate::limit::Limits;
 use crate::proxy::Plane;
@@ -7,7 +8,6 @@ use crate::route::State;
 use crate::store::{Store, StoredKey};
 use crate::telemetry::{CredentialGauge, Gauges};
 use crate::types::{Clock, TenantId};
-use super::listen::Addresses;
 use std::io::Write;
 use std::sync::Arc;
 
@@ -90,7 +90,8 @@ impl Banner {
 /// A wildcard address is reached through loopback.
 fn reachable(mut address: std::net::SocketAddr) -> std::net::SocketAddr {
     if address.ip().is_unspecified() {
-        let loopback = if address.is_ipv4() { [127, 0, 0, 1].into() } else { std::net::Ipv6Addr::LOCALHOST.into() };
+        let loopback =
+            if address.is_ipv4() { [127, 0, 0, 1].into() } else { std::net::Ipv6Addr::LOCALHOST.into() };
         address.set_ip(loopback);
     }
     address

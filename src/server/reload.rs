@@ -29,7 +29,7 @@ pub(super) struct Reloader {
 }
 
 /// What a snapshot is made of besides the file.
-pub(super) fn inputs<'a>(
+pub fn inputs<'a>(
     environment: &'a Environment,
     registry: &'a Registry,
     stored: &'a [StoredKey],
@@ -40,7 +40,7 @@ pub(super) fn inputs<'a>(
 }
 
 /// The store's keys, as the configuration takes them. A damaged row is left out and told.
-pub(super) fn stored_keys(store: &Store) -> Result<Vec<StoredKey>, String> {
+pub fn stored_keys(store: &Store) -> Result<Vec<StoredKey>, String> {
     let rows = store.keys().map_err(|e| e.to_string())?;
     let mut keys = Vec::with_capacity(rows.len());
     for row in rows {
@@ -65,13 +65,25 @@ impl Reloader {
         let token = admin::token(&boot.data_dir, admin::Missing::Make)?;
         let registry = Registry::new(boot.health, Default::default());
         let document = Document::read(path.as_deref()).map_err(|p| p.to_string())?;
-        let snapshot =
-            document.resolve(&inputs(&environment, &registry, &[], &pepper, &prices)).map_err(|p| p.to_string())?;
+        let snapshot = document
+            .resolve(&inputs(&environment, &registry, &[], &pepper, &prices))
+            .map_err(|p| p.to_string())?;
         recover(&store, &snapshot)?;
         let registry = Registry::new(boot.health, store.spent());
         let failures = AtomicU64::new(0);
         let (plane, turn) = (OnceLock::new(), Mutex::new(()));
-        Ok(Arc::new(Self { path, environment, registry, store, pepper, prices, token, failures, plane, turn }))
+        Ok(Arc::new(Self {
+            path,
+            environment,
+            registry,
+            store,
+            pepper,
+            prices,
+            token,
+            failures,
+            plane,
+            turn,
+        }))
     }
 
     /// The snapshot to start with.
@@ -166,6 +178,6 @@ fn secret(store: &Store, name: &str) -> Result<Vec<u8>, String> {
 }
 
 /// What keys are hashed with, unless the configuration names a pepper.
-pub(super) fn pepper(store: &Store) -> Result<Vec<u8>, String> {
+pub fn pepper(store: &Store) -> Result<Vec<u8>, String> {
     secret(store, "pepper")
 }
