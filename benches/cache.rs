@@ -1,7 +1,7 @@
 //! What the cache and the rules cost a request: keys of bodies from 1 KB to
 //! 1 MB, the store, a flight shared by 64 readers, and a decision over 1 to 100
 //! rules.
-#![allow(missing_docs, clippy::unwrap_used, reason = "criterion's macros; a benchmark may panic")]
+#![expect(clippy::unwrap_used, reason = "a benchmark may panic")]
 
 use aigne_hub::cache::{Cache, CacheKey, Flights, Head, Part, Piece, Reader, Stored, cacheable};
 use aigne_hub::rules::{Facts, RuleSet};

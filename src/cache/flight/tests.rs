@@ -1,3 +1,5 @@
+mod wakeups;
+
 use super::state::{Offer, State};
 use super::*;
 use crate::error::Kind;
@@ -42,13 +44,17 @@ fn bytes(text: &str) -> Bytes {
     Bytes::copy_from_slice(text.as_bytes())
 }
 
-/// Runs on one thread and on four. A lost wake-up would hang: that fails after a minute.
+/// A lost wake-up would hang; this makes it fail.
+async fn within_a_minute<T>(test: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(60), test).await.expect("somebody still waits")
+}
+
+/// Runs on one thread and on four.
 fn on_both_runtimes<F: Future<Output = ()>>(test: impl Fn() -> F) {
     for mut builder in [Builder::new_current_thread(), Builder::new_multi_thread()] {
         let runtime = builder.worker_threads(4).enable_time().build().unwrap();
         runtime.block_on(async {
-            let limit = tokio::time::timeout(Duration::from_secs(60), test());
-            limit.await.expect("somebody still waits");
+            within_a_minute(test()).await;
         });
     }
 }
