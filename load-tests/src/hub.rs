@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 const TEMPLATE: &str = include_str!("../hub.toml");
 const PRICES: &str = include_str!("../prices.toml");
+const RULES: &str = include_str!("../rules.toml");
 
 /// The hub as it is measured.
 #[derive(Debug)]
@@ -52,6 +53,7 @@ impl Hub {
         let config = folder.join("hub.toml");
         write(&config, text)?;
         write(folder.join("prices.toml"), PRICES)?;
+        write(folder.join("rules.toml"), RULES)?;
         let config = config.to_string_lossy();
         Ok(Start {
             name: "hub".to_owned(),
@@ -107,6 +109,28 @@ pub fn workspace() -> Result<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_key_has_its_own_secret_file() {
+        let folder = std::env::temp_dir().join(format!("load-tests-{}", std::process::id()));
+        let hub = Hub {
+            program: PathBuf::new(),
+            args: String::new(),
+            keys: 3,
+            template: None,
+            folder: folder.clone(),
+            started: AtomicU32::new(0),
+        };
+        let mut text = String::new();
+        hub.append_keys(&folder, &mut text).unwrap();
+        assert_eq!(text.matches("[[key]]").count(), 2);
+        for number in 1..3 {
+            let secret = key(number);
+            assert!(text.contains(&format!("file = \"keys/{secret}\"")));
+            assert_eq!(std::fs::read_to_string(folder.join("keys").join(&secret)).unwrap(), secret);
+        }
+        std::fs::remove_dir_all(folder).unwrap();
+    }
 
     #[test]
     fn template_has_a_place_for_every_address() {

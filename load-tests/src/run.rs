@@ -10,6 +10,7 @@ use crate::scenario::{Plan, Record, latency, start, streams};
 use crate::table::lines;
 use anyhow::{Context, Result, bail};
 use clap::Args;
+use std::io::Write;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicU32;
 use std::time::Instant;
@@ -226,11 +227,8 @@ fn command() -> String {
 }
 
 fn publish(report: &Report, options: &Options) -> Result<()> {
-    if options.json {
-        println!("{}", report.json()?);
-    } else {
-        print!("{}", report.text());
-    }
+    let text = if options.json { report.json()? + "\n" } else { report.text() };
+    std::io::stdout().write_all(text.as_bytes()).context("printing the result")?;
     if let Some(path) = &options.markdown {
         let path = match path {
             Some(path) => path.clone(),

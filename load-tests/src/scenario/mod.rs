@@ -45,9 +45,9 @@ impl Plan {
     /// About one minute for everything.
     pub fn quick() -> Self {
         Self {
-            rounds: 3,
-            window: Duration::from_millis(400),
-            warm_up: Duration::from_millis(150),
+            rounds: 5,
+            window: Duration::from_millis(300),
+            warm_up: Duration::from_millis(100),
             latency_rounds: 3,
             latency_span: Duration::from_millis(1200),
             paced_rounds: 4,

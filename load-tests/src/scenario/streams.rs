@@ -28,7 +28,7 @@ const KILOBYTE: f64 = 1_024.0;
 #[derive(Clone, Copy, Debug)]
 struct Crowd {
     streams: usize,
-    /// Over which their starts are spread evenly: a multiple of the gap, so that their events are too.
+    /// Over which their starts are scattered: a multiple of the gap, so that their events are too.
     ramp: Duration,
     span: Duration,
 }
@@ -128,7 +128,7 @@ async fn stream(target: &Target, pid: Option<u32>, crowd: Crowd, place: Place<'_
     let ask = Ask::stream(target, BYTES, &model, events);
     let mut tasks = JoinSet::new();
     for number in 0..crowd.streams {
-        let wait = crowd.ramp.mul_f64(number as f64 / crowd.streams as f64);
+        let wait = crowd.ramp.mul_f64(scattered(number));
         let connection = Connection::new(target, number as u64);
         tasks.spawn_local(one(connection, wait, Rc::clone(&ask), Rc::clone(&tally)));
     }
@@ -158,6 +158,15 @@ async fn stream(target: &Target, pid: Option<u32>, crowd: Crowd, place: Place<'_
     Ok(Seen { cpu_ns, events: tally.events.get(), delays, peak })
 }
 
+/// A number from 0 to 1 that looks random and is the same in every window. Starts on
+/// a grid would make events meet or miss each other by chance, all of them at once,
+/// and what meets is cheaper to forward.
+fn scattered(number: usize) -> f64 {
+    let mixed = (number as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    let mixed = (mixed ^ (mixed >> 32)).wrapping_mul(0xD6E8_FEB8_6659_FD93);
+    (mixed >> 40) as f64 / (1_u64 << 24) as f64
+}
+
 /// One stream on a connection of its own, closed when the stream has ended.
 async fn one(mut connection: Connection, wait: Duration, ask: Rc<Ask>, tally: Rc<Tally>) {
     sleep(wait).await;
@@ -166,4 +175,18 @@ async fn one(mut connection: Connection, wait: Duration, ask: Rc<Ask>, tally: Rc
         tally.errors.borrow_mut().push(error);
     }
     tally.active.set(tally.active.get() - 1);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn starts_are_scattered_over_the_whole_ramp() {
+        let mut tenths = [0; 10];
+        for number in 0..2_000 {
+            tenths[(scattered(number) * 10.0) as usize] += 1;
+        }
+        assert!(tenths.iter().all(|count| (150..250).contains(count)), "{tenths:?}");
+    }
 }
