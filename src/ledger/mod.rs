@@ -5,6 +5,7 @@
 //! [`Settlement`] after. An intent ends exactly once; when the hub dies in
 //! between, [`recovered`] says how the next start ends it.
 
+mod built_in;
 mod line;
 mod open;
 mod price;
