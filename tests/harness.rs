@@ -134,7 +134,7 @@ async fn a_secure_vendor_speaks_http2_under_its_own_certificate() {
     driving.abort();
 }
 
-async fn secure(upstream: &upstream::http2::SecureUpstream) -> impl AsyncRead + AsyncWrite + Unpin {
+async fn secure(upstream: &upstream::http2::SecureUpstream) -> impl AsyncRead + AsyncWrite + Unpin + use<> {
     let mut roots = rustls::RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(upstream.ca_file()).unwrap()).unwrap();
     let mut config =
