@@ -6,4 +6,6 @@
 mod support;
 
 mod harness;
+mod inference;
+mod sdk;
 mod tidy;

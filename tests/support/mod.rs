@@ -17,9 +17,17 @@ use std::time::Duration;
 /// Waits for an event that is certain to come; a hub that never lets it come
 /// fails the test instead of stopping the run.
 pub async fn patiently<T>(what: &str, event: impl Future<Output = T>) -> T {
-    const PATIENCE: Duration = Duration::from_secs(30);
-    match tokio::time::timeout(PATIENCE, event).await {
+    within(Duration::from_secs(30), what, event).await
+}
+
+/// The same for programs in other languages, which take their time to start on a busy machine.
+pub async fn patiently_for_a_program<T>(what: &str, event: impl Future<Output = T>) -> T {
+    within(Duration::from_secs(240), what, event).await
+}
+
+async fn within<T>(patience: Duration, what: &str, event: impl Future<Output = T>) -> T {
+    match tokio::time::timeout(patience, event).await {
         Ok(value) => value,
-        Err(_) => panic!("waited {PATIENCE:?} in vain for {what}"),
+        Err(_) => panic!("waited {patience:?} in vain for {what}"),
     }
 }
