@@ -273,6 +273,11 @@ impl Client {
         }
     }
 
+    /// From here on the connection is a pipe, as after an upgrade.
+    pub fn pipe(&mut self) {
+        self.left = BodyLeft::UntilClose;
+    }
+
     /// The next final head.
     pub async fn head(&mut self) -> Head {
         loop {

@@ -2,6 +2,7 @@
 //! key that more than one test needs stands here, once.
 
 use super::upstream::{Upstream, vendor};
+use std::collections::BTreeMap;
 
 /// The caller's secrets. Long and odd, so that a search for them finds nothing else.
 pub const KEY: &str = "aigne-test-key-4f0c6a1b9d8e7f203142536475869708";
@@ -11,7 +12,8 @@ pub const SECOND_KEY: &str = "aigne-test-key-d41d8cd98f00b204e9800998ecf8427e";
 #[derive(Clone)]
 pub struct Provider {
     name: String,
-    base_url: String,
+    vendor: String,
+    base_url: Option<String>,
     credentials: Vec<String>,
     lines: String,
 }
@@ -21,10 +23,17 @@ impl Provider {
     pub fn new(name: &str, base_url: &str) -> Self {
         Self {
             name: name.to_owned(),
-            base_url: base_url.to_owned(),
+            vendor: "openai-compatible".to_owned(),
+            base_url: Some(base_url.to_owned()),
             credentials: vec!["a".to_owned()],
             lines: String::new(),
         }
+    }
+
+    /// The hub's own simulated vendor, which needs no network.
+    pub fn simulator(name: &str) -> Self {
+        let simulator = "simulator".to_owned();
+        Self { vendor: simulator, base_url: None, ..Self::new(name, "").credentials(&[]) }
     }
 
     pub fn of(name: &str, upstream: &Upstream) -> Self {
@@ -49,16 +58,17 @@ impl Provider {
     }
 
     fn toml(&self) -> String {
+        let mut text = format!("[[provider]]\nname = {:?}\nvendor = {:?}\n", self.name, self.vendor);
+        if let Some(base_url) = &self.base_url {
+            text.push_str(&format!("base_url = {base_url:?}\n"));
+        }
         let row = |name: &String| format!("{{ name = {name:?}, env = {:?} }}", self.variable(name));
         let credentials: Vec<_> = self.credentials.iter().map(row).collect();
-        format!(
-            "[[provider]]\nname = {:?}\nvendor = \"openai-compatible\"\nbase_url = {:?}\n\
-             credentials = [{}]\n{}\n",
-            self.name,
-            self.base_url,
-            credentials.join(", "),
-            self.lines,
-        )
+        if !credentials.is_empty() {
+            text.push_str(&format!("credentials = [{}]\n", credentials.join(", ")));
+        }
+        text.push_str(&self.lines);
+        text
     }
 }
 
@@ -68,7 +78,10 @@ pub struct Conf {
     providers: Vec<Provider>,
     models: String,
     key_lines: String,
+    /// Lines of single tables, by their name.
+    settings: BTreeMap<String, String>,
     sections: String,
+    files: Vec<(String, String)>,
     variables: Vec<(String, String)>,
 }
 
@@ -84,9 +97,15 @@ impl Conf {
             providers: providers.into_iter().collect(),
             models: String::new(),
             key_lines: String::new(),
+            settings: BTreeMap::new(),
             sections: String::new(),
+            files: Vec::new(),
             variables: Vec::new(),
         }
+        // A back-off that is long enough to be one, and too short to be felt.
+        .set("retry", "base_back_off = \"1ms\"")
+        .set("retry", "max_back_off = \"2ms\"")
+        .set("discover", "environment = false")
     }
 
     /// A model with its targets and fallbacks, instead of the one that is there by default.
@@ -120,12 +139,30 @@ impl Conf {
         ))
     }
 
+    /// One line of a single table: `set("cache", "ttl = \"1h\"")`.
+    pub fn set(mut self, table: &str, line: &str) -> Self {
+        let lines = self.settings.entry(table.to_owned()).or_default();
+        lines.push_str(line);
+        lines.push('\n');
+        self
+    }
+
     /// A price for the model of the scripted vendor: 2.50 in and 10 out per million tokens.
     pub fn priced(self) -> Self {
-        self.section(
-            "[[price]]\nprovider = \"mock\"\nmodel = \"gpt-4o\"\nvalid_from = \"2020-01-01T00:00:00Z\"\n\
-             input = \"2.50\"\noutput = \"10\"\n",
-        )
+        let row = "[[price]]\nprovider = \"mock\"\nmodel = \"gpt-4o\"\nvalid_from = \"2020-01-01\"\n\
+                   input = \"2.50\"\noutput = \"10\"\n";
+        self.file("prices.toml", row).set("prices", "files = [\"prices.toml\"]")
+    }
+
+    /// A file beside the configuration.
+    pub fn file(mut self, name: &str, text: &str) -> Self {
+        self.files.push((name.to_owned(), text.to_owned()));
+        self
+    }
+
+    /// Files beside the configuration.
+    pub fn files(&self) -> &[(String, String)] {
+        &self.files
     }
 
     /// Whole tables, as text.
@@ -145,8 +182,11 @@ impl Conf {
     pub fn toml(&self, directory: &str) -> String {
         let mut text = format!(
             "[public]\nlisten = [\"127.0.0.1:0\"]\n\n[admin]\nlisten = \"127.0.0.1:0\"\n\n\
-             [data]\ndir = {directory:?}\n\n[discover]\nenvironment = false\n\n"
+             [data]\ndir = {directory:?}\n\n"
         );
+        for (table, lines) in &self.settings {
+            text.push_str(&format!("[{table}]\n{lines}\n"));
+        }
         for provider in &self.providers {
             text.push_str(&provider.toml());
         }

@@ -10,6 +10,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::Arc;
+use std::time::Duration;
 use tempfile::TempDir;
 use tokio::sync::watch;
 
@@ -41,6 +42,9 @@ pub struct Home {
 impl Home {
     pub fn new(conf: &Conf) -> Self {
         let home = Self { directory: tempfile::tempdir().unwrap(), environment: conf.environment() };
+        for (name, text) in conf.files() {
+            std::fs::write(home.directory.path().join(name), text).unwrap();
+        }
         home.write(conf);
         home
     }
@@ -72,15 +76,29 @@ impl Home {
         command
     }
 
-    /// Runs another command of the binary to its end.
+    /// Runs another command of the binary to its end. One that does not end is killed.
     pub async fn run(&self, arguments: &[&str]) -> Output {
-        let mut command = self.command(arguments);
-        let running = tokio::task::spawn_blocking(move || command.output().unwrap());
-        patiently("a command to end", running).await.unwrap()
+        let child = self.command(arguments).spawn().unwrap();
+        let id = child.id();
+        let running = tokio::task::spawn_blocking(move || child.wait_with_output().unwrap());
+        match tokio::time::timeout(Duration::from_secs(30), running).await {
+            Ok(output) => output.unwrap(),
+            Err(_) => {
+                kill("KILL", id);
+                panic!("{arguments:?} did not end");
+            }
+        }
     }
 
-    /// The ledger's entries, oldest first. Only while no hub is running here.
+    /// The settlements in the books, oldest first. Only while no hub is running here.
     pub async fn ledger(&self) -> Vec<Value> {
+        let mut records = self.journal().await;
+        records.retain(|record| record["record"] == "settlement");
+        records
+    }
+
+    /// Everything in the books: intents and settlements, in the order of writing.
+    pub async fn journal(&self) -> Vec<Value> {
         let output = self.run(&["ledger", "export"]).await;
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let text = String::from_utf8(output.stdout).unwrap();
@@ -198,9 +216,7 @@ impl Gateway {
     }
 
     pub fn signal(&self, name: &str) {
-        let id = self.child.as_ref().unwrap().id();
-        let status = Command::new("sh").arg("-c").arg(format!("kill -{name} {id}")).status().unwrap();
-        assert!(status.success());
+        kill(name, self.child.as_ref().unwrap().id());
     }
 
     /// Asks the hub to end, and waits for it.
@@ -277,6 +293,11 @@ pub fn stream(text: &str) -> Request {
     let messages = json!([{ "role": "user", "content": text }]);
     let body = json!({ "model": "gpt", "stream": true, "messages": messages });
     Request::post("/v1/chat/completions", &body).key(KEY)
+}
+
+fn kill(signal: &str, process: u32) {
+    let status = Command::new("sh").arg("-c").arg(format!("kill -{signal} {process}")).status().unwrap();
+    assert!(status.success(), "kill -{signal} {process}");
 }
 
 /// Reads a pipe line by line on a thread that ends with it.

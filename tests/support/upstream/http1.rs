@@ -17,6 +17,8 @@ enum Ended {
     Close,
     /// The client went away before the end.
     Aborted,
+    /// From here on the connection is a pipe back to where it came from.
+    Echo,
 }
 
 struct Connection {
@@ -37,14 +39,17 @@ pub async fn serve(stream: TcpStream, number: usize, shared: &Shared) -> io::Res
             connection.body(&framing, &mut seen).await?;
         }
         let reply = shared.reply(seen, early);
-        let ended = connection.answer(&reply).await;
+        let mut ended = connection.answer(&reply).await;
+        if matches!(ended, Ended::Echo) {
+            ended = connection.echo().await;
+        }
         match ended {
             Ended::KeepAlive => shared.count(|counts| counts.finished += 1),
             Ended::Close => {
                 shared.count(|counts| counts.finished += 1);
                 return Ok(());
             }
-            Ended::Aborted => {
+            Ended::Aborted | Ended::Echo => {
                 shared.count(|counts| counts.aborted += 1);
                 return Ok(());
             }
@@ -123,10 +128,21 @@ impl Connection {
     /// Plays the reply while watching whether the client is still there.
     async fn answer(&mut self, reply: &Reply) -> Ended {
         let Self { reader, writer, .. } = self;
+        let pipe = matches!(reply.steps.last(), Some(Step::Echo));
         tokio::select! { biased;
             ended = play(writer, reply) => ended.unwrap_or(Ended::Aborted),
-            () = gone(reader) => Ended::Aborted,
+            () = gone(reader), if !pipe => Ended::Aborted,
         }
+    }
+
+    async fn echo(&mut self) -> Ended {
+        let head_start = self.buffer.split();
+        let echoed = async {
+            self.writer.write_all(&head_start).await?;
+            tokio::io::copy(&mut self.reader, &mut self.writer).await
+        };
+        let _ = echoed.await;
+        Ended::Aborted
     }
 }
 
@@ -155,6 +171,7 @@ async fn play(writer: &mut OwnedWriteHalf, reply: &Reply) -> io::Result<Ended> {
                 return Ok(Ended::Close);
             }
             Step::Hang => std::future::pending().await,
+            Step::Echo => return Ok(Ended::Echo),
         }
     }
     if reply.framing == Framing::Chunked {

@@ -35,6 +35,8 @@ pub enum Step {
     Reset,
     /// Does nothing more until the client goes away.
     Hang,
+    /// Sends back whatever comes, until the client goes away.
+    Echo,
 }
 
 /// One answer.
@@ -163,6 +165,16 @@ impl Reply {
     pub fn hang(mut self) -> Self {
         self.steps.push(Step::Hang);
         self
+    }
+
+    /// An accepted WebSocket whose other end repeats every byte.
+    pub fn echoing_websocket() -> Self {
+        let mut reply = Self::new(101, Framing::UntilClose)
+            .header("upgrade", "websocket")
+            .header("connection", "Upgrade")
+            .header("sec-websocket-accept", "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+        reply.steps.push(Step::Echo);
+        reply
     }
 
     /// The same bytes, but written in pieces that end at `positions` (of all data together).

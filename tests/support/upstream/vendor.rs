@@ -191,8 +191,9 @@ impl Rules {
 fn check_headers(seen: &Seen) -> Result<(), Refusal> {
     const NEVER: [&str; 6] =
         ["proxy-authorization", "cookie", "x-forwarded-for", "te", "upgrade", "proxy-connection"];
+    let websocket = seen.path.starts_with("/v1/realtime");
     for name in NEVER {
-        if seen.header(name).is_some() {
+        if seen.header(name).is_some() && !(websocket && name == "upgrade") {
             return Err(refuse(400, "forbidden_header", &format!("header {name} was passed on"), None));
         }
     }
