@@ -6,7 +6,7 @@ use super::buffered::Share;
 use super::drain::Present;
 use super::job::{Caching, Job, Payload, form};
 use super::visit::Visit;
-use crate::cache::{self, CacheKey, Wish};
+use crate::cache::{CacheKey, Wish};
 use crate::config::{Caller, Model, Snapshot, Target, Unpriced};
 use crate::error::{Failure, Kind, Result};
 use crate::ledger::Price;
@@ -178,7 +178,7 @@ fn rule(
     let mut decision = snapshot.rules.decide(&facts);
     visit.tags = std::mem::take(&mut decision.tags);
     match decision.deny.take() {
-        Some((name, text)) => Err(Failure::new(Kind::RuleDenied, text).detail(format!("rule {name}"))),
+        Some((text, rule)) => Err(Failure::new(Kind::RuleDenied, text).detail(format!("rule {rule}"))),
         None => Ok(decision),
     }
 }
@@ -337,10 +337,10 @@ fn caching(
         .unwrap_or(if settings.default.enabled { settings.default.ttl } else { Duration::ZERO })
         .min(settings.max_ttl);
     let explicit = by_rule.is_some() || wish.ttl.is_some() || set.is_some();
-    if ttl.is_zero() || !cache::cacheable(visit.op, body, explicit) {
+    if ttl.is_zero() {
         return None;
     }
-    let key = CacheKey::of(&caller.key.tenant, visit.op, &visit.model, body)?;
+    let key = CacheKey::if_cacheable(&caller.key.tenant, visit.op, &visit.model, body, explicit)?;
     Some(Caching {
         key,
         ttl,

@@ -308,8 +308,12 @@ async fn call<S: Sink>(
         }
     };
     let now = job.plane.clock.mono();
-    attempt.first_byte(now);
-    *first_byte = Some(now);
+    if head.status < 300 {
+        attempt.first_byte(now);
+        // A probe has told what it was sent for; it need not hold others up until its stream ends.
+        attempt.accepted();
+        *first_byte = Some(now);
+    }
     if head.status != 200 {
         return refusal(job, visit, sink, guard, provider, taken, head).await;
     }

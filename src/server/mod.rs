@@ -25,8 +25,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// The prices that come with the hub.
-pub const PRICES: &str = include_str!("../../conf/prices.toml");
 /// How long a new process waits for the old one to give the books free.
 const HANDOVER: Duration = Duration::from_secs(60);
 /// Longer than any drain: [`keeper`] ends the process when the last request has ended.
@@ -49,7 +47,7 @@ pub struct ServeOptions {
 /// # Errors
 /// Only when the embedded table is damaged, with its lines.
 pub fn embedded_prices() -> Result<Vec<Price>, String> {
-    PriceTable::parse_toml("prices.toml", PRICES).map_err(|problems| problems.join("\n"))
+    PriceTable::built_in().map_err(|problems| problems.join("\n"))
 }
 
 /// Opens the store of a configuration.

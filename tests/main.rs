@@ -1,0 +1,28 @@
+//! The behaviour of the hub, seen from outside: the real binary between a
+//! scripted vendor and a client that sees every byte. One module for each
+//! paragraph of what the product promises.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "in a test, that something is missing is the finding, and a panic is how it is told"
+)]
+
+mod support;
+
+mod access;
+mod bodies;
+mod cache;
+mod choosing;
+mod endpoints;
+mod ledger;
+mod lifecycle;
+mod metrics;
+mod run;
+mod streams;
+mod tokens;
+
+mod inference;
+mod sdk;
+
+mod harness;
+mod tidy;

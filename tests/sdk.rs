@@ -1,0 +1,59 @@
+//! The vendors' own clients as callers: if they are content, so is every
+//! application that changes its base URL and nothing else.
+
+use super::support::conf::KEY;
+use super::support::*;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// A file of the repository that `make sdk` has put there.
+fn installed(path: &str) -> PathBuf {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+    assert!(path.exists(), "{} is missing: run `make sdk` first", path.display());
+    path
+}
+
+/// What the scripts call `gpt`, `embed`, `image`, `busy` and `endless`.
+fn conf(upstream: &Upstream, busy: &Upstream, endless: &Upstream) -> Conf {
+    Conf::of([
+        Provider::of("mock", upstream),
+        Provider::of("throttled", busy).credentials(&["a"]),
+        Provider::of("silent", endless).credentials(&["a"]),
+    ])
+    .model("gpt", &["mock/gpt-4o"], &[])
+    .model("embed", &["mock/text-embedding-3-small"], &[])
+    .model("image", &["mock/gpt-image-1"], &[])
+    .model("busy", &["throttled/gpt-4o"], &[])
+    .model("endless", &["silent/gpt-4o"], &[])
+}
+
+async fn run(mut command: Command) {
+    let upstream = Upstream::realistic().await;
+    let busy = Upstream::always(Reply::throttled(Some(7))).await;
+    let endless = Upstream::always(Reply::sse().text("first").hang()).await;
+    let hub = Gateway::start(&conf(&upstream, &busy, &endless)).await;
+    command.env("HUB_URL", format!("http://{}/v1", hub.public)).env("HUB_KEY", KEY);
+    let running = tokio::task::spawn_blocking(move || command.output().unwrap());
+    let output = patiently_for_a_program("the client", running).await.unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
+    assert!(said.contains(" passed, 0 failed"), "{said}");
+    endless.aborted().await;
+    let refused = upstream.take_violations();
+    assert!(refused.len() == 1 && refused[0].contains("nonsense"), "{refused:?}");
+}
+
+#[tokio::test]
+async fn the_python_client_is_content() {
+    let mut command = Command::new(installed("target/sdk-venv/bin/python"));
+    command.arg(installed("tests/sdk/python/client.py"));
+    run(command).await;
+}
+
+#[tokio::test]
+async fn the_node_client_is_content() {
+    installed("tests/sdk/node/node_modules/openai");
+    let mut command = Command::new("node");
+    command.arg(installed("tests/sdk/node/client.mjs"));
+    run(command).await;
+}
