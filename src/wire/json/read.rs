@@ -1,7 +1,7 @@
 //! The pull reader. Who enters an object asks for keys until there are none and
 //! takes exactly one value after each; arrays alike.
 
-use super::scan::plain_run;
+use super::scan::string_end;
 use super::text::Str;
 use std::ops::Range;
 
@@ -148,22 +148,10 @@ impl<'a> Reader<'a> {
         if self.peek() != Some(b'"') {
             return Err(self.wrong("a string was expected"));
         }
-        self.at += 1;
-        let start = self.at;
-        let mut escaped = false;
-        loop {
-            self.at += plain_run(self.body.get(self.at..).unwrap_or_default());
-            match self.body.get(self.at) {
-                Some(b'"') => break,
-                Some(b'\\') => self.escape()?,
-                Some(_) => return Err(self.wrong("a control character stands in a string")),
-                None => return Err(self.wrong("it ends inside a string")),
-            }
-            escaped = true;
-        }
-        let raw = self.body.get(start..self.at).unwrap_or_default();
-        self.at += 1;
-        Ok(Str { raw, escaped })
+        let start = self.at + 1;
+        let end = string_end(self.body, start).map_err(|(at, why)| Syntax { at, why })?;
+        self.at = end.quote + 1;
+        Ok(Str { raw: self.slice(start..end.quote), escaped: end.escaped })
     }
 
     /// Takes any value and gives its span.
@@ -330,22 +318,6 @@ impl<'a> Reader<'a> {
             let more = if is_object & 1 == 1 { self.key()?.is_some() } else { self.element()? };
             next = if more { Some(self.kind()?) } else { None };
         }
-    }
-
-    fn escape(&mut self) -> Result<(), Syntax> {
-        let length = match self.body.get(self.at + 1) {
-            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => 2,
-            Some(b'u') => {
-                let digits = self.body.get(self.at + 2..self.at + 6).unwrap_or_default();
-                if digits.len() != 4 || !digits.iter().all(u8::is_ascii_hexdigit) {
-                    return Err(self.wrong("an escape is malformed"));
-                }
-                6
-            }
-            _ => return Err(self.wrong("an escape is malformed")),
-        };
-        self.at += length;
-        Ok(())
     }
 
     fn number(&mut self) -> Result<&'a [u8], Syntax> {
