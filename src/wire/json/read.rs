@@ -1,7 +1,7 @@
 //! The pull reader. Who enters an object asks for keys until there are none and
 //! takes exactly one value after each; arrays alike.
 
-use super::scan::string_end;
+use super::scan::{short_string, string_end};
 use super::text::Str;
 use std::ops::Range;
 
@@ -144,11 +144,16 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// [`Syntax`] when none begins here, or it is malformed.
+    #[inline]
     pub fn string(&mut self) -> Result<Str<'a>, Syntax> {
         if self.peek() != Some(b'"') {
             return Err(self.wrong("a string was expected"));
         }
         let start = self.at + 1;
+        if let Some(raw) = short_string(self.body, start) {
+            self.at = start + raw.len() + 1;
+            return Ok(Str { raw, escaped: false });
+        }
         let end = string_end(self.body, start).map_err(|(at, why)| Syntax { at, why })?;
         self.at = end.quote + 1;
         Ok(Str { raw: self.slice(start..end.quote), escaped: end.escaped })
@@ -163,11 +168,19 @@ impl<'a> Reader<'a> {
         let start = self.at;
         match kind {
             Kind::Object | Kind::Array => self.skip_nested(kind)?,
-            Kind::String => drop(self.string()?),
-            Kind::Number => drop(self.number()?),
+            Kind::String => _ = self.string()?,
+            Kind::Number => _ = self.number()?,
             Kind::Bool | Kind::Null => self.word()?,
         }
         Ok(start..self.at)
+    }
+
+    /// Takes any value and forgets it.
+    ///
+    /// # Errors
+    /// [`Syntax`] when it is malformed or too deep.
+    pub fn ignore(&mut self) -> Result<(), Syntax> {
+        self.skip().map(|_| ())
     }
 
     /// Takes any value: a string as such, anything else as `None`.
@@ -304,8 +317,8 @@ impl<'a> Reader<'a> {
                     is_object <<= 1;
                     open += 1;
                 }
-                Some(Kind::String) => drop(self.string()?),
-                Some(Kind::Number) => drop(self.number()?),
+                Some(Kind::String) => _ = self.string()?,
+                Some(Kind::Number) => _ = self.number()?,
                 Some(Kind::Bool | Kind::Null) => self.word()?,
                 None => {
                     is_object >>= 1;

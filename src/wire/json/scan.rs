@@ -17,9 +17,18 @@ pub(super) struct End {
     pub escaped: bool,
 }
 
+/// The string that begins at `start` if it is short and plain, as keys are:
+/// the way of `string_end` without its loop.
+#[inline]
+pub(super) fn short_string(body: &[u8], start: usize) -> Option<&[u8]> {
+    let rest = body.get(start..)?;
+    let marks = half_marks(rest.first_chunk()?);
+    let end = marks.trailing_zeros() as usize;
+    (rest.get(end) == Some(&b'"') && marks != 0).then(|| rest.get(..end))?
+}
+
 /// Finds the closing quote of the string that begins at `start`, and checks
 /// what stands before it. An error is the place and the end of a sentence.
-#[inline]
 pub(super) fn string_end(body: &[u8], start: usize) -> Result<End, (usize, &'static str)> {
     let mut at = start;
     let mut escaped = false;
@@ -117,6 +126,10 @@ mod tests {
             let body = parts.concat();
             let start = start.min(body.len());
             let expected = plainly(&body[start..]).map(|end| End { quote: end.quote + start, ..end });
+            let short = short_string(&body, start);
+            let is_short = expected.as_ref().filter(|end| !end.escaped && end.quote < start + 16);
+            let fits = body.len() >= start + 16;
+            prop_assert_eq!(short.map(|raw| start + raw.len()), is_short.filter(|_| fits).map(|end| end.quote));
             prop_assert_eq!(string_end(&body, start).ok(), expected);
         }
     }
