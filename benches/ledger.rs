@@ -4,6 +4,8 @@
 //! at full speed and at a steady rate, and opens the books again, once with the
 //! whole journal to be read. CPU time is that of the process, all threads.
 
+#![expect(clippy::expect_used, reason = "a benchmark ends when anything goes wrong")]
+
 use aigne_hub::ledger::{Charge, Intent, Outcome, Price, PriceTable, Rates, Settlement, recovered};
 use aigne_hub::store::{Archive, Options, Store};
 use aigne_hub::types::{Clock, KeyId, Op, Pico, Rate, RequestId, TenantId, Usage, UsageSource, Wall};
@@ -141,6 +143,9 @@ fn append(dir: &Path, sample: &Sample, requests: u64) {
     let (took, cpu) = (begun.0.elapsed(), cpu_time() - begun.1);
     report("full speed", requests, took, cpu, making, &flushes);
     println!("  disk: {:.0} bytes a request", store.stats().disk_bytes as f64 / requests as f64);
+        .args(["-s", "--apparent-size"])
+        .args(std::fs::read_dir(dir.join("books")).expect("d").map(|e| e.expect("e").path()))
+        .status();
     store.close();
 }
 
