@@ -143,9 +143,6 @@ fn append(dir: &Path, sample: &Sample, requests: u64) {
     let (took, cpu) = (begun.0.elapsed(), cpu_time() - begun.1);
     report("full speed", requests, took, cpu, making, &flushes);
     println!("  disk: {:.0} bytes a request", store.stats().disk_bytes as f64 / requests as f64);
-        .args(["-s", "--apparent-size"])
-        .args(std::fs::read_dir(dir.join("books")).expect("d").map(|e| e.expect("e").path()))
-        .status();
     store.close();
 }
 
