@@ -4,6 +4,8 @@
 //! at full speed and at a steady rate, and opens the books again, once with the
 //! whole journal to be read. CPU time is that of the process, all threads.
 
+#![expect(clippy::expect_used, reason = "a benchmark ends when anything goes wrong")]
+
 use aigne_hub::ledger::{Charge, Intent, Outcome, Price, PriceTable, Rates, Settlement, recovered};
 use aigne_hub::store::{Archive, Options, Store};
 use aigne_hub::types::{Clock, KeyId, Op, Pico, Rate, RequestId, TenantId, Usage, UsageSource, Wall};

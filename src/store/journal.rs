@@ -83,6 +83,9 @@ pub(super) enum ChainError {
     Broken,
 }
 
+/// Called with day, sequence number and value of each batch; an error ends the walk.
+pub(super) type EachBatch<'a> = dyn FnMut(i64, u64, &[u8]) -> Result<(), StoreError> + 'a;
+
 /// The journal and the state tree, for reading.
 pub(super) struct Journal(Box<dyn Reader>);
 
@@ -132,11 +135,7 @@ impl Journal {
     }
 
     /// Every batch from a sequence number on: day, number, value.
-    pub(super) fn walk(
-        &self,
-        from: u64,
-        each: &mut dyn FnMut(i64, u64, &[u8]) -> Result<(), StoreError>,
-    ) -> Result<(), StoreError> {
+    pub(super) fn walk(&self, from: u64, each: &mut EachBatch<'_>) -> Result<(), StoreError> {
         for day in self.days()? {
             let mut result = Ok(());
             let scan = self.0.scan(day, from, &mut |sequence, value| {

@@ -38,7 +38,6 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc::sync_channel;
 use std::thread::JoinHandle;
-use std::time::Duration;
 use tokio::sync::oneshot;
 use writer::{Command, OnFlush, Pending, Reply, Shared, Writer};
 

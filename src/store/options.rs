@@ -60,8 +60,9 @@ pub(super) struct Tuning {
     /// The projection is written after so many records. It bounds how much
     /// of the journal is read at the next start.
     pub checkpoint_records: u64,
-    /// A group of more bytes is split. sled keeps 16 values in a node and
-    /// writes a node of more than half a megabyte to a file of its own.
+    /// A group of more bytes is split. sled keeps up to 17 values in a node and
+    /// writes a node of more than 128 KiB to a file of its own, which costs a
+    /// second sync and may be left behind by a crash.
     pub batch_bytes: usize,
 }
 
@@ -70,6 +71,6 @@ impl Tuning {
         back_off: (Duration::from_millis(20), Duration::from_secs(2)),
         attempts_at_close: 5,
         checkpoint_records: 50_000,
-        batch_bytes: 24 << 10,
+        batch_bytes: 6 << 10,
     };
 }

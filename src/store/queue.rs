@@ -26,7 +26,6 @@ impl Waiter {
 }
 
 /// What callers hand over.
-#[expect(clippy::large_enum_variant, reason = "entries live in one reused list; boxes would cost more")]
 pub(super) enum Entry {
     Intent(Intent),
     Settlement(Settlement),

@@ -4,13 +4,17 @@
 
 use super::disk::{Disk, DiskError, Reader, Row, Sealed};
 use crate::ledger::day_text;
+use std::fs::File;
 use std::io::ErrorKind;
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 const JOURNAL_PREFIX: &str = "journal/";
 const STATE_TREE: &str = "state";
+/// Where sled writes everything; its locks are not in the way of a second handle.
+const LOG_FILE: &str = "db";
 
 /// The open database. Clones share it; the lock is held until the last goes.
 pub(super) struct SledDisk {
@@ -23,6 +27,8 @@ pub(super) struct SledDisk {
 struct Open {
     db: sled::Db,
     state: sled::Tree,
+    /// sled's log, once more: see `flush`.
+    log: Arc<File>,
     /// The day that is written to.
     today: Option<(i64, sled::Tree)>,
 }
@@ -82,7 +88,13 @@ impl Disk for SledDisk {
 
     fn flush(&mut self) -> Result<(), DiskError> {
         let open = self.open_or_error()?;
-        guarded(|| open.db.flush().map(drop))
+        guarded(|| {
+            open.db.flush()?;
+            // sled asks Linux for `sync_file_range`, which leaves out the file's
+            // length and the disk's own cache: enough for a killed process, not
+            // for a machine that loses power.
+            Ok(open.log.sync_data()?)
+        })
     }
 
     fn drop_day(&mut self, day: i64) -> Result<(), DiskError> {
@@ -103,10 +115,14 @@ impl Disk for SledDisk {
             .cache_capacity(self.cache_bytes)
             // The writer flushes; sled's own flusher stops for good at its first error.
             .flush_every_ms(None);
+        let dir = &self.dir;
         self.open = Some(guarded(|| {
             let db = config.open()?;
             let state = db.open_tree(STATE_TREE)?;
-            Ok(Open { db, state, today: None })
+            let log = Arc::new(File::open(dir.join(LOG_FILE))?);
+            // New files are there after a loss of power only when their directory is.
+            File::open(dir)?.sync_all()?;
+            Ok(Open { db, state, log, today: None })
         })?);
         Ok(())
     }

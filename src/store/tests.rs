@@ -10,6 +10,7 @@ mod thread;
 use super::*;
 use crate::ledger::{Charge, Intent, Outcome, Price, Rates};
 use crate::types::{KeyId, Op, Pico, Rate, RequestId, TenantId, Usage, UsageSource};
+use std::time::Duration;
 
 pub(super) const START: Wall = Wall(1_767_225_600_000_000);
 

@@ -222,25 +222,40 @@ fn value<'a>(line: &'a [u8], field: &[u8]) -> Option<&'a [u8]> {
     }
 }
 
+/// What an event says.
+pub(super) struct Fields<'a> {
+    pub name: Option<&'a [u8]>,
+    pub data: Option<Cow<'a, [u8]>>,
+}
+
+/// Both fields in one pass.
+pub(super) fn fields(event: &[u8]) -> Fields<'_> {
+    let mut fields = Fields { name: None, data: None };
+    for line in lines(event) {
+        if let Some(more) = value(line, b"data") {
+            match &mut fields.data {
+                None => fields.data = Some(Cow::Borrowed(more)),
+                Some(data) => {
+                    let joined = data.to_mut();
+                    joined.push(b'\n');
+                    joined.extend_from_slice(more);
+                }
+            }
+        } else if let Some(name) = value(line, b"event") {
+            fields.name = Some(name);
+        }
+    }
+    fields
+}
+
 /// The `event:` field of a whole event; the last one counts.
 pub fn name(event: &[u8]) -> Option<&[u8]> {
-    if event.starts_with(b"data:") && memchr::memmem::find(event, b"event").is_none() {
-        return None;
-    }
-    lines(event).filter_map(|line| value(line, b"event")).last()
+    fields(event).name
 }
 
 /// The `data:` lines, joined by LF; borrowed when there is one. `None`: no data line (comment, blank).
 pub fn data(event: &[u8]) -> Option<Cow<'_, [u8]>> {
-    let mut values = lines(event).filter_map(|line| value(line, b"data"));
-    let first = values.next()?;
-    let Some(second) = values.next() else { return Some(Cow::Borrowed(first)) };
-    let mut joined = first.to_vec();
-    for more in std::iter::once(second).chain(values) {
-        joined.push(b'\n');
-        joined.extend_from_slice(more);
-    }
-    Some(Cow::Owned(joined))
+    fields(event).data
 }
 
 #[cfg(test)]

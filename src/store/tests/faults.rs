@@ -73,14 +73,15 @@ impl Sim {
         self.surviving(|sim| sim.start());
     }
 
+    /// After a death comes a new start, which may die too.
     fn surviving(&mut self, step: impl Fn(&mut Self)) {
-        let result = catch_unwind(AssertUnwindSafe(|| step(self)));
-        if let Err(payload) = result {
+        let mut result = catch_unwind(AssertUnwindSafe(|| step(self)));
+        while let Err(payload) = result {
             if !payload.is::<Died>() {
                 resume_unwind(payload);
             }
             self.queued.clear();
-            self.start();
+            result = catch_unwind(AssertUnwindSafe(|| self.start()));
         }
     }
 

@@ -1,7 +1,7 @@
 //! The pull reader. Who enters an object asks for keys until there are none and
 //! takes exactly one value after each; arrays alike.
 
-use super::scan::plain_run;
+use super::scan::{short_string, string_end};
 use super::text::Str;
 use std::ops::Range;
 
@@ -144,26 +144,19 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// [`Syntax`] when none begins here, or it is malformed.
+    #[inline]
     pub fn string(&mut self) -> Result<Str<'a>, Syntax> {
         if self.peek() != Some(b'"') {
             return Err(self.wrong("a string was expected"));
         }
-        self.at += 1;
-        let start = self.at;
-        let mut escaped = false;
-        loop {
-            self.at += plain_run(self.body.get(self.at..).unwrap_or_default());
-            match self.body.get(self.at) {
-                Some(b'"') => break,
-                Some(b'\\') => self.escape()?,
-                Some(_) => return Err(self.wrong("a control character stands in a string")),
-                None => return Err(self.wrong("it ends inside a string")),
-            }
-            escaped = true;
+        let start = self.at + 1;
+        if let Some(raw) = short_string(self.body, start) {
+            self.at = start + raw.len() + 1;
+            return Ok(Str { raw, escaped: false });
         }
-        let raw = self.body.get(start..self.at).unwrap_or_default();
-        self.at += 1;
-        Ok(Str { raw, escaped })
+        let end = string_end(self.body, start).map_err(|(at, why)| Syntax { at, why })?;
+        self.at = end.quote + 1;
+        Ok(Str { raw: self.slice(start..end.quote), escaped: end.escaped })
     }
 
     /// Takes any value and gives its span.
@@ -175,11 +168,19 @@ impl<'a> Reader<'a> {
         let start = self.at;
         match kind {
             Kind::Object | Kind::Array => self.skip_nested(kind)?,
-            Kind::String => drop(self.string()?),
-            Kind::Number => drop(self.number()?),
+            Kind::String => _ = self.string()?,
+            Kind::Number => _ = self.number()?,
             Kind::Bool | Kind::Null => self.word()?,
         }
         Ok(start..self.at)
+    }
+
+    /// Takes any value and forgets it.
+    ///
+    /// # Errors
+    /// [`Syntax`] when it is malformed or too deep.
+    pub fn ignore(&mut self) -> Result<(), Syntax> {
+        self.skip().map(|_| ())
     }
 
     /// Takes any value: a string as such, anything else as `None`.
@@ -316,8 +317,8 @@ impl<'a> Reader<'a> {
                     is_object <<= 1;
                     open += 1;
                 }
-                Some(Kind::String) => drop(self.string()?),
-                Some(Kind::Number) => drop(self.number()?),
+                Some(Kind::String) => _ = self.string()?,
+                Some(Kind::Number) => _ = self.number()?,
                 Some(Kind::Bool | Kind::Null) => self.word()?,
                 None => {
                     is_object >>= 1;
@@ -330,22 +331,6 @@ impl<'a> Reader<'a> {
             let more = if is_object & 1 == 1 { self.key()?.is_some() } else { self.element()? };
             next = if more { Some(self.kind()?) } else { None };
         }
-    }
-
-    fn escape(&mut self) -> Result<(), Syntax> {
-        let length = match self.body.get(self.at + 1) {
-            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => 2,
-            Some(b'u') => {
-                let digits = self.body.get(self.at + 2..self.at + 6).unwrap_or_default();
-                if digits.len() != 4 || !digits.iter().all(u8::is_ascii_hexdigit) {
-                    return Err(self.wrong("an escape is malformed"));
-                }
-                6
-            }
-            _ => return Err(self.wrong("an escape is malformed")),
-        };
-        self.at += length;
-        Ok(())
     }
 
     fn number(&mut self) -> Result<&'a [u8], Syntax> {

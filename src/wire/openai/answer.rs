@@ -26,8 +26,8 @@ fn read(op: Op, body: &[u8], text: &mut Collector) -> Result<(), Syntax> {
                     choice(&mut reader, text)?;
                 }
             }
-            (b"text", Op::Transcription) => drop(text.take(&mut reader)?),
-            _ => drop(reader.skip()?),
+            (b"text", Op::Transcription) => _ = text.take(&mut reader)?,
+            _ => reader.ignore()?,
         }
     }
     Ok(())
@@ -35,14 +35,14 @@ fn read(op: Op, body: &[u8], text: &mut Collector) -> Result<(), Syntax> {
 
 fn choice(reader: &mut Reader<'_>, text: &mut Collector) -> Result<(), Syntax> {
     if reader.kind()? != Kind::Object {
-        return reader.skip().map(drop);
+        return reader.ignore();
     }
     reader.enter_object()?;
     while let Some(key) = reader.key()? {
         match key.raw {
-            b"message" => drop(read_message(reader, text)?),
-            b"text" => drop(text.take(reader)?),
-            _ => drop(reader.skip()?),
+            b"message" => _ = read_message(reader, text)?,
+            b"text" => _ = text.take(reader)?,
+            _ => reader.ignore()?,
         }
     }
     Ok(())

@@ -178,7 +178,7 @@ fn read_detail(reader: &mut Reader<'_>, found: &mut Found) -> Result<(), Syntax>
             let span = reader.skip()?;
             String::from_utf8_lossy(reader.slice(span))
         }
-        _ => return reader.skip().map(drop),
+        _ => return reader.ignore(),
     };
     if found.error.message.is_empty() {
         found.error.message = readable(&text);

@@ -86,7 +86,7 @@ impl Progress {
                 b"b64_json" | b"audio" => {
                     facts.content |= reader.string_or_skip()?.is_some_and(|text| !text.raw.is_empty());
                 }
-                _ => drop(reader.skip()?),
+                _ => reader.ignore()?,
             }
         }
         Ok(())
@@ -108,13 +108,13 @@ impl Progress {
         facts: &mut Facts<'a>,
     ) -> Result<(), Syntax> {
         if reader.kind()? != Kind::Object {
-            return reader.skip().map(drop);
+            return reader.ignore();
         }
         reader.enter_object()?;
         while let Some(key) = reader.key()? {
             match key.raw {
                 b"usage" => facts.usage |= self.counts.read(reader)?,
-                _ => drop(reader.skip()?),
+                _ => reader.ignore()?,
             }
         }
         Ok(())
@@ -122,13 +122,13 @@ impl Progress {
 
     fn read_choices<'a>(&mut self, reader: &mut Reader<'a>, facts: &mut Facts<'a>) -> Result<(), Syntax> {
         if reader.kind()? != Kind::Array {
-            return reader.skip().map(drop);
+            return reader.ignore();
         }
         reader.enter_array()?;
         while reader.element()? {
             match reader.kind()? {
                 Kind::Object => self.read_choice(reader, facts)?,
-                _ => drop(reader.skip()?),
+                _ => reader.ignore()?,
             }
             facts.choices = true;
         }
@@ -155,7 +155,7 @@ impl Progress {
                     let span = reader.skip()?;
                     facts.choice_error = Some(reader.slice(span));
                 }
-                _ => drop(reader.skip()?),
+                _ => reader.ignore()?,
             }
         }
         let bit = 1u128 << index.min(127);
@@ -194,7 +194,7 @@ pub(super) fn read_message(reader: &mut Reader<'_>, text: &mut Collector) -> Res
             b"function_call" => content |= read_call(reader, text)?,
             b"audio" => content |= read_audio(reader, text)?,
             b"reasoning_details" | b"images" => content |= read_list(reader, text, skip)?,
-            _ => drop(reader.skip()?),
+            _ => reader.ignore()?,
         }
     }
     Ok(content | reasoning)
@@ -215,10 +215,10 @@ fn read_part(reader: &mut Reader<'_>, text: &mut Collector) -> Result<bool, Synt
     reader.enter_object()?;
     while let Some(key) = reader.key()? {
         match key.raw {
-            b"text" | b"refusal" => drop(text.take(reader)?),
+            b"text" | b"refusal" => _ = text.take(reader)?,
             // Parts inside a part: one level is known, and taken as it comes.
-            b"thinking" => drop(read_list(reader, text, read_text_of)?),
-            _ => drop(reader.skip()?),
+            b"thinking" => _ = read_list(reader, text, read_text_of)?,
+            _ => reader.ignore()?,
         }
     }
     Ok(true)
@@ -235,9 +235,9 @@ fn read_call(reader: &mut Reader<'_>, text: &mut Collector) -> Result<bool, Synt
     reader.enter_object()?;
     while let Some(key) = reader.key()? {
         match key.raw {
-            b"function" | b"custom" => drop(read_named(reader, text, &[b"name", b"arguments", b"input"])?),
-            b"name" | b"arguments" => drop(text.take(reader)?),
-            _ => drop(reader.skip()?),
+            b"function" | b"custom" => _ = read_named(reader, text, &[b"name", b"arguments", b"input"])?,
+            b"name" | b"arguments" => _ = text.take(reader)?,
+            _ => reader.ignore()?,
         }
     }
     Ok(true)
@@ -255,8 +255,8 @@ fn read_named(reader: &mut Reader<'_>, text: &mut Collector, names: &[&[u8]]) ->
     reader.enter_object()?;
     while let Some(key) = reader.key()? {
         match names.contains(&key.raw) {
-            true => drop(text.take(reader)?),
-            false => drop(reader.skip()?),
+            true => _ = text.take(reader)?,
+            false => reader.ignore()?,
         }
     }
     Ok(true)

@@ -32,10 +32,10 @@ fn walk(body: &[u8], each: &mut dyn FnMut(Option<ImageInput>)) -> Result<(), Syn
         b"messages" => elements(reader, |reader| {
             members(reader, |key, reader| match key.bytes().as_ref() {
                 b"content" => elements(reader, |reader| part(reader, each)),
-                _ => reader.skip().map(drop),
+                _ => reader.ignore(),
             })
         }),
-        _ => reader.skip().map(drop),
+        _ => reader.ignore(),
     })
 }
 
@@ -43,7 +43,7 @@ fn part(reader: &mut Reader<'_>, each: &mut dyn FnMut(Option<ImageInput>)) -> Re
     members(reader, |key, reader| {
         match key.bytes().as_ref() {
             b"image_url" | b"input_image" => each(image(reader)?),
-            _ => drop(reader.skip()?),
+            _ => reader.ignore()?,
         }
         Ok(())
     })
@@ -60,7 +60,7 @@ fn image(reader: &mut Reader<'_>) -> Result<Option<ImageInput>, Syntax> {
                 b"detail" => {
                     low_detail = reader.string_or_skip()?.is_some_and(|text| text.bytes() == &b"low"[..]);
                 }
-                _ => drop(reader.skip()?),
+                _ => reader.ignore()?,
             }
             Ok(())
         })?,
@@ -100,7 +100,7 @@ fn members<'a>(
     mut each: impl FnMut(Str<'a>, &mut Reader<'a>) -> Result<(), Syntax>,
 ) -> Result<(), Syntax> {
     if reader.kind()? != Kind::Object {
-        return reader.skip().map(drop);
+        return reader.ignore();
     }
     reader.enter_object()?;
     while let Some(key) = reader.key()? {
@@ -114,7 +114,7 @@ fn elements<'a>(
     mut each: impl FnMut(&mut Reader<'a>) -> Result<(), Syntax>,
 ) -> Result<(), Syntax> {
     if reader.kind()? != Kind::Array {
-        return reader.skip().map(drop);
+        return reader.ignore();
     }
     reader.enter_array()?;
     while reader.element()? {

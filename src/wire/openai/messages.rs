@@ -74,11 +74,11 @@ fn message<'a>(
                 let start = reader.offset();
                 match kind {
                     Kind::Array => parts(reader, found)?,
-                    _ => drop(reader.skip()?),
+                    _ => reader.ignore()?,
                 }
                 content = Some(reader.slice(start..reader.offset()));
             }
-            _ => drop(reader.skip()?),
+            _ => reader.ignore()?,
         }
     }
     if !opening.whole {

@@ -179,7 +179,7 @@ impl Request {
             }
             (b"tools", _) => self.has_tools |= filled(reader, "tools")?,
             (b"functions", _) => self.has_tools |= filled(reader, "functions")?,
-            _ => drop(reader.skip()?),
+            _ => reader.ignore()?,
         }
         Ok(())
     }

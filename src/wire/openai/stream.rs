@@ -168,9 +168,9 @@ impl StreamReader {
     }
 
     fn judge(&mut self, event: &[u8]) -> Fate {
-        let data = sse::data(event);
-        let is_error = sse::name(event) == Some(b"error");
-        let Some(data) = data.filter(|data| !data.trim_ascii().is_empty()) else {
+        let fields = sse::fields(event);
+        let is_error = fields.name == Some(b"error");
+        let Some(data) = fields.data.filter(|data| !data.trim_ascii().is_empty()) else {
             return if is_error { Fate::Stop(VendorError::unknown()) } else { Fate::Forward };
         };
         let data = data.trim_ascii();

@@ -89,7 +89,7 @@ fn walk(op: Op, body: &[u8], each: &mut dyn FnMut(&str)) -> Result<(), Syntax> {
             (b"prompt" | b"suffix", Op::Completion | Op::ImageGeneration | Op::Tokenize)
             | (b"input" | b"text", Op::Embedding | Op::Moderation | Op::Speech | Op::Tokenize)
             | (b"instructions", Op::Speech) => strings(&mut reader, each)?,
-            _ => drop(reader.skip()?),
+            _ => reader.ignore()?,
         }
     }
     Ok(())
@@ -108,7 +108,7 @@ fn messages(reader: &mut Reader<'_>, each: &mut dyn FnMut(&str)) -> Result<(), S
 
 fn message(reader: &mut Reader<'_>, each: &mut dyn FnMut(&str)) -> Result<(), Syntax> {
     if reader.kind()? != Kind::Object {
-        return reader.skip().map(drop);
+        return reader.ignore();
     }
     reader.enter_object()?;
     while let Some(key) = reader.key()? {
@@ -116,7 +116,7 @@ fn message(reader: &mut Reader<'_>, each: &mut dyn FnMut(&str)) -> Result<(), Sy
             b"role" | b"name" | b"refusal" | b"reasoning_content" | b"reasoning" => one(reader, each)?,
             b"content" => strings(reader, each)?,
             b"tool_calls" | b"function_call" => calls(reader, each)?,
-            _ => drop(reader.skip()?),
+            _ => reader.ignore()?,
         }
     }
     Ok(())
@@ -151,7 +151,7 @@ fn fields(reader: &mut Reader<'_>, names: &[&[u8]], each: &mut dyn FnMut(&str)) 
     while let Some(key) = reader.key()? {
         match names.contains(&key.bytes().as_ref()) {
             true => one(reader, each)?,
-            false => drop(reader.skip()?),
+            false => reader.ignore()?,
         }
     }
     Ok(())
@@ -173,7 +173,7 @@ fn calls(reader: &mut Reader<'_>, each: &mut dyn FnMut(&str)) -> Result<(), Synt
 
 fn call(reader: &mut Reader<'_>, each: &mut dyn FnMut(&str)) -> Result<(), Syntax> {
     if reader.kind()? != Kind::Object {
-        return reader.skip().map(drop);
+        return reader.ignore();
     }
     reader.enter_object()?;
     while let Some(key) = reader.key()? {
@@ -182,7 +182,7 @@ fn call(reader: &mut Reader<'_>, each: &mut dyn FnMut(&str)) -> Result<(), Synta
                 fields(reader, &[b"name", b"arguments", b"input"], each)?;
             }
             (b"name" | b"arguments", _) => one(reader, each)?,
-            _ => drop(reader.skip()?),
+            _ => reader.ignore()?,
         }
     }
     Ok(())

@@ -66,7 +66,7 @@ impl Counts {
 
     fn read_details(&mut self, reader: &mut Reader<'_>, of_input: bool) -> Result<(), Syntax> {
         if reader.kind()? != Kind::Object {
-            return reader.skip().map(drop);
+            return reader.ignore();
         }
         reader.enter_object()?;
         while let Some(key) = reader.key()? {
@@ -165,10 +165,10 @@ fn read_answer(op: Op, body: &[u8], counts: &mut Counts, images: &mut u64) -> Re
     reader.enter_object()?;
     while let Some(key) = reader.key()? {
         match (key.raw, op) {
-            (b"usage", _) => drop(counts.read(&mut reader)?),
+            (b"usage", _) => _ = counts.read(&mut reader)?,
             (b"data", Op::ImageGeneration | Op::ImageEdit) => *images = count_elements(&mut reader)?,
             (b"duration", Op::Transcription) => counts.read_seconds(&mut reader)?,
-            _ => drop(reader.skip()?),
+            _ => reader.ignore()?,
         }
     }
     Ok(())
