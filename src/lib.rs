@@ -27,6 +27,7 @@ pub mod telemetry;
 // 8: the two planes; only here is I/O started.
 pub mod admin;
 pub mod proxy;
-// 9
-pub mod cli;
+// 9: assembly.
 pub mod server;
+// 10: the command line, which also talks to a hub that runs.
+pub mod cli;

@@ -64,7 +64,7 @@ struct Check {
 #[derive(Args, Clone)]
 struct ConfigArg {
     /// The configuration file. Without it: conf/hub.toml if there is one, else the built-in defaults.
-    #[arg(long, short, env = "AIGNE_HUB_CONFIG")]
+    #[arg(long, short, global = true, env = "AIGNE_HUB_CONFIG")]
     config: Option<PathBuf>,
 }
 

@@ -263,7 +263,7 @@ fn hold(
         .or_else(|refusal| match (refusal.which, payload) {
             (Which::Requests | Which::Concurrency, _) => Err(refusal),
             (_, Payload::Form { .. } | Payload::Pipe) => Err(refusal),
-            _ => try_with(ask(count_input(visit.op, &visit.model, body))),
+            _ => try_with(ask(with_margin(count_input(visit.op, &visit.model, body)))),
         })
         .map_err(|refusal| {
             plane.metrics.limited(refusal.which.name());
@@ -281,13 +281,22 @@ fn output_bound(op: Op, payload: &Payload) -> u64 {
     }
 }
 
-/// An exact count of the input (or the best there is within the time budget).
+/// Vendors add tokens of their own for roles, tools and formatting; what is held must cover them.
+fn with_margin(tokens: u64) -> u64 {
+    tokens.saturating_add(tokens / 8).saturating_add(8)
+}
+
+/// A count of the input: of the texts exact within the time budget, of images and framing by rule.
 pub(super) fn count_input(op: Op, model: &str, body: &Bytes) -> u64 {
     let (family, _) = tokens::family(model);
-    let mut total = 0_u64;
+    let (mut total, mut texts) = (0_u64, 0_usize);
     openai::texts(op, body, &mut |text| {
+        texts += 1;
         total = total.saturating_add(tokens::count(family, text, COUNT_BUDGET).tokens);
     });
+    if op == Op::Chat && texts > 0 {
+        total = total.saturating_add(tokens::chat_overhead(texts));
+    }
     openai::images(body, &mut |image| {
         let size = image.as_ref().map(|i| (i.width, i.height));
         let low = image.as_ref().is_some_and(|i| i.low_detail);

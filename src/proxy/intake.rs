@@ -17,6 +17,7 @@ use std::time::Duration;
 
 /// How much of a refused body is read away so that the caller gets to see the refusal.
 const LINGER_BYTES: usize = 4 * 1024 * 1024;
+const SMALL_BYTES: usize = 64 * 1024;
 const LINGER: Duration = Duration::from_secs(1);
 
 /// Who calls, or why not. Refusals count towards the shedding of the address.
@@ -131,6 +132,12 @@ async fn read_all(
         share.grow_to(total, bounds.max_buffered_bytes)?;
         whole.extend_from_slice(&piece);
     }
+}
+
+/// Is the body short enough to be read away so that the connection can go on?
+pub(super) fn small_body(headers: &HeaderMap) -> bool {
+    let length = headers.get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<usize>().ok());
+    length.is_some_and(|n| n <= SMALL_BYTES)
 }
 
 /// Reads away some of a body that nobody wants: a caller that is still sending

@@ -43,13 +43,13 @@ impl Opened {
 impl Pipe {
     /// Everything that may refuse a pipe.
     pub(super) async fn open(plane: &Arc<Plane>, session: &mut Session, visit: &mut Visit) -> Result<Opened> {
+        let present = plane.drain.enter();
+        let snapshot = plane.snapshot.load_full();
+        let caller = intake::admit(plane, &snapshot, session, visit)?;
         if !session.is_upgrade_req() {
             let text = "This endpoint takes WebSocket upgrades only";
             return Err(Failure::new(Kind::InvalidRequest, text));
         }
-        let present = plane.drain.enter();
-        let snapshot = plane.snapshot.load_full();
-        let caller = intake::admit(plane, &snapshot, session, visit)?;
         let share: Share = plane.buffered.share();
         let header = session.req_header();
         let query = header.uri.query().unwrap_or("");

@@ -23,7 +23,9 @@ use bytes::Bytes;
 use pingora::http::RequestHeader;
 use pingora::prelude::HttpPeer;
 use pingora::proxy::{ProxyHttp, Session};
+use std::any::Any;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The public service.
 pub struct Gateway {
@@ -37,9 +39,14 @@ impl Gateway {
     }
 }
 
-/// What is kept of a request for Pingora's later phases: only pipes have them.
+/// What is kept of a request between Pingora's phases.
 #[derive(Default)]
-pub struct Context(Option<Box<Pipe>>);
+pub struct Context {
+    /// Only WebSockets reach the later phases.
+    pipe: Option<Box<Pipe>>,
+    /// The connection has carried a request before.
+    reused: bool,
+}
 
 #[async_trait]
 impl ProxyHttp for Gateway {
@@ -47,6 +54,25 @@ impl ProxyHttp for Gateway {
 
     fn new_ctx(&self) -> Context {
         Context::default()
+    }
+
+    /// Called after each request on a connection that stays open; the unit marks it as used.
+    fn persist_connection_context(
+        &self,
+        _session: &Session,
+        _ctx: &Context,
+    ) -> Option<Box<dyn Any + Send + Sync>> {
+        Some(Box::new(()))
+    }
+
+    /// Called before `request_filter`, for every request but a connection's first.
+    fn on_connection_reuse(
+        &self,
+        _session: &mut Session,
+        ctx: &mut Context,
+        _mark: Box<dyn Any + Send + Sync>,
+    ) {
+        ctx.reused = true;
     }
 
     /// Runs once per request, before any upstream is chosen. `true`: the answer has been written.
@@ -59,7 +85,8 @@ impl ProxyHttp for Gateway {
         match endpoint {
             Ok(Endpoint::Inference(Op::Realtime)) => self.realtime(session, ctx).await,
             Ok(Endpoint::Inference(op)) => {
-                match Box::pin(self.inference(session, op)).await {
+                let accept = if ctx.reused { Duration::ZERO } else { since_accept(session) };
+                match Box::pin(self.inference(session, op, accept)).await {
                     Whole::Yes => Ok(true),
                     // Anything but an error here would end the body as if it were complete.
                     Whole::Cut => pingora::Error::e_explain(
@@ -88,7 +115,7 @@ impl ProxyHttp for Gateway {
         _session: &mut Session,
         ctx: &mut Context,
     ) -> pingora::Result<Box<HttpPeer>> {
-        match &ctx.0 {
+        match &ctx.pipe {
             Some(pipe) => Ok(Box::new(pipe.peer())),
             None => pingora::Error::e_explain(pingora::ErrorType::InternalError, "no pipe"),
         }
@@ -101,7 +128,7 @@ impl ProxyHttp for Gateway {
         request: &mut RequestHeader,
         ctx: &mut Context,
     ) -> pingora::Result<()> {
-        match &ctx.0 {
+        match &ctx.pipe {
             Some(pipe) => pipe.rewrite(request),
             None => Ok(()),
         }
@@ -114,7 +141,7 @@ impl ProxyHttp for Gateway {
         error: &pingora::Error,
         ctx: &mut Context,
     ) -> pingora::proxy::FailToProxy {
-        if ctx.0.is_some() && session.response_written().is_none() {
+        if ctx.pipe.is_some() && session.response_written().is_none() {
             let failure =
                 Failure::new(Kind::VendorUnreachable, "The model's vendor cannot be reached").detail(error);
             let mut sink = Direct::new(session, None);
@@ -125,12 +152,12 @@ impl ProxyHttp for Gateway {
 
     /// Cut answers are in the request's own log line.
     fn suppress_error_log(&self, _session: &Session, ctx: &Context, _error: &pingora::Error) -> bool {
-        ctx.0.is_none()
+        ctx.pipe.is_none()
     }
 
     /// Runs last, always; settles a pipe. Other requests have settled before.
     async fn logging(&self, session: &mut Session, error: Option<&pingora::Error>, ctx: &mut Context) {
-        if let Some(pipe) = ctx.0.take() {
+        if let Some(pipe) = ctx.pipe.take() {
             let status = session.response_written().map_or(0, |h| h.status.as_u16());
             let bytes = session.body_bytes_sent() as u64;
             pipe.settle(status, bytes, error).await;
@@ -140,12 +167,13 @@ impl ProxyHttp for Gateway {
 
 impl Gateway {
     /// An inference request from the first header to the settlement.
-    async fn inference(&self, session: &mut Session, op: Op) -> Whole {
+    async fn inference(&self, session: &mut Session, op: Op, accept: Duration) -> Whole {
         let plane = &self.plane;
         let present = plane.drain.enter();
         let snapshot = plane.snapshot.load_full();
         let mut visit = Visit::new(op, &plane.clock);
         visit.in_flight = Some(plane.metrics.enter(op));
+        visit.phases.accept = accept;
         session.set_write_timeout(Some(snapshot.bounds.write));
         let mut share = plane.buffered.share();
         let caller = match intake::admit(plane, &snapshot, session, &mut visit) {
@@ -228,7 +256,7 @@ impl Gateway {
         visit.in_flight = Some(self.plane.metrics.enter(Op::Realtime));
         match Pipe::open(&self.plane, session, &mut visit).await {
             Ok(open) => {
-                ctx.0 = Some(Box::new(open.with(visit)));
+                ctx.pipe = Some(Box::new(open.with(visit)));
                 Ok(false)
             }
             Err(failure) => {
@@ -238,10 +266,12 @@ impl Gateway {
         }
     }
 
-    /// A refusal before the body was read: what the caller is still sending is read away.
+    /// A refusal before the body was read. What is left of a small body is read away and the
+    /// connection goes on; a large one is not waited for.
     async fn refuse_early(&self, session: &mut Session, visit: Visit, failure: Failure) {
         let body_left = failure.kind != Kind::CallerGone && !session.is_body_done();
-        if body_left {
+        let small = intake::small_body(&session.req_header().headers);
+        if body_left && !small {
             session.set_keepalive(None);
         }
         self.refuse(session, visit, failure, &Standing::default()).await;
@@ -268,6 +298,12 @@ impl Gateway {
         session.downstream_session.write_response_body(body, true).await?;
         Ok(true)
     }
+}
+
+/// From accept to the request's header, of a connection's first request.
+fn since_accept(session: &Session) -> Duration {
+    let timing = session.digest().and_then(|d| d.timing_digest.first().cloned().flatten());
+    timing.and_then(|t| t.established_ts.elapsed().ok()).unwrap_or_default()
 }
 
 /// Answers a job: from the cache, from a flight, or from a vendor.

@@ -49,9 +49,9 @@ impl Phases {
     }
 
     /// What the hub itself added: everything but the waits for the caller's
-    /// body, for a connection and for the vendor, which a direct call has too.
+    /// first bytes and body, for a connection and for the vendor, which a direct call has too.
     pub fn overhead(&self) -> Duration {
-        [self.accept, self.auth, self.parse, self.decide, self.send, self.relay, self.settle]
+        [self.auth, self.parse, self.decide, self.send, self.relay, self.settle]
             .into_iter()
             .fold(Duration::ZERO, Duration::saturating_add)
     }

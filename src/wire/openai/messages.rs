@@ -48,9 +48,6 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Result<Messages, Wrong> {
         message(reader, &mut found, &mut opening)?;
         index += 1;
     }
-    if index == 0 {
-        return Err(refuse("`messages` must not be empty.").param("messages").into());
-    }
     found.conversation = hash(&opening.contents);
     Ok(found)
 }
