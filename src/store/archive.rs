@@ -50,7 +50,8 @@ impl Archive {
                 Default::default()
             }
         };
-        Ok(Self { look: Look { journal, through, in_flight, spending, kept }, live: false })
+        let promised = disk.promised().unwrap_or(0).max(through);
+        Ok(Self { look: Look { journal, through, promised, in_flight, spending, kept }, live: false })
     }
 
     pub(super) fn live(look: Look) -> Self {
@@ -115,7 +116,7 @@ impl Archive {
     /// [`StoreError::Damaged`] when sled cannot read; what is wrong in the
     /// books themselves is in the report.
     pub fn verify(&self, prices: &PriceTable) -> Result<Report, StoreError> {
-        let Look { journal, through, in_flight, spending, kept } = &self.look;
+        let Look { journal, through, promised, in_flight, spending, kept } = &self.look;
         let mut auditor = Auditor::new(prices, kept.day);
         let mut chain = Chain::new(kept.first, Some(kept.before));
         journal.walk(kept.first, &mut |day, sequence, value| {
@@ -124,8 +125,8 @@ impl Archive {
             }
             Ok(())
         })?;
-        if chain.next() != through.saturating_add(1).max(kept.first) {
-            auditor.problem(format_args!("batches {} to {through} are missing", chain.next()));
+        if chain.next() <= *promised {
+            auditor.problem(format_args!("batches {} to {promised} were on disk and are gone", chain.next()));
         }
         Ok(auditor.finish(spending, |id| in_flight.contains(&id)))
     }

@@ -48,6 +48,10 @@ pub(super) trait Disk: Send {
     /// After an error: lets go of everything and begins anew.
     fn reopen(&mut self) -> Result<(), DiskError>;
 
+    /// The last batch that is known, from outside of the log, to have been
+    /// flushed. Asked once, when nothing was written yet.
+    fn promised(&self) -> Option<u64>;
+
     /// To read beside the writer, from any thread.
     fn reader(&self) -> Result<Box<dyn Reader>, DiskError>;
 }

@@ -12,6 +12,7 @@ mod books;
 mod disk;
 mod journal;
 mod keys;
+mod mark;
 mod opening;
 mod options;
 mod queue;

@@ -2,8 +2,9 @@
 //! are set aside, and nobody starts with empty books by accident.
 
 use super::disk::DiskError;
+use super::mark;
 use super::options::StoreError;
-use super::sled_disk::{SledDisk, is_locked};
+use super::sled_disk::{SledDisk, Whole, is_locked};
 use crate::ledger::day_text;
 use crate::types::Wall;
 use std::fs;
@@ -28,13 +29,13 @@ pub(super) fn open(dir: &Path, cache_bytes: u64, now: Wall) -> Result<SledDisk, 
         return Err(StoreError::Damaged(how_to_go_on(&aside, &books)));
     }
     fs::create_dir_all(dir).map_err(|error| write_error(dir, &error))?;
-    let first = match SledDisk::open(&books, cache_bytes) {
+    let first = match SledDisk::open(&books, cache_bytes, Whole::Required) {
         Ok(disk) => return Ok(disk),
         Err(error) => refuse_unless_corrupt(&books, error)?,
     };
     tracing::error!(error = %first, "the books cannot be opened; trying again without sled's snapshot");
     remove_snapshots(&books).map_err(|error| write_error(&books, &error))?;
-    let second = match SledDisk::open(&books, cache_bytes) {
+    let second = match SledDisk::open(&books, cache_bytes, Whole::Required) {
         Ok(disk) => {
             tracing::warn!("the books are whole; sled's snapshot was not");
             return Ok(disk);
@@ -45,13 +46,13 @@ pub(super) fn open(dir: &Path, cache_bytes: u64, now: Wall) -> Result<SledDisk, 
     Err(StoreError::Damaged(format!("{second}. {}", how_to_go_on(&aside, &books))))
 }
 
-/// Opens books that exist, changes nothing, sets nothing aside.
+/// Opens books that exist, whole or not, and sets nothing aside.
 pub(super) fn open_existing(dir: &Path, cache_bytes: u64) -> Result<SledDisk, StoreError> {
     let books = books_dir(dir);
     if !books.join("db").is_file() {
         return Err(StoreError::Damaged(format!("there are no books in {}", books.display())));
     }
-    SledDisk::open(&books, cache_bytes).map_err(|error| {
+    SledDisk::open(&books, cache_bytes, Whole::Wished).map_err(|error| {
         if is_locked(&error) {
             return StoreError::Locked(books.display().to_string());
         }
@@ -98,10 +99,12 @@ fn set_aside_before(dir: &Path) -> Option<PathBuf> {
 
 fn how_to_go_on(aside: &Path, books: &Path) -> String {
     format!(
-        "The books were damaged and are set aside in {}. Put a backup in {}, or make that directory \
-         (empty) to start with new books: keys and budgets then begin anew",
+        "The books were damaged and are set aside in {}. Put a backup in {}; or move them back without \
+         the file `{}` to go on with what can be read of them; or make that directory (empty) to start \
+         with new books: keys and budgets then begin anew",
         aside.display(),
-        books.display()
+        books.display(),
+        mark::FILE
     )
 }
 

@@ -3,6 +3,7 @@
 //! sled refuses everything until it is opened again; hence `reopen`.
 
 use super::disk::{Disk, DiskError, Reader, Row, Sealed};
+use super::mark::Mark;
 use crate::ledger::day_text;
 use std::fs::File;
 use std::io::ErrorKind;
@@ -20,7 +21,20 @@ const LOG_FILE: &str = "db";
 pub(super) struct SledDisk {
     dir: PathBuf,
     cache_bytes: u64,
+    whole: Whole,
     open: Option<Open>,
+    mark: Option<Mark>,
+    /// The last batch that was written, flushed or not.
+    written: Option<u64>,
+}
+
+/// Must every batch that was once flushed be there?
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Whole {
+    /// Yes; otherwise opening fails.
+    Required,
+    /// No: somebody wants to see what is left.
+    Wished,
 }
 
 #[derive(Clone)]
@@ -35,8 +49,9 @@ struct Open {
 
 impl SledDisk {
     /// Opens or makes the database in `dir`.
-    pub(super) fn open(dir: &Path, cache_bytes: u64) -> Result<Self, DiskError> {
-        let mut disk = Self { dir: dir.to_owned(), cache_bytes, open: None };
+    pub(super) fn open(dir: &Path, cache_bytes: u64, whole: Whole) -> Result<Self, DiskError> {
+        let dir = dir.to_owned();
+        let mut disk = Self { dir, cache_bytes, whole, open: None, mark: None, written: None };
         disk.reopen()?;
         Ok(disk)
     }
@@ -54,10 +69,28 @@ impl Open {
         };
         Ok(&self.today.insert((day, tree)).1)
     }
+
+    fn must_reach(&self, promised: Option<u64>) -> Result<(), DiskError> {
+        let Some(promised) = promised else { return Ok(()) };
+        let mut reached = 0;
+        for day in self.days()?.into_iter().rev() {
+            if let Some((sequence, _)) = self.last(day)? {
+                reached = sequence;
+                break;
+            }
+        }
+        if reached >= promised {
+            return Ok(());
+        }
+        Err(DiskError::Corrupt(format!(
+            "the journal ends at batch {reached}, but batch {promised} was on disk"
+        )))
+    }
 }
 
 impl Disk for SledDisk {
     fn append(&mut self, day: i64, batches: &[Sealed]) -> Result<(), DiskError> {
+        self.written = batches.last().map(|batch| batch.sequence).max(self.written);
         let open = self.open_or_error()?;
         guarded(|| {
             let tree = open.day(day)?;
@@ -94,7 +127,13 @@ impl Disk for SledDisk {
             // length and the disk's own cache: enough for a killed process, not
             // for a machine that loses power.
             Ok(open.log.sync_data()?)
-        })
+        })?;
+        match (&mut self.mark, self.written.take()) {
+            (Some(mark), Some(written)) => {
+                mark.set(written).map_err(|error| DiskError::Io(error.to_string()))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn drop_day(&mut self, day: i64) -> Result<(), DiskError> {
@@ -116,15 +155,24 @@ impl Disk for SledDisk {
             // The writer flushes; sled's own flusher stops for good at its first error.
             .flush_every_ms(None);
         let dir = &self.dir;
-        self.open = Some(guarded(|| {
+        let open = guarded(|| {
             let db = config.open()?;
             let state = db.open_tree(STATE_TREE)?;
             let log = Arc::new(File::open(dir.join(LOG_FILE))?);
             // New files are there after a loss of power only when their directory is.
             File::open(dir)?.sync_all()?;
             Ok(Open { db, state, log, today: None })
-        })?);
+        })?;
+        let mark = Mark::open(dir).map_err(|error| DiskError::Io(error.to_string()))?;
+        if self.whole == Whole::Required {
+            open.must_reach(mark.last())?;
+        }
+        (self.open, self.mark, self.written) = (Some(open), Some(mark), None);
         Ok(())
+    }
+
+    fn promised(&self) -> Option<u64> {
+        self.mark.as_ref().and_then(Mark::last)
     }
 
     fn reader(&self) -> Result<Box<dyn Reader>, DiskError> {

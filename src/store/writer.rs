@@ -45,6 +45,8 @@ pub(super) struct Look {
     pub(super) journal: Journal,
     /// The last batch that counts.
     pub(super) through: u64,
+    /// The last batch that must be there.
+    pub(super) promised: u64,
     pub(super) in_flight: HashSet<RequestId>,
     pub(super) spending: HashMap<KeyId, Spending>,
     pub(super) kept: Kept,
@@ -335,6 +337,7 @@ impl Writer {
         Ok(Look {
             journal: self.journal()?,
             through: self.books.through(),
+            promised: self.books.through(),
             in_flight: self.books.open().ids().collect(),
             spending: self.books.spending(),
             kept: self.books.kept,

@@ -180,6 +180,10 @@ impl Disk for FakeDisk {
         self.call(|_| ())
     }
 
+    fn promised(&self) -> Option<u64> {
+        None
+    }
+
     fn reader(&self) -> Result<Box<dyn Reader>, DiskError> {
         Ok(Box::new(self.0.lock().live.clone()))
     }
