@@ -15,10 +15,14 @@ use crate::route::{Attempt, Candidate, Fault};
 use crate::types::{Op, Usage, UsageSource};
 use bytes::Bytes;
 use http::{Uri, header};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC};
 use pingora::http::RequestHeader;
 use pingora::prelude::HttpPeer;
 use pingora::proxy::Session;
 use std::sync::Arc;
+
+/// What a query leaves as it is (RFC 3986 §2.3).
+const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// A pipe that is about to be, or is, open.
 pub(super) struct Pipe {
