@@ -25,7 +25,7 @@ fn number(answer: &Answer, header: &str) -> u64 {
 #[tokio::test]
 async fn without_a_known_key_nothing_is_answered() {
     let (_upstream, hub) = unreachable(|conf| conf).await;
-    let body = json!({ "model": "gpt", "messages": [] });
+    let body = json!({ "model": "gpt", "messages": [{ "role": "user", "content": "hi" }] });
     let plain = || Request::post("/v1/chat/completions", &body);
     for request in [
         plain(),
@@ -37,7 +37,7 @@ async fn without_a_known_key_nothing_is_answered() {
         plain().header("authorization", &format!("Basic {KEY}")),
         Request::get("/v1/models"),
         Request::post("/v1/tokenize", &json!({ "model": "gpt", "text": "hi" })),
-        Request::get("/v1/realtime?model=gpt"),
+        Request::get("/v1/realtime?model=gpt").header("connection", "upgrade").header("upgrade", "websocket"),
         Request::get(&format!("/v1/models?key={KEY}")),
     ] {
         hub.call(&request).await.expect_error(401, "invalid_api_key");
@@ -47,7 +47,7 @@ async fn without_a_known_key_nothing_is_answered() {
 #[tokio::test]
 async fn the_key_is_found_where_clients_put_it() {
     let (_upstream, hub) = realistic(|conf| conf).await;
-    let body = json!({ "model": "gpt", "messages": [] });
+    let body = json!({ "model": "gpt", "messages": [{ "role": "user", "content": "hi" }] });
     for (name, value) in [
         ("authorization", format!("Bearer {KEY}")),
         ("Authorization", format!("bearer {KEY}")),
@@ -65,7 +65,10 @@ async fn unknown_disabled_and_expired_keys_cannot_be_told_apart() {
         told.push(hub.chat("hi").await.expect_error(401, "invalid_api_key").json());
     }
     let (_upstream, hub) = unreachable(|conf| conf).await;
-    let request = Request::post("/v1/chat/completions", &json!({ "model": "gpt", "messages": [] }));
+    let request = Request::post(
+        "/v1/chat/completions",
+        &json!({ "model": "gpt", "messages": [{ "role": "user", "content": "hi" }] }),
+    );
     told.push(hub.call(&request.key("nobody")).await.json());
     assert_eq!((&told[0], &told[1]), (&told[1], &told[2]));
 }
@@ -85,7 +88,7 @@ async fn a_key_sees_and_uses_only_its_models() {
         .key_line("models = [\"gpt\", \"mock/*-mini\"]");
     let hub = Gateway::start(&conf).await;
     let ask = async |model: &str| {
-        let body = json!({ "model": model, "messages": [] });
+        let body = json!({ "model": model, "messages": [{ "role": "user", "content": "hi" }] });
         hub.post("/v1/chat/completions", &body).await
     };
     ask("gpt").await.expect(200);
@@ -148,7 +151,8 @@ async fn requests_a_minute_are_counted_exactly_and_said_in_the_headers() {
         assert!(answer.header("x-ratelimit-reset-requests").is_some(), "{answer:?}");
     }
     let refused = hub.chat("hi").await.expect_error(429, "rate_limit_exceeded");
-    assert!((1..=60).contains(&number(&refused, "retry-after")), "{refused:?}");
+    // A window is kept by the second, so room comes back up to one second late.
+    assert!((1..=61).contains(&number(&refused, "retry-after")), "{refused:?}");
     assert_eq!(number(&refused, "x-ratelimit-remaining-requests"), 0);
     assert_eq!(upstream.counts().requests, 3);
     let limited = hub.metrics().await;
@@ -180,13 +184,12 @@ async fn tokens_a_minute_hold_the_worst_case_and_settle_what_was_used() {
         let body = json!({ "model": "gpt", "max_tokens": output, "messages": messages });
         hub.post("/v1/chat/completions", &body).await
     };
-    let refused = ask(2_000).await.expect_error(429, "rate_limit_exceeded");
-    assert_eq!(number(&refused, "x-ratelimit-limit-tokens"), 1_000);
     for _ in 0..5 {
         // Together the worst cases are far over the limit; what is used is not.
         ask(900).await.expect(200);
     }
     let answer = ask(10).await.expect(200);
+    assert_eq!(number(&answer, "x-ratelimit-limit-tokens"), 1_000);
     let used = 6 * (vendor::INPUT_TOKENS + vendor::OUTPUT_TOKENS);
     let left = number(&answer, "x-ratelimit-remaining-tokens");
     assert!((1_000 - used - 100..=1_000 - used + 12).contains(&left), "{left} left of 1000 after {used}");
@@ -198,7 +201,8 @@ async fn what_is_held_counts_while_it_is_held() {
     let gate = Gate::new();
     let upstream = Upstream::always(vendor::answer_chat().after(&gate)).await;
     let hub = Gateway::start(&Conf::one(&upstream).key_line("tokens_per_minute = 1000")).await;
-    let body = json!({ "model": "gpt", "max_tokens": 600, "messages": [] });
+    let body =
+        json!({ "model": "gpt", "max_tokens": 600, "messages": [{ "role": "user", "content": "hi" }] });
     let request = Request::post("/v1/chat/completions", &body).key(KEY);
     let mut first = hub.open(&request).await;
     gate.reached().await;
@@ -246,7 +250,8 @@ async fn a_token_budget_ends_and_survives_a_restart() {
     let body = json!({ "model": "gpt", "max_tokens": 20, "messages": [{ "role": "user", "content": "hi" }] });
     hub.post("/v1/chat/completions", &body).await.expect(200);
     let refused = |answer: Answer| drop(answer.expect_error(429, "budget_exceeded"));
-    let large = json!({ "model": "gpt", "max_tokens": 35, "messages": [] });
+    let large =
+        json!({ "model": "gpt", "max_tokens": 35, "messages": [{ "role": "user", "content": "hi" }] });
     refused(hub.post("/v1/chat/completions", &large).await);
     let stopped = hub.stop().await;
     let hub = Gateway::start_in(stopped.home).await;
@@ -260,7 +265,7 @@ async fn a_money_budget_is_never_overspent() {
     let upstream = Upstream::realistic().await;
     let conf = Conf::one(&upstream).priced().key_line("month_cost = \"0.0002\"");
     let hub = Gateway::start(&conf).await;
-    let body = json!({ "model": "gpt", "max_tokens": 3, "messages": [{ "role": "user", "content": "hi" }] });
+    let body = json!({ "model": "gpt", "max_tokens": 3, "messages": [{ "role": "user", "content": "hi there, you two" }] });
     let request = Request::post("/v1/chat/completions", &body).key(KEY);
     let mut open = Vec::new();
     for _ in 0..20 {
@@ -284,7 +289,7 @@ async fn keys_do_not_share_their_limits() {
         realistic(|conf| conf.key_line("requests_per_minute = 1").second_key("second", "acme")).await;
     hub.chat("hi").await.expect(200);
     hub.chat("hi").await.expect(429);
-    let body = json!({ "model": "gpt", "messages": [] });
+    let body = json!({ "model": "gpt", "messages": [{ "role": "user", "content": "hi" }] });
     for _ in 0..3 {
         hub.call(&Request::post("/v1/chat/completions", &body).key(SECOND_KEY)).await.expect(200);
     }

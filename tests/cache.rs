@@ -90,11 +90,17 @@ async fn the_order_of_fields_makes_no_difference_and_their_values_do() {
     let upstream = Upstream::realistic().await;
     let hub = Gateway::start(&caching(&upstream)).await;
     let raw = |text: &'static str| Request::new("POST", "/v1/chat/completions").body(text).key(KEY);
-    hub.call(&raw(r#"{"model":"gpt","temperature":0,"messages":[]}"#)).await.expect(200);
+    hub.call(&raw(r#"{"model":"gpt","temperature":0,"messages":[{"role":"user","content":"hi"}]}"#))
+        .await
+        .expect(200);
     let same =
-        hub.call(&raw(r#"{ "messages" : [], "temperature" : 0, "model" : "gpt", "user" : "u" }"#)).await;
+        hub.call(&raw(r#"{ "messages" : [{"content":"hi","role":"user"}], "temperature" : 0, "model" : "gpt", "user" : "u" }"#)).await;
     assert_eq!(status(&same), Some("hit"), "{same:?}");
-    let other = hub.call(&raw(r#"{"model":"gpt","temperature":0,"messages":[],"max_tokens":5}"#)).await;
+    let other = hub
+        .call(&raw(
+            r#"{"model":"gpt","temperature":0,"messages":[{"role":"user","content":"hi"}],"max_tokens":5}"#,
+        ))
+        .await;
     assert_eq!(status(&other), Some("miss"), "{other:?}");
 }
 
@@ -146,7 +152,8 @@ async fn a_model_may_be_cached_where_nothing_else_is() {
     // Said of the model itself, it holds for random answers, too.
     hub.chat("hi").await.expect(200);
     assert_eq!(status(&hub.chat("hi").await.expect(200)), Some("hit"));
-    let plain = json!({ "model": "plain", "temperature": 0, "messages": [] });
+    let plain =
+        json!({ "model": "plain", "temperature": 0, "messages": [{ "role": "user", "content": "hi" }] });
     for _ in 0..2 {
         let answer = hub.post("/v1/chat/completions", &plain).await.expect(200);
         assert_eq!(status(&answer), None);

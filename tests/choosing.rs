@@ -234,10 +234,15 @@ async fn an_early_refusal_of_a_large_body_is_heard() {
 
 #[tokio::test]
 async fn nothing_is_tried_again_after_content() {
-    for end in [Reply::sse().text("Hel").cut(), Reply::sse().text("Hel").reset()] {
-        let (first, second) = (Upstream::always(end).await, Upstream::script([]).await);
+    let gate = Gate::new();
+    let begun = || Reply::sse().text("Hel").pause(&gate);
+    for reply in [begun().cut(), begun().reset(), begun()] {
+        let (first, second) = (Upstream::always(reply).await, Upstream::script([]).await);
         let hub = Gateway::start(&pair(&first, &second)).await;
-        let stream = hub.stream("hi").await.expect(200).stream();
+        let (_, mut client) = hub.open_stream("hi").await;
+        let seen = client.until("Hel").await;
+        gate.open();
+        let stream = client::Stream::read(&[seen, client.rest().await.0].concat());
         assert_eq!(stream.text, "Hel");
         stream.expect_broken("upstream_closed_early");
         assert_eq!((first.counts().requests, second.counts().requests), (1, 0));

@@ -47,7 +47,7 @@ async fn the_vendors_answer_arrives_byte_for_byte() {
 async fn paths_answer_without_the_version_too() {
     let upstream = Upstream::realistic().await;
     let hub = Gateway::start(&Conf::one(&upstream)).await;
-    let body = json!({ "model": "gpt", "messages": [] });
+    let body = json!({ "model": "gpt", "messages": [{ "role": "user", "content": "hi" }] });
     hub.post("/chat/completions", &body).await.expect(200);
     assert_eq!(upstream.only().path, "/v1/chat/completions");
 }
@@ -56,7 +56,7 @@ async fn paths_answer_without_the_version_too() {
 async fn a_provider_and_its_model_are_a_name_too() {
     let upstream = Upstream::realistic().await;
     let hub = Gateway::start(&Conf::one(&upstream)).await;
-    let body = json!({ "model": "mock/gpt-4o-mini", "messages": [] });
+    let body = json!({ "model": "mock/gpt-4o-mini", "messages": [{ "role": "user", "content": "hi" }] });
     let answer = hub.post("/v1/chat/completions", &body).await.expect(200);
     assert_eq!(upstream.only().json()["model"], "gpt-4o-mini");
     assert_eq!(answer.header("x-aigne-provider"), Some("mock"));
@@ -157,7 +157,7 @@ async fn refusals_have_openais_shape() {
     let unknown = hub.post("/v1/chats", &json!({})).await.expect_error(404, "unknown_url");
     assert!(unknown.header("x-request-id").is_some(), "{unknown:?}");
     hub.get("/v1/chat/completions").await.expect_error(405, "method_not_allowed");
-    let body = json!({ "model": "nobody", "messages": [] });
+    let body = json!({ "model": "nobody", "messages": [{ "role": "user", "content": "hi" }] });
     let answer = hub.post("/v1/chat/completions", &body).await.expect_error(404, "model_not_found");
     assert_eq!(answer.json()["error"]["param"], "model");
 }
@@ -166,7 +166,7 @@ async fn refusals_have_openais_shape() {
 async fn the_vendors_refusal_of_a_request_is_passed_on() {
     let upstream = Upstream::realistic().await;
     let hub = Gateway::start(&Conf::one(&upstream)).await;
-    let body = json!({ "model": "gpt", "messages": [], "nonsense": true });
+    let body = json!({ "model": "gpt", "messages": [{ "role": "user", "content": "hi" }], "nonsense": true });
     let answer = hub.post("/v1/chat/completions", &body).await.expect(400);
     assert_eq!(answer.json()["error"]["param"], "nonsense");
     assert_eq!(upstream.take_violations().len(), 1);
@@ -202,7 +202,8 @@ async fn vendors_never_see_the_callers_key_or_connection() {
 
 #[tokio::test]
 async fn a_websocket_is_a_pipe_in_both_directions() {
-    let upstream = Upstream::always(Reply::echoing_websocket()).await;
+    let gate = Gate::new();
+    let upstream = Upstream::always(Reply::echoing_websocket().after(&gate)).await;
     let hub = Gateway::start(&Conf::one(&upstream)).await;
     let request = Request::get("/v1/realtime?model=gpt")
         .key(KEY)
@@ -211,6 +212,11 @@ async fn a_websocket_is_a_pipe_in_both_directions() {
         .header("sec-websocket-version", "13")
         .header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==");
     let mut client = hub.open(&request).await;
+    // No vendor accepts in the same instant; Pingora 0.9.1 closes a pipe whose acceptance
+    // overtakes the end of the (empty) request body on its way through the hub.
+    gate.reached().await;
+    hub.metrics().await;
+    gate.open();
     let head = client.any_head().await;
     assert_eq!((head.status, head.header("upgrade")), (101, Some("websocket")), "{head:?}");
     client.pipe();
@@ -219,7 +225,8 @@ async fn a_websocket_is_a_pipe_in_both_directions() {
         client.until(frame).await;
     }
     let seen = upstream.only();
-    assert_eq!(seen.path, "/v1/realtime?model=gpt-4o");
+    let path = percent_encoding::percent_decode_str(&seen.path).decode_utf8().unwrap();
+    assert_eq!(path, "/v1/realtime?model=gpt-4o");
     assert_eq!(seen.credential(), vendor::CREDENTIALS[0]);
     drop(client);
     upstream.aborted().await;
@@ -260,7 +267,8 @@ async fn callers_may_speak_http2_without_tls() {
         .body(())
         .unwrap();
     let (answer, mut body) = sender.send_request(head, false).unwrap();
-    let text = json!({ "model": "gpt", "stream": true, "messages": [] }).to_string();
+    let text = json!({ "model": "gpt", "stream": true, "messages": [{ "role": "user", "content": "hi" }] })
+        .to_string();
     body.send_data(text.into(), true).unwrap();
     let answer = patiently("an answer over HTTP/2", answer).await.unwrap();
     assert_eq!(answer.status(), 200);

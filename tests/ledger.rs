@@ -100,7 +100,12 @@ async fn every_way_to_end_is_one_entry() {
     upstream.until("the second abort", |counts| counts.aborted == 2).await;
     // None of these reaches a vendor.
     hub.call(&Request::get("/v1/models").key("nobody")).await.expect(401);
-    hub.post("/v1/chat/completions", &json!({ "model": "nobody" })).await.expect(404);
+    hub.post(
+        "/v1/chat/completions",
+        &json!({ "model": "nobody", "messages": [{ "role": "user", "content": "hi" }] }),
+    )
+    .await
+    .expect(404);
 
     let home = hub.stop().await.home;
     let journal = home.journal().await;
@@ -195,7 +200,8 @@ async fn a_model_without_a_price_is_refused_where_that_is_the_policy() {
     let conf = Conf::one(&upstream).priced().set("ledger", "unpriced = \"refuse\"");
     let hub = Gateway::start(&conf).await;
     hub.chat("hi").await.expect(200);
-    let body = json!({ "model": "mock/gpt-4o-mini-unheard-of", "messages": [] });
+    let body =
+        json!({ "model": "mock/gpt-4o-mini-unheard-of", "messages": [{ "role": "user", "content": "hi" }] });
     hub.post("/v1/chat/completions", &body).await.expect_error(400, "model_not_priced");
     assert_eq!(upstream.counts().requests, 1);
 }
@@ -204,7 +210,7 @@ async fn a_model_without_a_price_is_refused_where_that_is_the_policy() {
 async fn a_model_without_a_price_is_marked_and_never_silently_free() {
     let upstream = Upstream::lawful(Rules::lenient(), vendor::answer).await;
     let hub = Gateway::start(&Conf::one(&upstream)).await;
-    let body = json!({ "model": "mock/unheard-of", "messages": [] });
+    let body = json!({ "model": "mock/unheard-of", "messages": [{ "role": "user", "content": "hi" }] });
     hub.post("/v1/chat/completions", &body).await.expect(200);
     let entry = hub.ledger().await.remove(0);
     assert_eq!((&entry["charge"], &entry["usage"]["input"]), (&Value::Null, &json!(9)), "{entry}");

@@ -89,7 +89,7 @@ async fn a_new_configuration_is_taken_without_dropping_anybody() {
     let hub = Gateway::start(&conf).await;
     let (_, mut client) = hub.open_stream("hi").await;
     client.until("one").await;
-    let body = json!({ "model": "fresh", "messages": [] });
+    let body = json!({ "model": "fresh", "messages": [{ "role": "user", "content": "hi" }] });
     hub.post("/v1/chat/completions", &body).await.expect_error(404, "model_not_found");
     let before = version(&hub).await;
     hub.reload(&conf.clone().model("gpt", &["mock/gpt-4o"], &[]).model("fresh", &["mock/gpt-4o-mini"], &[]));
@@ -112,7 +112,7 @@ async fn counters_and_cool_downs_survive_a_reload() {
     hub.chat("hi").await.expect(200);
     hub.chat("hi").await.expect(200);
     let before = version(&hub).await;
-    hub.reload(&conf.clone().set("callers", "heartbeat = \"16s\""));
+    hub.reload(&conf.clone().set("timeouts", "heartbeat = \"16s\""));
     reloaded(&hub, before).await;
     hub.chat("hi").await.expect(200);
     hub.chat("hi").await.expect_error(429, "rate_limit_exceeded");

@@ -106,6 +106,8 @@ impl Conf {
         .set("retry", "base_back_off = \"1ms\"")
         .set("retry", "max_back_off = \"2ms\"")
         .set("discover", "environment = false")
+        .set("public", "listen = [\"127.0.0.1:0\"]")
+        .set("admin", "listen = \"127.0.0.1:0\"")
     }
 
     /// A model with its targets and fallbacks, instead of the one that is there by default.
@@ -180,10 +182,7 @@ impl Conf {
 
     /// The file's text; `directory` is where the hub keeps its data.
     pub fn toml(&self, directory: &str) -> String {
-        let mut text = format!(
-            "[public]\nlisten = [\"127.0.0.1:0\"]\n\n[admin]\nlisten = \"127.0.0.1:0\"\n\n\
-             [data]\ndir = {directory:?}\n\n"
-        );
+        let mut text = format!("[data]\ndir = {directory:?}\n\n");
         for (table, lines) in &self.settings {
             text.push_str(&format!("[{table}]\n{lines}\n"));
         }

@@ -70,7 +70,8 @@ impl Home {
 
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(BINARY);
-        command.args(arguments).arg("--config").arg(self.config()).current_dir(self.directory.path());
+        command.args(&arguments[..1]).arg("--config").arg(self.config()).args(&arguments[1..]);
+        command.current_dir(self.directory.path());
         command.env_clear().envs(self.environment.clone()).env("RUST_BACKTRACE", "1");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
