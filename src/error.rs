@@ -185,6 +185,13 @@ impl Failure {
         self.passed.status.unwrap_or(self.kind.row().status)
     }
 
+    /// OpenAI's `error.type` and `error.code`: the vendor's own where it refused the request itself.
+    pub fn openai(&self) -> (&str, &str) {
+        let (error_type, code) = self.kind.row().openai;
+        let Passed { error_type: passed_type, code: passed_code, .. } = &self.passed;
+        (passed_type.as_deref().unwrap_or(error_type), passed_code.as_deref().unwrap_or(code))
+    }
+
     /// Adds the text for the log.
     #[must_use]
     pub fn detail(mut self, detail: impl fmt::Display) -> Self {
@@ -230,6 +237,14 @@ mod tests {
             let shared = matches!(kind, Kind::VendorUnknownModel);
             assert!(shared || seen.insert(kind.name()), "{kind:?} reuses {}", kind.name());
         }
+    }
+
+    #[test]
+    fn what_a_vendor_said_of_a_request_takes_the_place_of_our_words() {
+        let mut failure = Failure::new(Kind::VendorRefused, "no");
+        assert_eq!((failure.status(), failure.openai().1), (400, "upstream_invalid_request"));
+        failure.passed = Passed { status: Some(422), code: Some("bad_tools".into()), error_type: None };
+        assert_eq!((failure.status(), failure.openai()), (422, ("invalid_request_error", "bad_tools")));
     }
 
     #[test]

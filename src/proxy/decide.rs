@@ -64,13 +64,19 @@ pub(super) struct Arrival<'a> {
 pub(super) fn decide(arrival: Arrival<'_>, visit: &mut Visit) -> Result<Job, Refused> {
     let Arrival { plane, snapshot, caller, headers, query, body, share, present } = arrival;
     let began = plane.clock.mono();
-    let payload = read(visit, headers, query, &body)?;
+    let mut payload = read(visit, headers, query, &body)?;
+    let mut body = body;
     let parsed = plane.clock.mono();
     visit.phases.parse = parsed.since(began);
 
     let ruled = rule(&snapshot, &caller, headers, visit, &payload, &body)?;
     if let Some(model) = &ruled.model {
         visit.model = model.as_str().into();
+    }
+    if let (Some(most), Payload::Json(request)) = (ruled.max_output_tokens, &mut payload) {
+        body = request.cap_output(visit.op, &body, most);
+        // Spans have moved.
+        **request = Request::read(visit.op, &body)?;
     }
     let model = model(&snapshot, &caller, &visit.model)?;
     let targets = targets(&snapshot, visit, &model, draw())?;

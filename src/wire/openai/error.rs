@@ -234,14 +234,14 @@ struct Envelope<'a> {
 struct Body<'a> {
     message: &'a str,
     #[serde(rename = "type")]
-    kind: &'static str,
+    kind: &'a str,
     param: Option<&'a str>,
-    code: &'static str,
+    code: &'a str,
 }
 
 /// Renders a failure: `{"error":{"message","type","param","code"}}`, `param` null where none is wrong.
 pub fn error_body(failure: &Failure) -> Vec<u8> {
-    let (kind, code) = failure.kind.row().openai;
+    let (kind, code) = failure.openai();
     let body = Body { message: &failure.public, kind, param: failure.param.as_deref(), code };
     // Texts always serialise; an empty body is still an answer if that ever changes.
     serde_json::to_vec(&Envelope { error: body }).unwrap_or_default()

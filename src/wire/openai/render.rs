@@ -1,11 +1,15 @@
 //! The body for one target: only what has to change changes.
 
 use super::request::{Member, Request, StreamOptions, stream_options};
+use crate::types::Op;
 use crate::wire::json::{Patch, Reader, quote};
 use bytes::Bytes;
 use std::ops::Range;
 
 const ASK_FOR_USAGE: &str = r#"{"include_usage":true}"#;
+
+/// The names of the output's bound, the newer one first.
+const OUTPUT_LIMITS: [&str; 2] = ["max_completion_tokens", "max_tokens"];
 
 /// What a vendor's door refuses or calls by another name. Columns of the vendor table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +57,26 @@ impl Request {
             self.ask_for_usage(&mut patch, body, model, shape);
         }
         if patch.is_empty() { body.clone() } else { Bytes::from(patch.apply(body)) }
+    }
+
+    /// The body with the output capped at `most` tokens for each choice; the same bytes when the
+    /// caller asked for no more. Read it again afterwards: spans have moved.
+    pub fn cap_output(&self, op: Op, body: &Bytes, most: u64) -> Bytes {
+        if self.max_output_tokens.is_some_and(|asked| asked <= most) {
+            return body.clone();
+        }
+        let mut patch = Patch::new();
+        let limits = self.members.iter().filter(|m| OUTPUT_LIMITS.iter().any(|name| m.is(body, name)));
+        for limit in limits {
+            patch.replace(limit.value.clone(), most.to_string());
+        }
+        if patch.is_empty() {
+            let [newer, older] = OUTPUT_LIMITS;
+            let name = if op == Op::Chat { newer } else { older };
+            let end = self.model_span.end;
+            patch.replace(end..end, format!(",\"{name}\":{most}"));
+        }
+        Bytes::from(patch.apply(body))
     }
 
     /// What to cut out with a field: the comma before it, or the one behind it

@@ -26,6 +26,21 @@ fn nothing_to_change_gives_the_same_bytes_without_a_copy() {
 }
 
 #[test]
+fn a_cap_lowers_what_was_asked_and_adds_what_was_not() {
+    let capped = |fields: &str| {
+        let body = Bytes::from(format!(r#"{{"model":"m"{fields},{MESSAGES}}}"#));
+        let request = Request::read(Op::Chat, &body).unwrap();
+        let out = request.cap_output(Op::Chat, &body, 10);
+        let value: Value = serde_json::from_slice(&out).unwrap();
+        (value["max_completion_tokens"].as_u64(), value["max_tokens"].as_u64())
+    };
+    assert_eq!(capped(""), (Some(10), None));
+    assert_eq!(capped(r#","max_tokens":11"#), (None, Some(10)));
+    assert_eq!(capped(r#","max_completion_tokens":500"#), (Some(10), None));
+    assert_eq!(capped(r#","max_tokens":9"#), (None, Some(9)));
+}
+
+#[test]
 fn the_model_is_replaced_and_quoted() {
     let (out, adapted) = render(&format!(r#"{{ "model" : "a/b" , {MESSAGES}}}"#), "c\"d\\e", &PLAIN);
     assert_eq!(out, format!(r#"{{ "model" : "c\"d\\e" , {MESSAGES}}}"#));
