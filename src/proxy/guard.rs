@@ -2,7 +2,9 @@
 //! a silent stream wants a heartbeat.
 
 use super::sink::{Gone, Sink};
+use std::future::poll_fn;
 use std::pin::Pin;
+use std::task::Poll;
 use std::time::Duration;
 use tokio::time::{Instant, Sleep};
 
@@ -50,6 +52,11 @@ impl Guard {
         step: impl Future<Output = T>,
     ) -> Waited<T> {
         tokio::pin!(step);
+        // What is ready at once, like most reads of a busy stream, costs no timer.
+        let ready = poll_fn(|cx| Poll::Ready(step.as_mut().poll(cx))).await;
+        if let Poll::Ready(done) = ready {
+            return Waited::Done(done);
+        }
         let deadline = deadline.min(self.total);
         loop {
             let due = deadline.min(self.beat_at);
