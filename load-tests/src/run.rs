@@ -28,7 +28,7 @@ pub struct Options {
     #[arg(long, value_name = "PATH")]
     hub: Option<PathBuf>,
     /// Its arguments; {config} is the path of the generated configuration.
-    #[arg(long, default_value = "run --config {config}", value_name = "ARGS", allow_hyphen_values = true)]
+    #[arg(long, default_value = "serve --config {config}", value_name = "ARGS", allow_hyphen_values = true)]
     hub_args: String,
     /// Another configuration template than load-tests/hub.toml.
     #[arg(long, value_name = "FILE")]

@@ -9,15 +9,23 @@ use http::{HeaderName, HeaderValue, header};
 use std::time::Duration;
 
 /// Vendor headers that mean something to a caller.
-const PASSED: &[&str] = &[
-    "content-language",
-    "content-disposition",
-    "openai-processing-ms",
-    "openai-version",
-    "openai-model",
-    "x-generation-id",
-    "x-should-retry",
+static PASSED: [HeaderName; 7] = [
+    header::CONTENT_LANGUAGE,
+    header::CONTENT_DISPOSITION,
+    HeaderName::from_static("openai-processing-ms"),
+    HeaderName::from_static("openai-version"),
+    HeaderName::from_static("openai-model"),
+    HeaderName::from_static("x-generation-id"),
+    HeaderName::from_static("x-should-retry"),
 ];
+pub(super) const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
+pub(super) const X_AIGNE_ADAPTED: HeaderName = HeaderName::from_static("x-aigne-adapted");
+pub(super) const X_AIGNE_MODEL: HeaderName = HeaderName::from_static("x-aigne-model");
+pub(super) const X_AIGNE_PROVIDER: HeaderName = HeaderName::from_static("x-aigne-provider");
+pub(super) const X_CACHE: HeaderName = HeaderName::from_static("x-cache");
+pub(super) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+pub(super) const X_UPSTREAM_REQUEST_ID: HeaderName = HeaderName::from_static("x-upstream-request-id");
+const REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
 pub(super) const EVENT_STREAM: &str = "text/event-stream";
 
 /// An answer's header, before it is put in Pingora's terms.
@@ -50,18 +58,18 @@ impl AnswerHead {
         self.headers.extend(job.answer_headers.iter().cloned());
         match visit.cache {
             CacheStatus::Off => {}
-            CacheStatus::Miss => self.text(HeaderName::from_static("x-cache"), "miss"),
-            CacheStatus::Bypass => self.text(HeaderName::from_static("x-cache"), "bypass"),
-            CacheStatus::Hit => self.text(HeaderName::from_static("x-cache"), "hit"),
-            CacheStatus::Coalesced => self.text(HeaderName::from_static("x-cache"), "coalesced"),
+            CacheStatus::Miss => self.text(X_CACHE, "miss"),
+            CacheStatus::Bypass => self.text(X_CACHE, "bypass"),
+            CacheStatus::Hit => self.text(X_CACHE, "hit"),
+            CacheStatus::Coalesced => self.text(X_CACHE, "coalesced"),
         }
     }
 
     fn named(&mut self, id: &str, provider: &str, model: &str) {
-        self.text(HeaderName::from_static("x-request-id"), id);
+        self.text(X_REQUEST_ID, id);
         if !provider.is_empty() {
-            self.text(HeaderName::from_static("x-aigne-provider"), provider);
-            self.text(HeaderName::from_static("x-aigne-model"), model);
+            self.text(X_AIGNE_PROVIDER, provider);
+            self.text(X_AIGNE_MODEL, model);
         }
     }
 
@@ -71,16 +79,16 @@ impl AnswerHead {
         let mut head =
             Self::new(from.status, if content_type.is_empty() { "application/json" } else { content_type });
         head.ours(job, visit);
-        for name in PASSED {
-            if let Some(value) = from.headers.get(*name) {
-                head.headers.push((HeaderName::from_static(name), value.clone()));
+        for name in &PASSED {
+            if let Some(value) = from.headers.get(name) {
+                head.headers.push((name.clone(), value.clone()));
             }
         }
-        if let Some(id) = from.headers.get("x-request-id").or_else(|| from.headers.get("request-id")) {
-            head.headers.push((HeaderName::from_static("x-upstream-request-id"), id.clone()));
+        if let Some(id) = from.headers.get(X_REQUEST_ID).or_else(|| from.headers.get(REQUEST_ID)) {
+            head.headers.push((X_UPSTREAM_REQUEST_ID, id.clone()));
         }
         if !adapted.is_empty() {
-            head.text(HeaderName::from_static("x-aigne-adapted"), &adapted.join(", "));
+            head.text(X_AIGNE_ADAPTED, &adapted.join(", "));
         }
         if is_events(content_type) {
             head.events();
@@ -91,7 +99,7 @@ impl AnswerHead {
     /// What every event stream carries, so that nothing in between holds it back.
     pub(super) fn events(&mut self) {
         self.headers.push((header::CACHE_CONTROL, HeaderValue::from_static("no-cache")));
-        self.headers.push((HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no")));
+        self.headers.push((X_ACCEL_BUFFERING, HeaderValue::from_static("no")));
     }
 }
 
@@ -100,21 +108,29 @@ pub(super) fn is_events(content_type: &str) -> bool {
     content_type.get(..EVENT_STREAM.len()).is_some_and(|t| t.eq_ignore_ascii_case(EVENT_STREAM))
 }
 
+static OF_REQUESTS: [HeaderName; 3] = [
+    HeaderName::from_static("x-ratelimit-limit-requests"),
+    HeaderName::from_static("x-ratelimit-remaining-requests"),
+    HeaderName::from_static("x-ratelimit-reset-requests"),
+];
+static OF_TOKENS: [HeaderName; 3] = [
+    HeaderName::from_static("x-ratelimit-limit-tokens"),
+    HeaderName::from_static("x-ratelimit-remaining-tokens"),
+    HeaderName::from_static("x-ratelimit-reset-tokens"),
+];
+
 /// `x-ratelimit-*` in OpenAI's form.
 pub(super) fn limits(headers: &mut Vec<(HeaderName, HeaderValue)>, standing: &Standing) {
-    let mut window = |window: &Option<Window>, names: [&'static str; 3]| {
+    let mut window = |window: &Option<Window>, names: &[HeaderName; 3]| {
         let Some(window) = window else { return };
-        headers.push((HeaderName::from_static(names[0]), window.limit.into()));
-        headers.push((HeaderName::from_static(names[1]), window.remaining.into()));
-        if let Ok(value) = HeaderValue::from_str(&duration(window.reset)) {
-            headers.push((HeaderName::from_static(names[2]), value));
+        headers.push((names[0].clone(), window.limit.into()));
+        headers.push((names[1].clone(), window.remaining.into()));
+        if let Ok(value) = HeaderValue::try_from(duration(window.reset)) {
+            headers.push((names[2].clone(), value));
         }
     };
-    let requests =
-        ["x-ratelimit-limit-requests", "x-ratelimit-remaining-requests", "x-ratelimit-reset-requests"];
-    let tokens = ["x-ratelimit-limit-tokens", "x-ratelimit-remaining-tokens", "x-ratelimit-reset-tokens"];
-    window(&standing.requests, requests);
-    window(&standing.tokens, tokens);
+    window(&standing.requests, &OF_REQUESTS);
+    window(&standing.tokens, &OF_TOKENS);
 }
 
 /// A wait as OpenAI writes it: `20ms`, `1.5s`, `6m0s`.

@@ -25,14 +25,14 @@ const ASSUMED_OUTPUT_TOKENS: u64 = 4_096;
 /// How long an exact count may take before the rest is extrapolated.
 pub(super) const COUNT_BUDGET: Duration = Duration::from_millis(2);
 /// What of the caller's headers vendors may see.
-const FORWARDED: &[&str] = &[
-    "idempotency-key",
-    "openai-beta",
-    "http-referer",
-    "x-title",
-    "x-session-id",
-    "traceparent",
-    "tracestate",
+static FORWARDED: [HeaderName; 7] = [
+    HeaderName::from_static("idempotency-key"),
+    HeaderName::from_static("openai-beta"),
+    HeaderName::from_static("http-referer"),
+    HeaderName::from_static("x-title"),
+    HeaderName::from_static("x-session-id"),
+    HeaderName::from_static("traceparent"),
+    HeaderName::from_static("tracestate"),
 ];
 
 /// A no, with the standing of the limits that said it.
@@ -367,9 +367,9 @@ fn caching(
 
 fn forwarded(headers: &HeaderMap, added: &[(String, String)]) -> Vec<(HeaderName, HeaderValue)> {
     let mut out = named(added);
-    for name in FORWARDED {
-        if let Some(value) = headers.get(*name) {
-            out.push((HeaderName::from_static(name), value.clone()));
+    for name in &FORWARDED {
+        if let Some(value) = headers.get(name) {
+            out.push((name.clone(), value.clone()));
         }
     }
     out

@@ -16,6 +16,7 @@ use crate::provider::{Auth, HealthEffect, Verdict, judge};
 use crate::route::{Attempt, Candidate, Fault, back_off};
 use crate::types::{Mono, Op, Usage, UsageSource};
 use http::{HeaderName, HeaderValue, Method, header};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -239,7 +240,7 @@ async fn attempt_once<S: Sink>(
     let began = plane.clock.mono();
     let mut first_byte = None;
     let result = if target.provider.vendor.simulated {
-        super::simulator::answer(job, visit, sink, guard).await
+        Box::pin(super::simulator::answer(job, visit, sink, guard)).await
     } else {
         Box::pin(call(job, visit, sink, guard, target, credential, &mut attempt, &mut first_byte)).await
     };
@@ -315,7 +316,7 @@ async fn call<S: Sink>(
         *first_byte = Some(now);
     }
     if head.status != 200 {
-        return refusal(job, visit, sink, guard, provider, taken, head).await;
+        return Box::pin(refusal(job, visit, sink, guard, provider, taken, head)).await;
     }
     relay::relay(Stage { job, visit, sink, guard, provider, adapted }, taken, head).await
 }
@@ -332,22 +333,31 @@ async fn open<S: Sink>(
 ) -> Result<Result<(Taken, Head), Broken>, Missed> {
     let clock = &job.plane.clock;
     let began = clock.mono();
-    let by = Instant::now() + provider.clocks.connect;
-    let mut taken = match guard.watch(sink, by, job.plane.upstreams.connect(provider, fresh)).await {
-        Waited::Done(Ok(taken)) => taken,
-        Waited::Done(Err(broken)) => return Ok(Err(broken)),
-        Waited::Gone => return Err(Missed::gone(false)),
-        Waited::Late => return Err(late("connecting to the vendor")),
+    let pooled = if fresh { None } else { job.plane.upstreams.pooled(provider) };
+    let mut taken = match pooled {
+        Some(taken) => taken,
+        None => {
+            let by = Instant::now() + provider.clocks.connect;
+            match guard.watch(sink, by, job.plane.upstreams.connect(provider)).await {
+                Waited::Done(Ok(taken)) => taken,
+                Waited::Done(Err(broken)) => return Ok(Err(broken)),
+                Waited::Gone => return Err(Missed::gone(false)),
+                Waited::Late => return Err(late("connecting to the vendor")),
+            }
+        }
     };
     let connected = clock.mono();
     visit.phases.connect += connected.since(began);
     let by = Instant::now() + job.clocks.response_header;
-    let step = async {
-        taken.conn.send(outgoing).await?;
-        let sent = clock.mono();
-        taken.conn.read_head().await.map(|head| (sent, head))
+    let waited = {
+        let step = pin!(async {
+            taken.conn.send(outgoing).await?;
+            let sent = clock.mono();
+            taken.conn.read_head().await.map(|head| (sent, head))
+        });
+        guard.watch(sink, by, step).await
     };
-    let (sent, head) = match guard.watch(sink, by, step).await {
+    let (sent, head) = match waited {
         Waited::Done(Ok(answer)) => answer,
         Waited::Done(Err(broken)) if taken.reused => return Ok(Err(broken)),
         Waited::Done(Err(Broken::Io { detail, .. })) => return Ok(Err(Broken::Io { detail, stale: false })),
@@ -407,7 +417,7 @@ async fn refusal<S: Sink>(
             }
         }
     };
-    let waited = guard.watch(sink, Instant::now() + REFUSAL_TIME, read).await;
+    let waited = guard.watch(sink, Instant::now() + REFUSAL_TIME, pin!(read)).await;
     if matches!(waited, Waited::Gone) {
         taken.conn.abort().await;
         return Err(Missed::gone(true));

@@ -3,7 +3,7 @@
 
 use super::sink::{Gone, Sink};
 use std::future::poll_fn;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::Poll;
 use std::time::Duration;
 use tokio::time::{Instant, Sleep};
@@ -44,14 +44,15 @@ impl Guard {
         self.beat_at = now + self.heartbeat;
     }
 
+    /// `step` comes pinned, because a future moved in here would be copied whole, per wait.
     /// Waits for `step` until `deadline` (and no longer than the request's end).
     pub(super) async fn watch<S: Sink, T>(
         &mut self,
         sink: &mut S,
         deadline: Instant,
-        step: impl Future<Output = T>,
+        step: impl Future<Output = T> + Unpin,
     ) -> Waited<T> {
-        tokio::pin!(step);
+        let mut step = pin!(step);
         // What is ready at once, like most reads of a busy stream, costs no timer.
         let ready = poll_fn(|cx| Poll::Ready(step.as_mut().poll(cx))).await;
         if let Poll::Ready(done) = ready {
@@ -85,7 +86,7 @@ impl Guard {
     /// Waits for a time to pass; an error when the caller left or the request's time is over.
     pub(super) async fn pause<S: Sink>(&mut self, sink: &mut S, time: Duration) -> Result<(), Gone> {
         let until = Instant::now() + time;
-        match self.watch(sink, until, std::future::pending::<()>()).await {
+        match self.watch(sink, until, pin!(std::future::pending::<()>())).await {
             Waited::Gone => Err(Gone),
             Waited::Done(()) | Waited::Late => Ok(()),
         }

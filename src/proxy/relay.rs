@@ -18,6 +18,7 @@ use crate::types::{Op, Usage, UsageSource};
 use crate::wire::openai::{self, Step, StreamReader, VendorError};
 use bytes::{Bytes, BytesMut};
 use http::header;
+use std::pin::pin;
 use tokio::time::Instant;
 
 /// The largest JSON answer; images in base64 are the large ones.
@@ -70,7 +71,7 @@ enum Next {
 }
 
 async fn next<S: Sink>(stage: &mut Stage<'_, S>, taken: &mut Taken, deadline: Instant) -> Next {
-    match stage.guard.watch(stage.sink, deadline, taken.conn.read_body()).await {
+    match stage.guard.watch(stage.sink, deadline, pin!(taken.conn.read_body())).await {
         Waited::Done(Ok(Reading::Piece(piece))) => Next::Piece(piece),
         Waited::Done(Ok(Reading::End)) => Next::End,
         Waited::Done(Err(broken)) => Next::Broken(missed_by(broken)),

@@ -19,6 +19,7 @@ use crate::types::{Usage, UsageSource};
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, header};
 use pingora::proxy::Session;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -268,7 +269,7 @@ impl Watch {
             Seen { whole: Whole::Yes, status: 0, bytes: 0, gone: false, head: None, failure: None };
         loop {
             let far = Instant::now() + Duration::from_secs(86_400);
-            let sent = match self.guard.watch(&mut sink, far, reader.next()).await {
+            let sent = match self.guard.watch(&mut sink, far, pin!(reader.next())).await {
                 Waited::Done(Piece::Head(head)) => {
                     let answer = self.head(&head);
                     seen.head = Some(head);

@@ -15,8 +15,11 @@ use http1::Http1;
 use http2::Http2;
 use pingora::connectors::{TransportConnector, http::Connector};
 use pingora::protocols::http::client::HttpSession;
+use pingora::upstreams::peer::HttpPeer;
 use pool::Pool;
 use resolve::Resolver;
+use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Idle connections that one process keeps.
@@ -77,7 +80,8 @@ pub(super) enum Broken {
     Malformed(String),
 }
 
-/// One connection, ready for one exchange.
+/// One connection, ready for one exchange. HTTP/2's futures are boxed, so that they do not make
+/// the state of every HTTP/1.1 exchange as large as theirs.
 pub(super) enum Conn {
     Http1(Box<Http1>),
     Http2(Box<Http2>),
@@ -87,7 +91,8 @@ pub(super) enum Conn {
 pub(super) struct Taken {
     pub conn: Conn,
     pub reused: bool,
-    peer: std::sync::Arc<pingora::upstreams::peer::HttpPeer>,
+    /// Only HTTP/2 goes back to Pingora's own pool, which wants it.
+    peer: Option<Arc<HttpPeer>>,
 }
 
 /// All ways to all vendors.
@@ -108,22 +113,33 @@ impl Upstreams {
         }
     }
 
-    /// A pooled connection, or a new one. `fresh` skips the pool.
-    pub(super) async fn connect(&self, provider: &Provider, fresh: bool) -> Result<Taken, Broken> {
-        let peer = self.resolver.peer(provider).await.map_err(Broken::Unreachable)?;
-        if !fresh && let Some(conn) = self.pool.take(provider.connection_hash) {
-            return Ok(Taken { conn: Conn::Http1(conn), reused: true, peer });
-        }
-        if peer.options.alpn.get_max_http_version() == 1 {
-            let stream = self.transport.new_stream(&*peer).await.map_err(|e| unreachable_by(&e))?;
-            return Ok(Taken { conn: Conn::Http1(Box::new(Http1::new(stream))), reused: false, peer });
-        }
-        let (session, reused) = self.http.get_http_session(&*peer).await.map_err(|e| unreachable_by(&e))?;
-        let conn = match session {
-            HttpSession::H1(session) => Conn::Http1(Box::new(Http1::new(session.into_inner()))),
-            other => Conn::Http2(Box::new(Http2::new(other))),
-        };
-        Ok(Taken { conn, reused, peer })
+    /// A pooled connection, if there is one.
+    pub(super) fn pooled(&self, provider: &Provider) -> Option<Taken> {
+        let conn = self.pool.take(provider.connection_hash)?;
+        Some(Taken { conn: Conn::Http1(conn), reused: true, peer: None })
+    }
+
+    /// A new connection, or a stream of an open HTTP/2 one. Boxed, because the futures of
+    /// Pingora's connectors are large and most requests need none of them.
+    pub(super) fn connect<'a>(
+        &'a self,
+        provider: &'a Provider,
+    ) -> Pin<Box<dyn Future<Output = Result<Taken, Broken>> + Send + 'a>> {
+        Box::pin(async move {
+            let peer = self.resolver.peer(provider).await.map_err(Broken::Unreachable)?;
+            if peer.options.alpn.get_max_http_version() == 1 {
+                let stream = self.transport.new_stream(&*peer).await.map_err(|e| unreachable_by(&e))?;
+                let conn = Conn::Http1(Box::new(Http1::new(stream)));
+                return Ok(Taken { conn, reused: false, peer: None });
+            }
+            let (session, reused) =
+                self.http.get_http_session(&*peer).await.map_err(|e| unreachable_by(&e))?;
+            let conn = match session {
+                HttpSession::H1(session) => Conn::Http1(Box::new(Http1::new(session.into_inner()))),
+                other => Conn::Http2(Box::new(Http2::new(other))),
+            };
+            Ok(Taken { conn, reused, peer: Some(peer) })
+        })
     }
 
     /// Gives a connection back when it can be used again; closes it otherwise.
@@ -132,18 +148,15 @@ impl Upstreams {
             Conn::Http1(conn) if conn.reusable() => self.pool.put(provider.connection_hash, conn),
             Conn::Http1(_) => {}
             Conn::Http2(conn) => {
-                if let Some(session) = conn.into_finished() {
-                    self.http.release_http_session(session, &*taken.peer, Some(IDLE)).await;
+                if let (Some(session), Some(peer)) = (conn.into_finished(), taken.peer) {
+                    Box::pin(self.http.release_http_session(session, &*peer, Some(IDLE))).await;
                 }
             }
         }
     }
 
     /// Where a provider is, for exchanges that Pingora's own proxy carries.
-    pub(super) async fn peer(
-        &self,
-        provider: &Provider,
-    ) -> Result<std::sync::Arc<pingora::upstreams::peer::HttpPeer>, String> {
+    pub(super) async fn peer(&self, provider: &Provider) -> Result<Arc<HttpPeer>, String> {
         self.resolver.peer(provider).await
     }
 
@@ -157,21 +170,21 @@ impl Conn {
     pub(super) async fn send(&mut self, request: &Outgoing<'_>) -> Result<(), Broken> {
         match self {
             Conn::Http1(conn) => conn.send(request).await,
-            Conn::Http2(conn) => conn.send(request).await,
+            Conn::Http2(conn) => Box::pin(conn.send(request)).await,
         }
     }
 
     pub(super) async fn read_head(&mut self) -> Result<Head, Broken> {
         match self {
             Conn::Http1(conn) => conn.read_head().await,
-            Conn::Http2(conn) => conn.read_head().await,
+            Conn::Http2(conn) => Box::pin(conn.read_head()).await,
         }
     }
 
     pub(super) async fn read_body(&mut self) -> Result<Reading, Broken> {
         match self {
             Conn::Http1(conn) => conn.read_body().await,
-            Conn::Http2(conn) => conn.read_body().await,
+            Conn::Http2(conn) => Box::pin(conn.read_body()).await,
         }
     }
 
@@ -179,7 +192,7 @@ impl Conn {
     pub(super) async fn abort(self) {
         match self {
             Conn::Http1(_) => {}
-            Conn::Http2(mut conn) => conn.reset().await,
+            Conn::Http2(mut conn) => Box::pin(conn.reset()).await,
         }
     }
 }
