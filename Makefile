@@ -77,4 +77,4 @@ bench: deps ## micro-benchmarks
 
 load: deps ## load tests against the real binary
 	cargo build --profile fast --workspace --bins
-	target/fast/load-tests $(ARGS)
+	target/fast/load-tests $(or $(ARGS),run)

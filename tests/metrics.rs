@@ -11,7 +11,7 @@ async fn the_names_that_dashboards_rely_on_are_there() {
     let hub = Gateway::start(&Conf::one(&upstream).priced()).await;
     hub.chat("hi").await.expect(200);
     hub.stream("hi").await.expect(200);
-    let metrics = hub.metrics().await;
+    let metrics = hub.metrics_after(2).await;
     let target = ["provider=\"mock\"", "model=\"gpt-4o\""];
     let ok =
         ["provider=\"mock\"", "model=\"gpt-4o\"", "outcome=\"ok\"", "status_class=\"2xx\"", "op=\"chat\""];
@@ -65,12 +65,13 @@ async fn nothing_that_a_caller_writes_becomes_a_series() {
     };
     ask("mock/invented-0").await;
     ask("invented-0").await;
+    hub.metrics_after(2).await;
     let before = series().await;
     for number in 1..50 {
         ask(&format!("mock/invented-{number}")).await;
         ask(&format!("invented-{number}")).await;
     }
-    let metrics = hub.metrics().await.0;
+    let metrics = hub.metrics_after(100).await.0;
     assert!(!metrics.contains("invented-49"), "{metrics}");
     assert!(series().await <= before + 5, "{before} series became {}", series().await);
 }
@@ -81,7 +82,7 @@ async fn failures_are_counted_by_kind_and_by_whose_they_are() {
     let hub = Gateway::start(&Conf::one(&upstream).set("retry", "per_target = 2")).await;
     hub.chat("hi").await.expect(502);
     hub.call(&Request::get("/v1/models").key("nobody")).await.expect(401);
-    let metrics = hub.metrics().await;
+    let metrics = hub.metrics_after(2).await;
     let vendors = ["kind=\"upstream_error\"", "blame=\"vendor\""];
     assert_eq!(metrics.sum("aigne_hub_errors_total", &vendors), 1.0, "{}", metrics.0);
     assert_eq!(metrics.sum("aigne_hub_errors_total", &["kind=\"invalid_api_key\""]), 1.0);
@@ -99,7 +100,7 @@ async fn when_all_is_quiet_nothing_is_in_flight() {
     assert_eq!(now().await, 1.0);
     drop(client);
     hub.eventually("the request to end", async || now().await == 0.0).await;
-    let metrics = hub.metrics().await;
+    let metrics = hub.metrics_after(1).await;
     assert_eq!(metrics.sum("aigne_hub_requests_total", &["outcome=\"client_gone\""]), 1.0, "{}", metrics.0);
 }
 

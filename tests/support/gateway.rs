@@ -193,6 +193,20 @@ impl Gateway {
         Metrics(String::from_utf8(answer.body.to_vec()).unwrap())
     }
 
+    /// The metrics page, once so many requests have been counted: a request is
+    /// counted after its answer has gone out.
+    pub async fn metrics_after(&self, requests: u32) -> Metrics {
+        let counted = |page: &Metrics| page.sum("aigne_hub_requests_total", &[]) >= f64::from(requests);
+        let mut page = self.metrics().await;
+        patiently("the requests to be counted", async {
+            while !counted(&page) {
+                page = self.metrics().await;
+            }
+        })
+        .await;
+        page
+    }
+
     /// Asks again and again until the answer is yes. Each round is a request,
     /// so the loop goes at the hub's own pace.
     pub async fn eventually(&self, what: &str, mut yes: impl AsyncFnMut() -> bool) {
