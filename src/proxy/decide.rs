@@ -61,7 +61,7 @@ pub(super) struct Arrival<'a> {
 }
 
 /// Decides. The visit is filled on the way, also when the answer is no.
-pub(super) fn decide(arrival: Arrival<'_>, visit: &mut Visit) -> Result<Job, Refused> {
+pub(super) fn decide(arrival: Arrival<'_>, visit: &mut Visit) -> Result<Box<Job>, Refused> {
     let Arrival { plane, snapshot, caller, headers, query, body, share, present } = arrival;
     let began = plane.clock.mono();
     let mut payload = read(visit, headers, query, &body)?;
@@ -108,7 +108,7 @@ pub(super) fn decide(arrival: Arrival<'_>, visit: &mut Visit) -> Result<Job, Ref
         present,
     };
     visit.phases.decide = plane.clock.mono().since(parsed);
-    Ok(job)
+    Ok(Box::new(job))
 }
 
 fn payload_request(payload: &Payload) -> Option<&Request> {

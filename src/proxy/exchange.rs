@@ -100,7 +100,7 @@ pub(super) async fn exchange<S: Sink>(job: &Job, visit: &mut Visit, sink: &mut S
                 break;
             }
         }
-        match wait_for_capacity(job, sink, &mut guard, &mut progress).await {
+        match Box::pin(wait_for_capacity(job, sink, &mut guard, &mut progress)).await {
             Some(end) => return end,
             None => continue,
         }
@@ -153,7 +153,7 @@ async fn on_target<S: Sink>(
     for turn in 0..retry.per_target.max(1) {
         if turn > 0 {
             let pause = back_off(retry.base_back_off, retry.max_back_off, turn, draw());
-            if guard.pause(sink, pause).await.is_err() {
+            if Box::pin(guard.pause(sink, pause)).await.is_err() {
                 return Some(End::failed(Missed::gone(false).failure));
             }
         }

@@ -27,19 +27,19 @@ const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove
 /// A pipe that is about to be, or is, open.
 pub(super) struct Pipe {
     opened: Opened,
-    visit: Visit,
+    visit: Box<Visit>,
 }
 
 /// A pipe without its visit.
 pub(super) struct Opened {
-    job: Job,
+    job: Box<Job>,
     peer: Arc<HttpPeer>,
     credential: usize,
     attempt: Attempt,
 }
 
 impl Opened {
-    pub(super) fn with(self, visit: Visit) -> Pipe {
+    pub(super) fn with(self, visit: Box<Visit>) -> Pipe {
         Pipe { opened: self, visit }
     }
 }

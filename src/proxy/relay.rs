@@ -98,7 +98,7 @@ async fn events<S: Sink>(mut stage: Stage<'_, S>, mut taken: Taken, head: Head) 
     let clocks = stage.job.clocks;
     let asked = stage.job.request().is_some_and(|r| r.include_usage);
     let reader = StreamReader::new(stage.visit.op, stage.provider.vendor.counting, !asked);
-    let mut events = Events { reader, committed: false, counted: 0, text: String::new() };
+    let mut events = Box::new(Events { reader, committed: false, counted: 0, text: String::new() });
     let mut deadline = Instant::now() + clocks.first_token;
     loop {
         let piece = next(&mut stage, &mut taken, deadline).await;
@@ -109,13 +109,13 @@ async fn events<S: Sink>(mut stage: Stage<'_, S>, mut taken: Taken, head: Head) 
                 Err(failure) => {
                     let missed = Missed { failure, health: HealthEffect::Failed, gone: false, sent: false };
                     taken.conn.abort().await;
-                    return events.cut(stage, missed).await;
+                    return Box::pin(events.cut(stage, missed)).await;
                 }
             },
             Next::End => {
                 let step = events.reader.end();
                 stage.job.plane.upstreams.release(stage.provider, taken).await;
-                return events.finish(stage, &head, step).await;
+                return Box::pin(events.finish(stage, &head, step)).await;
             }
             Next::Gone => {
                 taken.conn.abort().await;
@@ -124,16 +124,16 @@ async fn events<S: Sink>(mut stage: Stage<'_, S>, mut taken: Taken, head: Head) 
             // A vendor that has said all and then forgets to close has answered well.
             Next::Broken(_) if events.reader.complete() => {
                 taken.conn.abort().await;
-                return events.finish(stage, &head, Step::default()).await;
+                return Box::pin(events.finish(stage, &head, Step::default())).await;
             }
             Next::Broken(missed) => {
                 taken.conn.abort().await;
-                return events.cut(stage, missed).await;
+                return Box::pin(events.cut(stage, missed)).await;
             }
         };
         if let Some(error) = step.error {
             taken.conn.abort().await;
-            return events.refused(stage, error).await;
+            return Box::pin(events.refused(stage, error)).await;
         }
         if events.forward(&mut stage, &head, step.out).await.is_err() {
             taken.conn.abort().await;
@@ -175,18 +175,18 @@ impl Events {
 
     /// The vendor closed the stream: well, if everything was said.
     async fn finish<S: Sink>(
-        mut self,
+        mut self: Box<Self>,
         mut stage: Stage<'_, S>,
         head: &Head,
         step: Step,
     ) -> Result<End, Missed> {
         if let Some(error) = step.error {
-            return self.refused(stage, error).await;
+            return Box::pin(self.refused(stage, error)).await;
         }
         if !self.reader.complete() {
             let detail = "the stream ended without a finish reason";
             let missed = Missed::new(Kind::VendorCut, "The model's vendor cut the answer short", detail);
-            return self.cut(stage, missed).await;
+            return Box::pin(self.cut(stage, missed)).await;
         }
         if self.forward(&mut stage, head, step.out).await.is_err()
             || stage.sink.last(Bytes::new()).await.is_err()
@@ -198,7 +198,11 @@ impl Events {
     }
 
     /// The vendor said in the stream that it failed.
-    async fn refused<S: Sink>(self, stage: Stage<'_, S>, error: VendorError) -> Result<End, Missed> {
+    async fn refused<S: Sink>(
+        self: Box<Self>,
+        stage: Stage<'_, S>,
+        error: VendorError,
+    ) -> Result<End, Missed> {
         let wall = stage.job.plane.clock.wall().seconds();
         let verdict = judge_error(stage.provider.vendor, &error, &http::HeaderMap::new(), wall);
         let missed = Missed::judged(verdict);
@@ -206,7 +210,7 @@ impl Events {
     }
 
     /// Before content: another may be tried. After: an error event ends the stream, never an invented end.
-    async fn cut<S: Sink>(mut self, stage: Stage<'_, S>, missed: Missed) -> Result<End, Missed> {
+    async fn cut<S: Sink>(mut self: Box<Self>, stage: Stage<'_, S>, missed: Missed) -> Result<End, Missed> {
         if !self.committed {
             return Err(missed);
         }
@@ -216,7 +220,7 @@ impl Events {
         Ok(End { outcome: Outcome::Truncated, failure: Some(missed.failure), usage, source })
     }
 
-    fn left<S: Sink>(mut self, stage: &Stage<'_, S>) -> Result<End, Missed> {
+    fn left<S: Sink>(mut self: Box<Self>, stage: &Stage<'_, S>) -> Result<End, Missed> {
         let (usage, source) = self.usage(stage);
         let failure = Failure::new(Kind::CallerGone, "The client closed the connection");
         Ok(End { outcome: Outcome::ClientGone, failure: Some(failure), usage, source })

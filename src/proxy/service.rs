@@ -179,7 +179,7 @@ impl Gateway {
         let caller = match intake::admit(plane, &snapshot, session, &mut visit) {
             Ok(caller) => caller,
             Err(failure) => {
-                self.refuse_early(session, visit, failure).await;
+                Box::pin(self.refuse_early(session, visit, failure)).await;
                 return Whole::Yes;
             }
         };
@@ -188,7 +188,7 @@ impl Gateway {
         let body = match intake::body(session, &snapshot.bounds, &mut share).await {
             Ok(body) => body,
             Err(failure) => {
-                self.refuse_early(session, visit, failure).await;
+                Box::pin(self.refuse_early(session, visit, failure)).await;
                 return Whole::Yes;
             }
         };
@@ -199,7 +199,7 @@ impl Gateway {
         match decide(arrival, &mut visit) {
             Ok(job) => answer(session, job, visit).await,
             Err(Refused { failure, standing }) => {
-                self.refuse(session, visit, failure, &standing).await;
+                Box::pin(self.refuse(session, visit, failure, &standing)).await;
                 Whole::Yes
             }
         }
@@ -225,7 +225,7 @@ impl Gateway {
                 }
                 settle::answered(plane, visit);
             }
-            Err(failure) => self.refuse_early(session, visit, failure).await,
+            Err(failure) => Box::pin(self.refuse_early(session, visit, failure)).await,
         }
         Ok(true)
     }
@@ -260,7 +260,7 @@ impl Gateway {
                 Ok(false)
             }
             Err(failure) => {
-                self.refuse_early(session, visit, failure).await;
+                Box::pin(self.refuse_early(session, visit, failure)).await;
                 Ok(true)
             }
         }
@@ -268,7 +268,7 @@ impl Gateway {
 
     /// A refusal before the body was read. What is left of a small body is read away and the
     /// connection goes on; a large one is not waited for.
-    async fn refuse_early(&self, session: &mut Session, visit: Visit, failure: Failure) {
+    async fn refuse_early(&self, session: &mut Session, visit: Box<Visit>, failure: Failure) {
         let body_left = failure.kind != Kind::CallerGone && !session.is_body_done();
         let small = intake::small_body(&session.req_header().headers);
         if body_left && !small {
@@ -280,7 +280,13 @@ impl Gateway {
         }
     }
 
-    async fn refuse(&self, session: &mut Session, mut visit: Visit, failure: Failure, standing: &Standing) {
+    async fn refuse(
+        &self,
+        session: &mut Session,
+        mut visit: Box<Visit>,
+        failure: Failure,
+        standing: &Standing,
+    ) {
         let mut sink = Direct::new(session, None);
         if failure.kind != Kind::CallerGone {
             failure::tell(&mut sink, &failure, &visit.id.to_string(), standing).await;
@@ -307,7 +313,7 @@ fn since_accept(session: &Session) -> Duration {
 }
 
 /// Answers a job: from the cache, from a flight, or from a vendor.
-async fn answer(session: &mut Session, job: Job, visit: Visit) -> Whole {
+async fn answer(session: &mut Session, job: Box<Job>, visit: Box<Visit>) -> Whole {
     match job.caching {
         Some(caching) => Box::pin(shared::answer(session, job, visit, caching)).await,
         None => direct(session, job, visit).await,
@@ -322,7 +328,7 @@ pub(super) enum Whole {
 }
 
 /// Straight from the vendor to this caller.
-pub(super) async fn direct(session: &mut Session, job: Job, mut visit: Visit) -> Whole {
+pub(super) async fn direct(session: &mut Session, job: Box<Job>, mut visit: Box<Visit>) -> Whole {
     let early = visit.stream.then(|| early_head(&visit.id.to_string()));
     let mut sink = Direct::new(session, early);
     let end = carry_out(&job, &mut visit, &mut sink).await;
@@ -341,12 +347,12 @@ pub(super) async fn direct(session: &mut Session, job: Job, mut visit: Visit) ->
 /// Intent, exchange, and the failure told when nothing else was.
 pub(super) async fn carry_out<S: Sink>(job: &Job, visit: &mut Visit, sink: &mut S) -> End {
     if let Err(failure) = settle::intend(job, visit).await {
-        failure::tell(sink, &failure, &visit.id.to_string(), &job.standing).await;
+        Box::pin(failure::tell(sink, &failure, &visit.id.to_string(), &job.standing)).await;
         return End::failed(failure);
     }
     let end = exchange(job, visit, sink).await;
     if let (Outcome::UpstreamError, Some(failure)) = (end.outcome, &end.failure) {
-        failure::tell(sink, failure, &visit.id.to_string(), &job.standing).await;
+        Box::pin(failure::tell(sink, failure, &visit.id.to_string(), &job.standing)).await;
     }
     end
 }

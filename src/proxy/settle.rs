@@ -43,7 +43,7 @@ pub(super) async fn intend(job: &Job, visit: &mut Visit) -> Result<(), Failure> 
 }
 
 /// Settles a job: one ledger entry, the limits corrected, the request counted and logged.
-pub(super) async fn settle(mut job: Job, mut visit: Visit, end: End) {
+pub(super) async fn settle(mut job: Box<Job>, mut visit: Box<Visit>, end: End) {
     let plane = Arc::clone(&job.plane);
     let began = plane.clock.mono();
     let charge = charge(&job, &visit, &end.usage);
@@ -113,20 +113,21 @@ fn error_name(failure: Option<&Failure>) -> &'static str {
 }
 
 /// A request that came to no job: refused at the door.
-pub(super) fn refused(plane: &Plane, visit: Visit, failure: Failure) {
+pub(super) fn refused(plane: &Plane, visit: Box<Visit>, failure: Failure) {
     let end = End::failed(failure);
     report(plane, visit, &end, None);
 }
 
 /// A request that the hub answered by itself.
-pub(super) fn answered(plane: &Plane, visit: Visit) {
+pub(super) fn answered(plane: &Plane, visit: Box<Visit>) {
     let end = End { outcome: Outcome::Ok, failure: None, usage: Usage::default(), source: UsageSource::None };
     report(plane, visit, &end, None);
 }
 
 /// Counts the request and writes its one log line.
-fn report(plane: &Plane, mut visit: Visit, end: &End, cost: Option<Pico>) {
+fn report(plane: &Plane, mut visit: Box<Visit>, end: &End, cost: Option<Pico>) {
     let in_flight = visit.in_flight.take();
+    let visit = *visit;
     let (key, tenant) = match &visit.caller {
         Some(caller) => (Arc::clone(caller.key.id.shared()), Arc::clone(caller.key.tenant.shared())),
         None => (Arc::clone(&visit.credential), Arc::clone(&visit.credential)),

@@ -25,7 +25,12 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// Answers a request that may come from, or go to, the cache.
-pub(super) async fn answer(session: &mut Session, job: Job, mut visit: Visit, caching: Caching) -> Whole {
+pub(super) async fn answer(
+    session: &mut Session,
+    job: Box<Job>,
+    mut visit: Box<Visit>,
+    caching: Caching,
+) -> Whole {
     let now = job.plane.clock.mono();
     if caching.read
         && let Some(stored) = job.plane.cache.get(&caching.key, now)
@@ -59,7 +64,7 @@ fn private_key() -> CacheKey {
     CacheKey(key)
 }
 
-async fn replay(session: &mut Session, job: Job, mut visit: Visit, stored: &Stored) -> Whole {
+async fn replay(session: &mut Session, job: Box<Job>, mut visit: Box<Visit>, stored: &Stored) -> Whole {
     visit.cache = CacheStatus::Hit;
     visit.provider = Arc::clone(&stored.provider);
     visit.upstream_model = Arc::clone(&stored.upstream_model);
@@ -92,8 +97,8 @@ async fn replay(session: &mut Session, job: Job, mut visit: Visit, stored: &Stor
 /// Starts the vendor call in a task of its own and reads along like everybody else.
 async fn lead(
     session: &mut Session,
-    job: Job,
-    mut visit: Visit,
+    job: Box<Job>,
+    mut visit: Box<Visit>,
     caching: Caching,
     writer: Writer,
     mut reader: Reader,
@@ -107,8 +112,8 @@ async fn lead(
 
 async fn follow(
     session: &mut Session,
-    job: Job,
-    mut visit: Visit,
+    job: Box<Job>,
+    mut visit: Box<Visit>,
     caching: Caching,
     mut reader: Reader,
 ) -> Whole {
@@ -130,7 +135,7 @@ async fn follow(
 }
 
 /// The vendor call of a flight, from intent to settlement.
-async fn fly(job: Job, mut visit: Visit, caching: Caching, writer: Writer) {
+async fn fly(job: Box<Job>, mut visit: Box<Visit>, caching: Caching, writer: Writer) {
     let bound = job.snapshot.cache.max_entry_bytes;
     let mut sink = Flight { writer, head: None, kept: Some(Vec::new()), kept_bytes: 0, bytes: 0, bound };
     let end = carry_out(&job, &mut visit, &mut sink).await;

@@ -40,9 +40,10 @@ pub(super) struct Visit {
 }
 
 impl Visit {
-    pub(super) fn new(op: Op, clock: &Clock) -> Self {
+    /// Boxed: it is handed from step to step, and each step would copy it.
+    pub(super) fn new(op: Op, clock: &Clock) -> Box<Self> {
         let none: Arc<str> = Arc::clone(nothing());
-        Self {
+        Box::new(Self {
             id: RequestId::generate(),
             op,
             started: clock.mono(),
@@ -67,7 +68,7 @@ impl Visit {
             intended: false,
             tags: Vec::new(),
             in_flight: None,
-        }
+        })
     }
 }
 
