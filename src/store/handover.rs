@@ -51,7 +51,8 @@ impl Writer {
             head: self.books.head(),
             owned: self.books.own_open().collect(),
         };
-        let name = format!("{:020}-{}", self.clock.wall().0, std::process::id());
+        let (wall, process) = (self.clock.wall().0, std::process::id());
+        let name = format!("{:020}-{wall}-{process}", header.through);
         self.spool = Some(Spool::create(&self.spools, &name, &header).map_err(|e| unwritable(&e))?);
         if let Err(error) = self.disk.release() {
             tracing::error!(%error, "letting go of the books failed; the successor may wait in vain");

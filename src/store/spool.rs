@@ -57,7 +57,7 @@ pub(super) struct Spool {
 }
 
 impl Spool {
-    /// Makes and locks the file. `name` sorts by time. On return the header is on disk.
+    /// Makes and locks the file. Names sort as spools follow each other. On return the header is on disk.
     pub(super) fn create(dir: &Path, name: &str, header: &Header) -> io::Result<Self> {
         fs::create_dir_all(dir)?;
         let path = dir.join(format!("{name}.{WRITTEN}"));
