@@ -14,7 +14,7 @@ use tokio::sync::watch;
 /// A process that is to take over.
 struct Successor {
     child: Child,
-    said: watch::Receiver<(String, bool)>,
+    said: watch::Receiver<String>,
 }
 
 impl Successor {
@@ -23,7 +23,7 @@ impl Successor {
         command.args(arguments).arg("--config").arg(home.config()).env_clear().envs(conf.environment());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
-        let (sender, said) = watch::channel((String::new(), false));
+        let (sender, said) = watch::channel(String::new());
         let sender = Arc::new(sender);
         follow(child.stderr.take().unwrap(), Arc::clone(&sender));
         follow(child.stdout.take().unwrap(), sender);
@@ -32,7 +32,7 @@ impl Successor {
 
     /// Completes when it has said this; `false` when it ended without.
     async fn says(&mut self, what: &str) -> bool {
-        let heard = self.said.wait_for(|(said, _)| said.contains(what));
+        let heard = self.said.wait_for(|said| said.contains(what));
         patiently(what, heard).await.is_ok()
     }
 
@@ -51,11 +51,11 @@ impl Successor {
     }
 }
 
-fn follow(pipe: impl Read + Send + 'static, sender: Arc<watch::Sender<(String, bool)>>) {
+fn follow(pipe: impl Read + Send + 'static, sender: Arc<watch::Sender<String>>) {
     std::thread::spawn(move || {
         for line in BufReader::new(pipe).split(b'\n').map_while(Result::ok) {
             eprintln!("new: {}", String::from_utf8_lossy(&line));
-            sender.send_modify(|(said, _)| said.push_str(&format!("{}\n", String::from_utf8_lossy(&line))));
+            sender.send_modify(|said| said.push_str(&String::from_utf8_lossy(&line)));
         }
     });
 }
@@ -207,7 +207,7 @@ async fn when_both_processes_are_killed_the_next_start_has_everything() {
     let conf = Conf::one(&upstream);
     let (old, new, mut running, home) = upgraded(&conf).await;
     // One stream ends in the old process, into its spool; it is there when the caller has the end
-    // of it and the group was written, which the sum on the old process's side would tell.
+    // of it and the group was written.
     gate.open();
     let (_, ended) = running.remove(0).rest().await;
     assert_eq!(ended, Ok(()));
@@ -240,10 +240,10 @@ async fn a_new_process_that_fails_leaves_the_old_one_serving() {
     let home = old.home();
     // One that finds its configuration bad.
     let good = std::fs::read_to_string(home.config()).unwrap();
-    std::fs::write(home.config(), format!("{good}\n[publik]\n")).unwrap();
+    old.reload_text(&format!("{good}\n[publik]\n"));
     let bad = Successor::start(&conf, &home, &["upgrade"]);
     assert!(!bad.wait().await);
-    std::fs::write(home.config(), good).unwrap();
+    old.reload_text(&good);
     old.chat("hi").await.expect(200);
     // One that is killed while it waits. The signal then finds nobody, or the books come back.
     let mut killed = Successor::start(&conf, &home, &["serve", "--upgrade"]);

@@ -19,6 +19,13 @@
 //! import the spool, recover what is open
 //! ```
 //!
+//! While both run, the new one knows what was spent up to the hand-over, but
+//! not what the old one's requests hold and use; that counts when the old one
+//! has ended and its spool is imported, so a budget may be exceeded by as much.
+//! Limits per minute and for concurrency begin anew. `/metrics` and the admin
+//! API answer from either process until the old one closes its listener; keys
+//! and books are the new one's, the old one refuses to speak of them.
+//!
 //! What cannot be guaranteed: once `upgrade.sock` is there, Pingora's old
 //! process ends in any case. A new one that is killed between that moment and
 //! its first `accept` leaves nobody serving until it is started again; the

@@ -92,6 +92,7 @@ impl Writer {
             return result;
         }
         self.predecessors.retain(|predecessor| !same_stem(predecessor, spool));
+        self.shared.predecessors.store(self.predecessors.len() as u64, Relaxed);
         self.books.resume(own, books);
         Ok(())
     }
