@@ -16,6 +16,7 @@ mod choosing;
 mod endpoints;
 mod ledger;
 mod lifecycle;
+mod lifecycle_upgrade;
 mod metrics;
 mod run;
 mod streams;

@@ -7,7 +7,7 @@ mod ledger;
 mod remote;
 
 use crate::config::{Boot, Document, Environment};
-use crate::server::{self, ServeOptions};
+use crate::server::{self, ServeOptions, Upgrade};
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -27,6 +27,8 @@ struct Cli {
 enum Command {
     /// Runs the hub.
     Serve(Serve),
+    /// Runs the hub in the place of the one that is running, without refusing a request.
+    Upgrade(Run),
     /// Validates a configuration offline and prints every problem with file, line and key.
     Check(Check),
     /// Makes, lists and revokes keys of the embedded store.
@@ -40,10 +42,16 @@ enum Command {
 #[derive(Args)]
 struct Serve {
     #[command(flatten)]
-    config: ConfigArg,
-    /// Take the listening sockets over from the running hub (then send it SIGQUIT).
+    run: Run,
+    /// Take over from the running hub when it is sent SIGQUIT.
     #[arg(long)]
     upgrade: bool,
+}
+
+#[derive(Args)]
+struct Run {
+    #[command(flatten)]
+    config: ConfigArg,
     /// Log lines as text instead of JSON.
     #[arg(long)]
     text_logs: bool,
@@ -83,16 +91,20 @@ impl ConfigArg {
     }
 }
 
+impl Run {
+    fn run(self, upgrade: Upgrade) -> Result<(), String> {
+        let (config, json_logs, log_level) = (self.config.path(), !self.text_logs, self.log);
+        server::serve(&ServeOptions { config, upgrade, json_logs, log_level })
+    }
+}
+
 /// Runs the command line; problems go to stderr.
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
     let result = match cli.command {
-        Command::Serve(serve) => server::serve(&ServeOptions {
-            config: serve.config.path(),
-            upgrade: serve.upgrade,
-            json_logs: !serve.text_logs,
-            log_level: serve.log,
-        }),
+        Command::Serve(serve) if serve.upgrade => serve.run.run(Upgrade::Await),
+        Command::Serve(serve) => serve.run.run(Upgrade::No),
+        Command::Upgrade(run) => run.run(Upgrade::Demand),
         Command::Check(check) => check::run(check.file.or_else(|| check.config.path())),
         Command::Keys(keys) => keys.run(),
         Command::Ledger(ledger) => ledger.run(),

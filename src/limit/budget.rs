@@ -144,6 +144,16 @@ impl Budget {
         }
     }
 
+    /// Spends without a hold.
+    pub(super) fn add(&mut self, used: Amount, at: Wall) {
+        self.roll(at);
+        for (period, index) in [(&mut self.day, calendar::day(at)), (&mut self.month, calendar::month(at))] {
+            if period.index == index {
+                period.spent = period.spent.plus(used);
+            }
+        }
+    }
+
     pub(super) fn spent(&self) -> Spent {
         Spent {
             day: self.day.index,

@@ -72,6 +72,12 @@ impl Gate {
         self.counters.lock().budget.spent()
     }
 
+    /// Counts what a request used that another process admitted, in the day and
+    /// month in which it came in, if they still run.
+    pub fn inherit(&self, used: Ask, at: Wall) {
+        self.counters.lock().budget.add(used.into(), at);
+    }
+
     /// Requests that were admitted and have not ended.
     pub fn in_flight(&self) -> u32 {
         self.counters.lock().in_flight

@@ -417,3 +417,18 @@ fn honest(desk: &Desk, ask: Ask, refusal: &Refusal) -> bool {
         which => matches!(which, Which::Concurrency | Which::DayCost),
     }
 }
+
+#[test]
+fn what_another_process_admitted_counts_in_the_day_it_came_in() {
+    let desk = Desk::new(Limits { day_tokens: Some(100), ..NONE });
+    desk.wait(86_400);
+    let permit = desk.admit(tokens(10)).unwrap();
+    desk.gate.inherit(tokens(40), desk.clock.wall());
+    desk.gate.inherit(tokens(7), Wall(desk.clock.wall().0 - 86_400_000_000));
+    desk.settle(permit, tokens(10));
+    let spent = desk.gate.spent();
+    assert_eq!((spent.day, spent.day_tokens, spent.month_tokens), (DAY + 1, 50, 57));
+    assert_eq!(desk.refused(tokens(51)).0, Which::DayTokens);
+    desk.gate.inherit(tokens(5), Wall(desk.clock.wall().0 + 86_400_000_000));
+    assert_eq!((desk.gate.spent().day, desk.gate.spent().day_tokens), (DAY + 2, 5));
+}

@@ -3,6 +3,7 @@
 
 use super::ready::Banner;
 use super::reload::Reloader;
+use super::succession::PidFile;
 use super::tls::CertificateResolver;
 use crate::config::Watch;
 use crate::proxy::Plane;
@@ -26,7 +27,8 @@ pub(super) struct Keeper {
     reloader: Arc<Reloader>,
     certificate: Option<Arc<CertificateResolver>>,
     banner: Banner,
-    logs: Mutex<Option<LogGuard>>,
+    /// What ends with the process.
+    last: Mutex<Option<(LogGuard, PidFile)>>,
 }
 
 impl Keeper {
@@ -34,10 +36,10 @@ impl Keeper {
         plane: Arc<Plane>,
         reloader: Arc<Reloader>,
         certificate: Option<Arc<CertificateResolver>>,
-        logs: LogGuard,
+        last: (LogGuard, PidFile),
         banner: Banner,
     ) -> Self {
-        Self { plane, reloader, certificate, banner, logs: Mutex::new(Some(logs)) }
+        Self { plane, reloader, certificate, banner, last: Mutex::new(Some(last)) }
     }
 
     async fn reload(&self) {
@@ -48,6 +50,14 @@ impl Keeper {
         }
         let reloader = Arc::clone(&self.reloader);
         let _ = tokio::task::spawn_blocking(move || reloader.reload().map(drop)).await;
+    }
+
+    async fn sweep(&self) {
+        self.plane.sweep();
+        if self.plane.store.predecessors() > 0 {
+            let reloader = Arc::clone(&self.reloader);
+            let _ = tokio::task::spawn_blocking(move || reloader.inherit()).await;
+        }
     }
 
     fn watch(&self, paths: &[PathBuf], changed: &mpsc::Sender<()>) -> Option<Watch> {
@@ -88,8 +98,9 @@ impl Keeper {
         }
         self.plane.store.close();
         tracing::info!("stopped");
-        if let Ok(mut logs) = self.logs.lock() {
-            drop(logs.take());
+        if let Some((logs, pid_file)) = self.last.lock().ok().and_then(|mut last| last.take()) {
+            pid_file.remove();
+            drop(logs);
         }
         std::process::exit(0);
     }
@@ -114,7 +125,7 @@ impl BackgroundService for Keeper {
                 _ = shutdown.changed() => return self.finish().await,
                 _ = hang_up.recv() => self.reload().await,
                 _ = changed.recv() => self.reload().await,
-                _ = sweep.tick() => { self.plane.sweep(); continue }
+                _ = sweep.tick() => { self.sweep().await; continue }
             }
             let now = self.watched();
             if now != paths {

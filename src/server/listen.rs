@@ -48,9 +48,6 @@ impl Addresses {
 
 /// Binds without listening, to learn the port or that the address is taken.
 fn settle(address: SocketAddr, upgrade: bool, held: &mut Vec<Socket>) -> Result<SocketAddr, String> {
-    if upgrade && address.port() != 0 {
-        return Ok(address);
-    }
     let taken = |error: std::io::Error| format!("cannot listen on {address}: {error}");
     let socket =
         Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP)).map_err(taken)?;
@@ -59,13 +56,21 @@ fn settle(address: SocketAddr, upgrade: bool, held: &mut Vec<Socket>) -> Result<
         // Shared with Pingora's own bind, so that nobody else gets the port in between.
         socket.set_reuse_port(true).map_err(taken)?;
     }
-    socket.bind(&address.into()).map_err(taken)?;
+    let in_use = |error: &std::io::Error| upgrade && error.kind() == std::io::ErrorKind::AddrInUse;
+    match socket.bind(&address.into()) {
+        // By the old process, whose socket will be ours.
+        Err(error) if in_use(&error) => return Ok(address),
+        result => result.map_err(taken)?,
+    }
     let bound = socket.local_addr().map_err(taken)?.as_socket().unwrap_or(address);
     if address.port() == 0 {
         held.push(socket);
     } else {
         // SO_REUSEADDR lets a bind succeed beside a listener; only listening tells.
-        socket.listen(1).map_err(taken)?;
+        match socket.listen(1) {
+            Err(error) if in_use(&error) => {}
+            result => result.map_err(taken)?,
+        }
     }
     Ok(bound)
 }
@@ -106,7 +111,8 @@ fn listener(address: SocketAddr, shared: bool) -> ListenerConfig {
 }
 
 /// The admin socket. It is not handed over, so an old and a new process share its address.
-pub(super) fn admin(address: SocketAddr) -> Result<TcpListener, String> {
+/// It does not listen yet: until this process answers, nobody must be sent to it.
+pub(super) fn admin(address: SocketAddr) -> Result<Socket, String> {
     let failed = |error: std::io::Error| format!("cannot listen on {address}: {error}");
     let socket =
         Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP)).map_err(failed)?;
@@ -114,6 +120,11 @@ pub(super) fn admin(address: SocketAddr) -> Result<TcpListener, String> {
     socket.set_reuse_port(true).map_err(failed)?;
     socket.set_nonblocking(true).map_err(failed)?;
     socket.bind(&address.into()).map_err(failed)?;
-    socket.listen(BACKLOG).map_err(failed)?;
+    Ok(socket)
+}
+
+/// Lets the admin socket take connections.
+pub(super) fn listen(socket: Socket) -> std::io::Result<TcpListener> {
+    socket.listen(BACKLOG)?;
     Ok(socket.into())
 }

@@ -1,11 +1,13 @@
 //! Assembly: configuration, store, planes and Pingora's server, started in the
-//! one order that works, and stopped so that nothing is lost.
+//! one order that works, and stopped so that nothing is lost. How a new process
+//! takes over from an old one is told in `succession`.
 
 mod keeper;
 mod listen;
 mod ready;
 mod reload;
 mod signals;
+mod succession;
 mod tls;
 
 use crate::admin::{self, Control};
@@ -24,6 +26,7 @@ pub use reload::{inputs, pepper, stored_keys};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use succession::{PidFile, Successor};
 
 /// How long a new process waits for the old one to give the books free.
 const HANDOVER: Duration = Duration::from_secs(60);
@@ -34,12 +37,23 @@ const PINGORA_GRACE_SECONDS: u64 = 24 * 60 * 60;
 pub struct ServeOptions {
     /// The configuration file; `None` = the built-in defaults.
     pub config: Option<PathBuf>,
-    /// Take the listening sockets over from a running hub.
-    pub upgrade: bool,
+    /// What to do when a hub is running on the same data.
+    pub upgrade: Upgrade,
     /// Log lines as JSON.
     pub json_logs: bool,
     /// Log filter, as `info` or `aigne_hub=debug`.
     pub log_level: String,
+}
+
+/// What to do when a hub is running on the same data. Without one, all three are the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Upgrade {
+    /// Refuse to start.
+    No,
+    /// Take over when it is sent SIGQUIT.
+    Await,
+    /// Send it SIGQUIT and take over.
+    Demand,
 }
 
 /// The prices that come with the hub, parsed.
@@ -84,11 +98,8 @@ pub fn serve(options: &ServeOptions) -> Result<(), String> {
     let metrics = Metrics::new();
     let prices = embedded_prices()?;
     check_before_opening(&document, &environment, &boot, &prices)?;
-    let mut server = pingora_server(options, &boot.data_dir);
-    if options.upgrade {
-        server.bootstrap();
-    }
-    let store = open_patiently(&boot, &clock, &metrics, options.upgrade)?;
+    let successor = succeed(options.upgrade, &boot.data_dir)?;
+    let store = open_patiently(&boot, &clock, &metrics, successor.is_some())?;
     let reloader = Reloader::start(options.config.clone(), environment, &boot, store.clone(), prices)?;
     let mut snapshot = reloader.first()?;
     let mut first_key = None;
@@ -99,7 +110,26 @@ pub fn serve(options: &ServeOptions) -> Result<(), String> {
     std::thread::spawn(crate::tokens::warm_up);
     let plane = Plane::new(snapshot, clock, metrics, store);
     reloader.attach(&plane);
-    run(server, options, &plane, reloader, logs, first_key)
+    run(successor, &boot.data_dir, &plane, reloader, logs, first_key)
+}
+
+/// Announces this process to the one that serves, if one does.
+fn succeed(upgrade: Upgrade, data: &Path) -> Result<Option<Successor>, String> {
+    if upgrade == Upgrade::No {
+        return Ok(None);
+    }
+    let Some(running) = PidFile::running(data) else {
+        tracing::info!("no hub is running here; an ordinary start");
+        return Ok(None);
+    };
+    let successor = Successor::announce(data)?;
+    if upgrade == Upgrade::Demand {
+        let process = nix::unistd::Pid::from_raw(running);
+        nix::sys::signal::kill(process, nix::sys::signal::Signal::SIGQUIT)
+            .map_err(|error| format!("cannot signal the running hub, process {running}: {error}"))?;
+    }
+    tracing::info!(running, "waiting for the running hub to hand over");
+    Ok(Some(successor))
 }
 
 /// A bad configuration is told before anything on disk is touched.
@@ -128,32 +158,29 @@ fn open_patiently(boot: &Boot, clock: &Clock, metrics: &Arc<Metrics>, wait: bool
     }
 }
 
-fn pingora_server(options: &ServeOptions, data_dir: &Path) -> Server {
+fn pingora_server(upgrade: bool, data_dir: &Path) -> Server {
     let absolute = std::path::absolute(data_dir).unwrap_or_else(|_| data_dir.to_owned());
     let conf = ServerConf {
-        upgrade_sock: absolute.join("upgrade.sock").display().to_string(),
-        pid_file: absolute.join("hub.pid").display().to_string(),
+        upgrade_sock: succession::socket(&absolute).display().to_string(),
         grace_period_seconds: Some(PINGORA_GRACE_SECONDS),
         graceful_shutdown_timeout_seconds: Some(1),
         ..ServerConf::default()
     };
-    let opt = Opt { upgrade: options.upgrade, ..Opt::default() };
+    let opt = Opt { upgrade, ..Opt::default() };
     Server::new_with_opt_and_conf(Some(opt), conf)
 }
 
 fn run(
-    mut server: Server,
-    options: &ServeOptions,
+    successor: Option<Successor>,
+    data: &Path,
     plane: &Arc<Plane>,
     reloader: Arc<Reloader>,
     logs: LogGuard,
     first_key: Option<String>,
 ) -> Result<(), String> {
     let snapshot = plane.snapshot.load_full();
-    if !options.upgrade {
-        server.bootstrap();
-    }
-    let addresses = Addresses::reserve(&snapshot, options.upgrade)?;
+    let mut server = pingora_server(successor.is_some(), data);
+    let addresses = Addresses::reserve(&snapshot, successor.is_some())?;
     let threads = threads(&snapshot);
     let conf = Arc::clone(&server.configuration);
     let mut public = pingora::proxy::http_proxy_service(&conf, Gateway::new(Arc::clone(plane)));
@@ -167,12 +194,17 @@ fn run(
         "admin",
         AdminService::new(control, admin_listener),
     ));
-    let shutdown = snapshot.shutdown.clone();
+    // Everything that can fail has been done: from here on the old process gives up its place.
+    match successor {
+        None => server.bootstrap(),
+        Some(successor) => successor.while_the_old_one_lives(|| server.bootstrap()),
+    }
+    let pid_file = PidFile::write(data)?;
     let banner = ready::Banner { addresses: addresses.clone(), first_key };
-    let keeper = Keeper::new(Arc::clone(plane), reloader, resolver, logs, banner);
+    let keeper = Keeper::new(Arc::clone(plane), reloader, resolver, (logs, pid_file), banner);
     server.add_service(pingora::services::background::background_service("keeper", keeper));
-    let drain = plane.drain.clone();
-    let watch = signals::Signals::new(drain, shutdown.lame_duck);
+    let (drain, lame_duck) = (plane.drain.clone(), snapshot.shutdown.lame_duck);
+    let watch = signals::Signals { drain, lame_duck, store: plane.store.clone(), data: data.to_owned() };
     server.run(RunArgs { shutdown_signal: Box::new(watch) });
     Ok(())
 }
@@ -209,11 +241,11 @@ fn control(plane: &Arc<Plane>, reloader: &Arc<Reloader>) -> Control {
 /// The control plane, on a runtime of its own.
 struct AdminService {
     control: Arc<Control>,
-    listener: std::sync::Mutex<Option<std::net::TcpListener>>,
+    listener: std::sync::Mutex<Option<socket2::Socket>>,
 }
 
 impl AdminService {
-    fn new(control: Control, listener: std::net::TcpListener) -> Self {
+    fn new(control: Control, listener: socket2::Socket) -> Self {
         Self { control: Arc::new(control), listener: std::sync::Mutex::new(Some(listener)) }
     }
 }
@@ -224,6 +256,10 @@ impl pingora::services::background::BackgroundService for AdminService {
     async fn start(&self, mut shutdown: pingora::server::ShutdownWatch) {
         let listener = self.listener.lock().ok().and_then(|mut slot| slot.take());
         let Some(listener) = listener else { return };
+        let listener = match listen::listen(listener) {
+            Ok(listener) => listener,
+            Err(error) => return tracing::error!(%error, "the admin listener failed"),
+        };
         let stop = async move {
             let _ = shutdown.changed().await;
         };

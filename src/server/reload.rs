@@ -4,7 +4,8 @@
 use crate::access::Pepper;
 use crate::admin;
 use crate::config::{Boot, Document, Environment, Inputs, Problem, Problems, Registry, Snapshot, StoredKey};
-use crate::ledger::{Price, PriceTable};
+use crate::ledger::{Price, PriceTable, Settlement};
+use crate::limit::Ask;
 use crate::proxy::Plane;
 use crate::store::Store;
 use crate::types::Secret;
@@ -68,7 +69,7 @@ impl Reloader {
         let snapshot = document
             .resolve(&inputs(&environment, &registry, &[], &pepper, &prices))
             .map_err(|p| p.to_string())?;
-        recover(&store, &snapshot)?;
+        recover(&store, &snapshot, &mut |_| ())?;
         let registry = Registry::new(boot.health, store.spent());
         let failures = AtomicU64::new(0);
         let (plane, turn) = (OnceLock::new(), Mutex::new(()));
@@ -129,6 +130,19 @@ impl Reloader {
         document.resolve(&inputs(&self.environment, &self.registry, &stored, &self.pepper, &self.prices))
     }
 
+    /// Takes over from processes that have ended since they handed over. What their requests
+    /// used after the hand-over counts against the budgets of their keys from now on.
+    pub(super) fn inherit(&self) {
+        let Some(plane) = self.plane.get().and_then(Weak::upgrade) else { return };
+        let mut ended = |settlement: &Settlement| {
+            let used = Ask { tokens: settlement.counted_tokens(), cost: settlement.cost() };
+            self.registry.gate(&settlement.key).inherit(used, settlement.at);
+        };
+        if let Err(error) = recover(&self.store, &plane.snapshot.load(), &mut ended) {
+            tracing::error!(error, "what an older process left cannot be taken over yet");
+        }
+    }
+
     /// Reloads that were refused.
     pub(super) fn failures(&self) -> u64 {
         self.failures.load(Ordering::Relaxed)
@@ -153,7 +167,7 @@ impl Reloader {
     }
 }
 
-fn recover(store: &Store, snapshot: &Snapshot) -> Result<(), String> {
+fn recover(store: &Store, snapshot: &Snapshot, ended: &mut dyn FnMut(&Settlement)) -> Result<(), String> {
     let mut price_of = |intent: &crate::ledger::Intent| {
         let vendor = snapshot
             .providers
@@ -162,7 +176,7 @@ fn recover(store: &Store, snapshot: &Snapshot) -> Result<(), String> {
             .map_or("", |(_, provider)| provider.vendor.name);
         snapshot.prices.find(&intent.provider, vendor, &intent.upstream_model, intent.at).cloned()
     };
-    store.recover(&mut price_of).map(drop).map_err(|e| e.to_string())
+    store.recover(&mut price_of, ended).map(drop).map_err(|e| e.to_string())
 }
 
 /// A secret of the store, made at the first start.

@@ -27,7 +27,8 @@ pub struct Archive {
 
 impl Archive {
     /// Opens the books of a hub that is not running. Changes nothing in them:
-    /// open intents stay open, damage stays where it is.
+    /// open intents stay open, damage stays where it is, and a spool that an
+    /// upgrade left waits for the next start, its records not among these.
     ///
     /// # Errors
     /// [`StoreError::Locked`] while a hub runs; [`StoreError::Damaged`] when

@@ -281,13 +281,40 @@ impl Books {
         self.since_checkpoint
     }
 
-    /// Intents that a process before this one left open; given once.
-    pub(super) fn take_orphans(&mut self) -> Vec<Intent> {
-        std::mem::take(&mut self.orphans)
+    /// Intents that a process before this one left open; given once. Those for
+    /// which `still_theirs` says yes stay: their process may yet end them.
+    pub(super) fn take_orphans(&mut self, still_theirs: impl Fn(RequestId) -> bool) -> Vec<Intent> {
+        let all = std::mem::take(&mut self.orphans).into_iter();
+        let (stay, mut gone): (_, Vec<_>) = all.partition(|intent| still_theirs(intent.id));
+        self.orphans = stay;
+        gone.retain(|intent| self.open.contains(intent.id));
+        gone
+    }
+
+    /// An intent of a process that is gone was written; if it stays open, it is an orphan.
+    pub(super) fn adopt_one(&mut self, intent: Intent) {
+        self.orphans.push(intent);
+    }
+
+    /// Open intents of this process.
+    pub(super) fn own_open(&self) -> impl Iterator<Item = RequestId> + '_ {
+        let orphans: HashSet<RequestId> = self.orphans.iter().map(|intent| intent.id).collect();
+        self.open.ids().filter(move |id| !orphans.contains(id))
+    }
+
+    /// These books were loaded anew by the process that kept `before`; `own` are its open intents.
+    pub(super) fn resume(&mut self, own: HashSet<RequestId>, before: Self) {
+        self.orphans.retain(|intent| !own.contains(&intent.id));
+        self.ended = before.ended;
     }
 
     pub(super) fn open(&self) -> &OpenIntents {
         &self.open
+    }
+
+    /// Digest of the last batch.
+    pub(super) fn head(&self) -> Digest {
+        self.head
     }
 
     /// Sequence number of the last batch.

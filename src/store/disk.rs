@@ -48,6 +48,10 @@ pub(super) trait Disk: Send {
     /// After an error: lets go of everything and begins anew.
     fn reopen(&mut self) -> Result<(), DiskError>;
 
+    /// Lets go of everything, the lock included, so that another process can
+    /// open it. Only `reopen` may follow.
+    fn release(&mut self) -> Result<(), DiskError>;
+
     /// The last batch that is known, from outside of the log, to have been
     /// flushed. Asked once, when nothing was written yet.
     fn promised(&self) -> Option<u64>;

@@ -10,6 +10,7 @@ mod archive;
 mod batch;
 mod books;
 mod disk;
+mod handover;
 mod journal;
 mod keys;
 mod mark;
@@ -17,6 +18,7 @@ mod opening;
 mod options;
 mod queue;
 mod sled_disk;
+mod spool;
 mod writer;
 
 pub use archive::Archive;
@@ -89,6 +91,10 @@ impl Store {
         let shared = Arc::new(Shared::new(&books));
         let (writers_queue, writers_shared) = (queue.clone(), shared.clone());
         let pending = Pending::default();
+        let spools = spool::dir_in(&dir);
+        let predecessors = spool::Predecessor::all(&spools)
+            .map_err(|error| StoreError::Damaged(format!("{}: {error}", spools.display())))?;
+        shared.predecessors.store(predecessors.len() as u64, Relaxed);
         let writer = Writer {
             queue: writers_queue,
             shared: writers_shared,
@@ -98,6 +104,9 @@ impl Store {
             tuning,
             on_flush,
             pending,
+            spools,
+            spool: None,
+            predecessors,
         };
         let thread = std::thread::Builder::new()
             .name("ledger".into())
@@ -107,30 +116,63 @@ impl Store {
         Ok(Self { handle: Arc::new(handle) })
     }
 
-    /// Ends every intent that a dead process left open, once, by the rule of
-    /// [`recovered`], and waits until that is on disk. `price_of` finds the
-    /// price that held at [`Intent::at`]. To be called once after `open`, as
-    /// soon as prices are known and before counters are taken from
-    /// [`Store::spent`]; called again it finds nothing. Blocks.
+    /// Takes over from processes that are gone: imports what they wrote after
+    /// they had handed over, then ends every intent that they left open, once,
+    /// by the rule of [`recovered`], and waits until that is on disk.
+    /// `price_of` finds the price that held at [`Intent::at`]. To be called
+    /// once after `open`, as soon as prices are known and before counters are
+    /// taken from [`Store::spent`], and from time to time while there are
+    /// [`Store::predecessors`]; otherwise it finds nothing. `ended` gets each
+    /// settlement that was imported or made. Gives how many were made. Blocks.
     ///
     /// # Errors
     /// [`StoreError::Write`] when the store is closed.
     pub fn recover(
         &self,
         price_of: &mut dyn FnMut(&Intent) -> Option<Arc<Price>>,
+        ended: &mut dyn FnMut(&Settlement),
     ) -> Result<u64, StoreError> {
-        let orphans = self.ask(Command::Orphans)?;
+        let handover::Heritage { settled, orphans } = self.ask(Command::Inherit)?;
+        settled.iter().for_each(&mut *ended);
         if orphans.is_empty() {
             return Ok(0);
         }
         let settlements: Vec<_> =
             orphans.iter().map(|intent| recovered(intent, price_of(intent).as_deref())).collect();
+        settlements.iter().for_each(ended);
         let count = settlements.len() as u64;
         let (sender, receiver) = sync_channel(1);
         self.handle.queue.push_now(Entry::Recovered(settlements, Waiter::Thread(sender)))?;
         receiver.recv().map_err(|_| closed())??;
         tracing::warn!(count, "closed intents that the last run left open");
         Ok(count)
+    }
+
+    /// Processes that handed the books over to this one, or to one before it,
+    /// and were still running when [`Store::recover`] last looked.
+    pub fn predecessors(&self) -> u64 {
+        self.handle.shared.predecessors.load(Relaxed)
+    }
+
+    /// Gives the books' lock to a successor, everything up to now on disk.
+    /// Entries are still taken and become as durable as before, in a spool that
+    /// the successor imports when this process has ended; everything else is
+    /// refused, but [`Store::spent`]. The lock stays while an [`Archive`] of
+    /// this store is alive. Done twice it changes nothing. Blocks.
+    ///
+    /// # Errors
+    /// [`StoreError::Write`] when there can be no spool; the books then stay here.
+    pub fn hand_over(&self) -> Result<(), StoreError> {
+        self.ask(Command::HandOver)
+    }
+
+    /// Undoes [`Store::hand_over`] after the successor has ended. May be
+    /// repeated. Blocks.
+    ///
+    /// # Errors
+    /// Those of [`Store::open`]; entries then still go to the spool.
+    pub fn take_back(&self) -> Result<(), StoreError> {
+        self.ask(Command::TakeBack)
     }
 
     /// Queues an intent. Waits only for room in the queue; when the future is

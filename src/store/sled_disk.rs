@@ -171,6 +171,15 @@ impl Disk for SledDisk {
         Ok(())
     }
 
+    fn release(&mut self) -> Result<(), DiskError> {
+        self.mark = None;
+        let open = self.open.take();
+        guarded(|| {
+            drop(open);
+            Ok(())
+        })
+    }
+
     fn promised(&self) -> Option<u64> {
         self.mark.as_ref().and_then(Mark::last)
     }

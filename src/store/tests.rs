@@ -3,6 +3,7 @@
 mod crash;
 mod fake;
 mod faults;
+mod handover;
 mod opening;
 mod sled;
 mod thread;

@@ -4,12 +4,15 @@
 
 use super::books::{Books, Taken};
 use super::disk::{Disk, DiskError, Row, Sealed};
+use super::handover::Heritage;
 use super::journal::{Journal, KEPT_KEY, Kept};
 use super::options::{StoreError, Tuning};
 use super::queue::{Entry, Queue, Waiter, closed};
+use super::spool::{Predecessor, Spool};
 use crate::ledger::{Intent, Settlement, Spending, day_of, month_start};
-use crate::types::{Clock, KeyId, RequestId};
+use crate::types::{Clock, KeyId, Mono, RequestId};
 use ahash::{HashMap, HashSet};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::mpsc::SyncSender;
@@ -32,8 +35,12 @@ pub(super) enum Command {
     Rows(&'static [u8], Reply<Vec<Vec<u8>>>),
     /// What each key spent.
     Spent(Reply<HashMap<KeyId, Spending>>),
-    /// Intents that a dead process left, once.
-    Orphans(Reply<Vec<Intent>>),
+    /// What dead processes left, once.
+    Inherit(Reply<Heritage>),
+    /// Gives the books to another process; entries go to a spool from now on.
+    HandOver(Reply<()>),
+    /// Takes them back from a process that is gone.
+    TakeBack(Reply<()>),
     /// A look at the books as they are now.
     Look(Reply<Look>),
     /// Drops days before this one; gives how many.
@@ -54,16 +61,26 @@ pub(super) struct Look {
 
 impl Command {
     /// Who asked may have gone; that is not our business.
-    fn refuse(self, why: &str) {
+    pub(super) fn refuse(self, why: &str) {
         let error = StoreError::Write(why.to_owned());
         match self {
             Command::Put(_, reply) => drop(reply.send(Err(error))),
             Command::Get(_, reply) => drop(reply.send(Err(error))),
             Command::Rows(_, reply) => drop(reply.send(Err(error))),
             Command::Spent(reply) => drop(reply.send(Err(error))),
-            Command::Orphans(reply) => drop(reply.send(Err(error))),
+            Command::Inherit(reply) => drop(reply.send(Err(error))),
+            Command::HandOver(reply) | Command::TakeBack(reply) => drop(reply.send(Err(error))),
             Command::Look(reply) => drop(reply.send(Err(error))),
             Command::DropDays(_, reply) => drop(reply.send(Err(error))),
+        }
+    }
+
+    /// Can it be answered only while the books are ours?
+    pub(super) fn needs_disk(&self) -> bool {
+        use Command::{DropDays, Get, HandOver, Inherit, Look, Put, Rows, Spent, TakeBack};
+        match self {
+            Put(..) | Get(..) | Rows(..) | Look(_) | DropDays(..) => true,
+            Spent(_) | Inherit(_) | HandOver(_) | TakeBack(_) => false,
         }
     }
 }
@@ -77,6 +94,8 @@ pub(super) struct Shared {
     pub(super) recovered: AtomicU64,
     pub(super) duplicates: AtomicU64,
     pub(super) errors: AtomicU64,
+    /// Processes that handed over and may still be running.
+    pub(super) predecessors: AtomicU64,
 }
 
 impl Shared {
@@ -89,6 +108,7 @@ impl Shared {
             recovered: AtomicU64::new(0),
             duplicates: AtomicU64::new(0),
             errors: AtomicU64::new(0),
+            predecessors: AtomicU64::new(0),
         }
     }
 }
@@ -103,13 +123,18 @@ pub(super) struct Writer {
     pub(super) tuning: Tuning,
     pub(super) on_flush: OnFlush,
     pub(super) pending: Pending,
+    /// Where spools are.
+    pub(super) spools: PathBuf,
+    /// Where records go since the books were handed over.
+    pub(super) spool: Option<Spool>,
+    pub(super) predecessors: Vec<Predecessor>,
 }
 
 /// What is not on disk yet.
 #[derive(Default)]
 pub(super) struct Pending {
     batches: Vec<Sealed>,
-    rows: Vec<Row>,
+    pub(super) rows: Vec<Row>,
     /// An error happened: the disk must be opened again and all written again.
     broken: bool,
     /// The store closed while the disk refused; nothing is tried any more.
@@ -118,11 +143,11 @@ pub(super) struct Pending {
 
 /// What a group did, to be told when it is on disk.
 #[derive(Default)]
-struct Group {
+pub(super) struct Group {
     waiters: Vec<Waiter>,
     places: usize,
     entries: usize,
-    settled: u64,
+    pub(super) settled: u64,
     recovered: u64,
     duplicates: u64,
 }
@@ -149,7 +174,7 @@ impl Writer {
                 self.answer(command);
             }
         }
-        if self.books.since_checkpoint() > 0 {
+        if self.books.since_checkpoint() > 0 && self.spool.is_none() {
             self.pending.rows = self.books.checkpoint();
             self.bring_to_disk();
         }
@@ -166,9 +191,14 @@ impl Writer {
             group.places += entry.places();
             self.take_in(entry, &mut group);
         }
+        self.commit(group, begun);
+    }
+
+    /// Brings what was taken in to the disk and tells who waits. `false` when it is lost.
+    pub(super) fn commit(&mut self, group: Group, begun: Mono) -> bool {
         self.pending.batches = self.books.seal(day_of(self.clock.wall()));
         let written = !self.pending.batches.is_empty();
-        if self.books.since_checkpoint() >= self.tuning.checkpoint_records {
+        if self.spool.is_none() && self.books.since_checkpoint() >= self.tuning.checkpoint_records {
             self.pending.rows = self.books.checkpoint();
         }
         let safe = !written || self.bring_to_disk();
@@ -176,6 +206,7 @@ impl Writer {
             (self.on_flush)(self.clock.mono().since(begun), group.entries);
         }
         self.tell(group, safe);
+        safe
     }
 
     fn take_in(&mut self, entry: Entry, group: &mut Group) {
@@ -198,14 +229,14 @@ impl Writer {
         }
     }
 
-    fn intent(&mut self, intent: &Intent, group: &mut Group) {
+    pub(super) fn intent(&mut self, intent: &Intent, group: &mut Group) {
         match self.books.intent(intent) {
             Taken::Written => group.entries += 1,
             Taken::Duplicate => group.duplicates += 1,
         }
     }
 
-    fn settlement(&mut self, settlement: &Settlement, group: &mut Group) -> u64 {
+    pub(super) fn settlement(&mut self, settlement: &Settlement, group: &mut Group) -> u64 {
         match self.books.settlement(settlement) {
             Taken::Written => {
                 group.entries += 1;
@@ -236,7 +267,7 @@ impl Writer {
 
     /// Tries until everything pending is on disk. `false` only when the store
     /// was closed meanwhile and the disk went on refusing.
-    fn bring_to_disk(&mut self) -> bool {
+    pub(super) fn bring_to_disk(&mut self) -> bool {
         let (mut wait, longest) = self.tuning.back_off;
         let mut attempts_at_close = 0;
         while !self.pending.lost {
@@ -264,6 +295,9 @@ impl Writer {
     }
 
     fn attempt(&mut self) -> Result<(), DiskError> {
+        if let Some(spool) = &mut self.spool {
+            return spool.append(&self.pending.batches).map_err(|error| DiskError::Io(error.to_string()));
+        }
         if std::mem::replace(&mut self.pending.broken, true) {
             self.disk.reopen()?;
         }
@@ -295,6 +329,7 @@ impl Writer {
     }
 
     pub(super) fn answer(&mut self, command: Command) {
+        let Some(command) = self.admitted(command) else { return };
         match command {
             Command::Put(rows, reply) => {
                 let result = self.put(&rows);
@@ -309,9 +344,17 @@ impl Writer {
                 self.reply(&reply, result);
             }
             Command::Spent(reply) => self.reply(&reply, Ok(self.books.spending())),
-            Command::Orphans(reply) => {
-                let orphans = self.books.take_orphans();
-                self.reply(&reply, Ok(orphans));
+            Command::Inherit(reply) => {
+                let heritage = self.inherit();
+                self.reply(&reply, Ok(heritage));
+            }
+            Command::HandOver(reply) => {
+                let result = self.hand_over();
+                self.reply(&reply, result);
+            }
+            Command::TakeBack(reply) => {
+                let result = self.take_back();
+                self.reply(&reply, result);
             }
             Command::Look(reply) => {
                 let result = self.look();
@@ -329,7 +372,7 @@ impl Writer {
         let _ = to.send(result);
     }
 
-    fn journal(&self) -> Result<Journal, StoreError> {
+    pub(super) fn journal(&self) -> Result<Journal, StoreError> {
         self.disk.reader().map(Journal::new).map_err(|error| StoreError::Write(error.to_string()))
     }
 

@@ -14,7 +14,7 @@ const NAME: &str = "store::tests::crash::a_killed_hub_loses_and_doubles_nothing"
 /// Says on standard output what is safe: `b` begun, `e` ended.
 fn writer(dir: &Path, first: u64) {
     let store = Store::open(dir, options(), Clock::test(), silent()).unwrap();
-    store.recover(&mut |intent| find_price(intent)).unwrap();
+    store.recover(&mut |intent| find_price(intent), &mut |_| ()).unwrap();
     let mut out = std::io::stdout().lock();
     block_on(async {
         for n in (first..).step_by(8) {
@@ -93,7 +93,7 @@ fn a_killed_hub_loses_and_doubles_nothing() {
 
 fn check(dir: &Path, safe: &BTreeMap<u64, char>) {
     let store = Store::open(dir, options(), Clock::test(), silent()).unwrap();
-    store.recover(&mut |intent| find_price(intent)).unwrap();
+    store.recover(&mut |intent| find_price(intent), &mut |_| ()).unwrap();
     let (mut intents, mut settlements) = (BTreeSet::new(), BTreeMap::new());
     for record in records(&store.archive().unwrap()) {
         match record {

@@ -180,6 +180,10 @@ impl Disk for FakeDisk {
         self.call(|_| ())
     }
 
+    fn release(&mut self) -> Result<(), DiskError> {
+        Ok(())
+    }
+
     fn promised(&self) -> Option<u64> {
         None
     }

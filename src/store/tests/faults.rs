@@ -102,8 +102,11 @@ impl Sim {
             tuning: tuning(),
             on_flush: silent(),
             pending: Pending::default(),
+            spools: PathBuf::new(),
+            spool: None,
+            predecessors: Vec::new(),
         });
-        let orphans = self.ask(Command::Orphans).unwrap();
+        let orphans = self.ask(Command::Inherit).unwrap().orphans;
         let settlements: Vec<_> =
             orphans.iter().map(|intent| recovered(intent, find_price(intent).as_deref())).collect();
         for settlement in &settlements {

@@ -49,7 +49,7 @@ fn books_keys_and_values_are_there_after_a_restart() {
     assert_eq!(store.meta("salt").unwrap(), None);
     assert_eq!(store.spent(), spent);
     assert_eq!(spent.len(), 3);
-    assert_eq!(store.recover(&mut |_| None).unwrap(), 0);
+    assert_eq!(store.recover(&mut |_| None, &mut |_| ()).unwrap(), 0);
     let report = store.verify(&prices()).unwrap();
     assert!(report.is_sound(), "{:?}", report.problems);
     assert_eq!((report.intents, report.settlements, report.charges), (200, 200, 200));
@@ -70,8 +70,8 @@ fn recovery_ends_each_open_intent_once_at_the_price_of_its_time() {
 
     let store = open(dir.path());
     assert_eq!(store.stats().open_intents, 99);
-    assert_eq!(store.recover(&mut |intent| find_price(intent)).unwrap(), 99);
-    assert_eq!(store.recover(&mut |_| unreachable!("nothing is open")).unwrap(), 0);
+    assert_eq!(store.recover(&mut |intent| find_price(intent), &mut |_| ()).unwrap(), 99);
+    assert_eq!(store.recover(&mut |_| unreachable!("nothing is open"), &mut |_| ()).unwrap(), 0);
     assert_eq!((store.stats().recovered, store.stats().open_intents), (99, 0));
     let mut closed = Vec::new();
     store
