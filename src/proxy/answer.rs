@@ -75,9 +75,11 @@ impl AnswerHead {
 
     /// The header of an answer that a vendor gave.
     pub(super) fn relayed(job: &Job, visit: &Visit, from: &Head, adapted: &[String]) -> Self {
-        let content_type = from.text(header::CONTENT_TYPE);
-        let mut head =
-            Self::new(from.status, if content_type.is_empty() { "application/json" } else { content_type });
+        let content_type = from.headers.get(header::CONTENT_TYPE).cloned();
+        let content_type = content_type.unwrap_or(HeaderValue::from_static("application/json"));
+        let streams = is_events(from.text(header::CONTENT_TYPE));
+        let mut head = Self { status: from.status, headers: Vec::with_capacity(16), length: None };
+        head.headers.push((header::CONTENT_TYPE, content_type));
         head.ours(job, visit);
         for name in &PASSED {
             if let Some(value) = from.headers.get(name) {
@@ -90,7 +92,7 @@ impl AnswerHead {
         if !adapted.is_empty() {
             head.text(X_AIGNE_ADAPTED, &adapted.join(", "));
         }
-        if is_events(content_type) {
+        if streams {
             head.events();
         }
         head

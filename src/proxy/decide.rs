@@ -13,7 +13,7 @@ use crate::ledger::Price;
 use crate::limit::{Ask, Permit, Refusal, Standing, Which};
 use crate::rules::{Decision, Facts};
 use crate::tokens;
-use crate::types::{Op, Pico};
+use crate::types::{Op, Usage};
 use crate::wire::openai::{self, Request};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
@@ -70,19 +70,17 @@ pub(super) fn decide(arrival: Arrival<'_>, visit: &mut Visit) -> Result<Box<Job>
     visit.phases.parse = parsed.since(began);
 
     let ruled = rule(&snapshot, &caller, headers, visit, &payload, &body)?;
-    if let Some(model) = &ruled.model {
-        visit.model = model.as_str().into();
-    }
     if let (Some(most), Payload::Json(request)) = (ruled.max_output_tokens, &mut payload) {
         body = request.cap_output(visit.op, &body, most);
         // Spans have moved.
         **request = Request::read(visit.op, &body)?;
     }
-    let model = model(&snapshot, &caller, &visit.model)?;
+    // The books keep the name that the caller wrote, also when a rule sends it elsewhere.
+    let wanted: Arc<str> = ruled.model.as_deref().map_or_else(|| Arc::clone(&visit.model), Into::into);
+    let model = model(&snapshot, &caller, &wanted)?;
     let targets = targets(&snapshot, visit, &model, draw())?;
-    let price = targets.first().and_then(|t| price(&snapshot, t, visit));
-    let (permit, ask) = hold(plane, &caller, visit, &payload, &body, price.as_deref())?;
-    let caching = caching(&snapshot, &caller, &model, headers, visit, &payload, &body, &ruled);
+    let caching = caching(&snapshot, &caller, &model, headers, visit, &payload, &body, &ruled)?;
+    let (permit, ask) = hold(&snapshot, plane, &caller, visit, &payload, &body, &targets)?;
     if let Some(target) = targets.first() {
         visit.provider = Arc::clone(target.provider.name.shared());
         visit.upstream_model = Arc::clone(&target.upstream_model);
@@ -245,36 +243,53 @@ pub(super) fn price(snapshot: &Snapshot, target: &Target, visit: &Visit) -> Opti
         .cloned()
 }
 
-/// Takes a place in the key's limits for the worst case. The cheap bound comes first; only when
-/// it does not fit are the tokens counted.
+/// Takes a place in the key's limits for the worst case, whichever target answers. The cheap
+/// bound comes first; only when it does not fit are the tokens counted.
 fn hold(
+    snapshot: &Snapshot,
     plane: &Plane,
     caller: &Caller,
     visit: &Visit,
     payload: &Payload,
     body: &Bytes,
-    price: Option<&Price>,
+    targets: &[Target],
 ) -> Result<(Permit, Ask), Refused> {
     let output = output_bound(visit.op, payload);
-    let ask = |input: u64| Ask {
-        tokens: input.saturating_add(output),
-        cost: price.map_or(Pico::ZERO, |p| p.worst_case(input, output)),
+    let beside = beside_tokens(visit.op, payload);
+    let prices: Vec<Arc<Price>> = targets.iter().filter_map(|t| price(snapshot, t, visit)).collect();
+    let ask = |input: u64| {
+        let cost = |p: &Arc<Price>| p.worst_case(input, output).saturating_add(p.charge(&beside).cost);
+        Ask { tokens: input.saturating_add(output), cost: prices.iter().map(cost).max().unwrap_or_default() }
     };
     let try_with = |ask: Ask| {
         let (now, wall) = (plane.clock.mono(), plane.clock.wall());
         caller.gate.admit(&caller.limits, ask, now, wall).map(|permit| (permit, ask))
     };
     let bound = payload_request(payload).map_or(0, |r| r.input_bound);
+    let model = targets.first().map_or(&*visit.model, |t| &*t.upstream_model);
     try_with(ask(bound))
         .or_else(|refusal| match (refusal.which, payload) {
             (Which::Requests | Which::Concurrency, _) => Err(refusal),
             (_, Payload::Form { .. } | Payload::Pipe) => Err(refusal),
-            _ => try_with(ask(with_margin(count_input(visit.op, &visit.model, body)))),
+            _ => try_with(ask(with_margin(count_input(visit.op, model, body)))),
         })
         .map_err(|refusal| {
             plane.metrics.limited(refusal.which.name());
             Refused { failure: refused(&refusal), standing: refusal.standing }
         })
+}
+
+/// What is billed besides tokens, at most: images asked for, characters to be spoken.
+fn beside_tokens(op: Op, payload: &Payload) -> Usage {
+    let request = payload_request(payload);
+    let images = request.map_or(1, |r| r.choices.max(1));
+    let characters = request.map_or(0, |r| r.input_bound);
+    let usage = Usage { requests: 1, ..Usage::default() };
+    match op {
+        Op::ImageGeneration | Op::ImageEdit => Usage { images, ..usage },
+        Op::Speech => Usage { characters, ..usage },
+        _ => usage,
+    }
 }
 
 fn output_bound(op: Op, payload: &Payload) -> u64 {
@@ -336,8 +351,7 @@ fn caching(
     payload: &Payload,
     body: &Bytes,
     ruled: &Decision,
-) -> Option<Caching> {
-    let Payload::Json(_) = payload else { return None };
+) -> Result<Option<Caching>> {
     let settings = &snapshot.cache;
     let text = |name: &str| headers.get(name).and_then(|v| v.to_str().ok());
     let wish = match settings.by_request {
@@ -352,17 +366,23 @@ fn caching(
         .unwrap_or(if settings.default.enabled { settings.default.ttl } else { Duration::ZERO })
         .min(settings.max_ttl);
     let explicit = by_rule.is_some() || wish.ttl.is_some() || set.is_some();
-    if ttl.is_zero() {
-        return None;
-    }
-    let key = CacheKey::if_cacheable(&caller.key.tenant, visit.op, &visit.model, body, explicit)?;
-    Some(Caching {
+    let key = match payload {
+        Payload::Json(_) if !ttl.is_zero() => {
+            CacheKey::if_cacheable(&caller.key.tenant, visit.op, model.name.as_str(), body, explicit)
+        }
+        _ => None,
+    };
+    let caching = key.map(|key| Caching {
         key,
         ttl,
         read: !wish.no_read,
         write: !wish.no_write,
         only_if_cached: wish.only_if_cached,
-    })
+    });
+    if caching.is_none() && wish.only_if_cached {
+        return Err(Failure::new(Kind::NotCached, "This request is not one that answers are kept for"));
+    }
+    Ok(caching)
 }
 
 fn forwarded(headers: &HeaderMap, added: &[(String, String)]) -> Vec<(HeaderName, HeaderValue)> {

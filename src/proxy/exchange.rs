@@ -350,30 +350,49 @@ async fn open<S: Sink>(
     visit.phases.connect += connected.since(began);
     let by = Instant::now() + job.clocks.response_header;
     let waited = {
-        let step = pin!(async {
-            taken.conn.send(outgoing).await?;
-            let sent = clock.mono();
-            taken.conn.read_head().await.map(|head| (sent, head))
-        });
+        let step = pin!(taken.conn.send(outgoing));
         guard.watch(sink, by, step).await
     };
-    let (sent, head) = match waited {
-        Waited::Done(Ok(answer)) => answer,
-        Waited::Done(Err(broken)) if taken.reused => return Ok(Err(broken)),
-        Waited::Done(Err(Broken::Io { detail, .. })) => return Ok(Err(Broken::Io { detail, stale: false })),
-        Waited::Done(Err(broken)) => return Ok(Err(broken)),
-        Waited::Gone => {
-            taken.conn.abort().await;
-            return Err(Missed::gone(true));
-        }
-        Waited::Late => {
-            taken.conn.abort().await;
-            return Err(late("waiting for the response header"));
-        }
+    match waited {
+        Waited::Done(Ok(())) => {}
+        other => return unanswered(taken, other, "sending the request").await,
+    }
+    let sent = clock.mono();
+    let by = Instant::now() + job.clocks.response_header;
+    let waited = {
+        let step = pin!(taken.conn.read_head());
+        guard.watch(sink, by, step).await
+    };
+    let head = match waited {
+        Waited::Done(Ok(head)) => head,
+        other => return unanswered(taken, other, "waiting for the response header").await,
     };
     visit.phases.send += sent.since(connected);
     visit.phases.upstream_wait += clock.mono().since(sent);
     Ok(Ok((taken, head)))
+}
+
+/// An exchange that ended before its header. Only a pooled connection may have been stale.
+async fn unanswered<T>(
+    taken: Taken,
+    waited: Waited<Result<T, Broken>>,
+    doing: &'static str,
+) -> Result<Result<(Taken, Head), Broken>, Missed> {
+    match waited {
+        Waited::Done(Err(Broken::Io { detail, stale })) => {
+            Ok(Err(Broken::Io { detail, stale: stale && taken.reused }))
+        }
+        Waited::Done(Err(broken)) => Ok(Err(broken)),
+        Waited::Done(Ok(_)) => Ok(Err(Broken::Malformed("nothing was wrong".into()))),
+        Waited::Gone => {
+            taken.conn.abort().await;
+            Err(Missed::gone(true))
+        }
+        Waited::Late => {
+            taken.conn.abort().await;
+            Err(late(doing))
+        }
+    }
 }
 
 fn late(what: &str) -> Missed {
@@ -434,7 +453,7 @@ async fn refusal<S: Sink>(
     }
 }
 
-fn authority(provider: &Provider) -> String {
+pub(super) fn authority(provider: &Provider) -> String {
     let base = &provider.base;
     let usual = if base.tls { 443 } else { 80 };
     if base.port == usual { base.host.clone() } else { format!("{}:{}", base.host, base.port) }

@@ -28,7 +28,7 @@ pub(super) fn admit(
     visit: &mut Visit,
 ) -> Result<Arc<Caller>> {
     let headers = &session.req_header().headers;
-    let address = address(snapshot, session, headers);
+    let address = address(snapshot, session);
     visit.address = Some(address);
     if !snapshot.addresses.permits(address) {
         return Err(Failure::new(Kind::AddressDenied, "This address is not allowed"));
@@ -42,12 +42,14 @@ pub(super) fn admit(
     Ok(caller)
 }
 
-fn address(snapshot: &Snapshot, session: &Session, headers: &HeaderMap) -> IpAddr {
+/// Where a request comes from: the peer, or what a trusted proxy says.
+pub(super) fn address(snapshot: &Snapshot, session: &Session) -> IpAddr {
     let peer = session.client_addr().and_then(|a| a.as_inet()).map(|a| a.ip());
     let peer = peer.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
     if snapshot.trusted_proxies.is_empty() {
         return peer.to_canonical();
     }
+    let headers = &session.req_header().headers;
     let lines: Vec<&str> =
         headers.get_all("x-forwarded-for").iter().filter_map(|v| v.to_str().ok()).collect();
     client_address(peer, &lines, &snapshot.trusted_proxies)

@@ -71,8 +71,8 @@ impl Job {
         }
     }
 
-    /// The body for one target, its content type, and the names of what was adapted.
-    pub(super) fn render(&self, target: &Target) -> (Bytes, HeaderValue, Vec<String>) {
+    /// The body for one target in pieces, its content type, and the names of what was adapted.
+    pub(super) fn render(&self, target: &Target) -> (Vec<Bytes>, HeaderValue, Vec<String>) {
         let mut adapted = Vec::new();
         match &self.payload {
             Payload::Json(request) => {
@@ -83,9 +83,9 @@ impl Job {
             Payload::Form { content_type, model } => {
                 let mut patch = crate::wire::json::Patch::new();
                 patch.replace(model.clone(), target.upstream_model.as_bytes());
-                (patch.apply(&self.body).into(), content_type.clone(), adapted)
+                (patch.pieces(&self.body), content_type.clone(), adapted)
             }
-            Payload::Pipe => (Bytes::new(), HeaderValue::from_static("application/octet-stream"), adapted),
+            Payload::Pipe => (Vec::new(), HeaderValue::from_static("application/octet-stream"), adapted),
         }
     }
 }

@@ -4,7 +4,7 @@
 use super::Plane;
 use super::buffered::Share;
 use super::decide::{Arrival, decide, draw};
-use super::exchange::{End, authorization};
+use super::exchange::{End, authority, authorization};
 use super::intake;
 use super::job::Job;
 use super::settle;
@@ -96,7 +96,7 @@ impl Pipe {
         for name in ["x-api-key", "cookie", "x-forwarded-for", "authorization"] {
             request.remove_header(name);
         }
-        request.insert_header(header::HOST, provider.base.host.as_str())?;
+        request.insert_header(header::HOST, authority(provider))?;
         if let Some(value) = authorization(provider, self.opened.credential) {
             request.insert_header(header::AUTHORIZATION, value)?;
         }

@@ -102,7 +102,8 @@ impl ProxyHttp for Gateway {
             }
             Ok(endpoint) => self.local(session, endpoint).await,
             Err(failure) => {
-                let visit = Visit::new(Op::Models, &self.plane.clock);
+                let mut visit = Visit::new(Op::Models, &self.plane.clock);
+                visit.address = Some(intake::address(&self.plane.snapshot.load(), session));
                 self.refuse(session, visit, failure, &Standing::default()).await;
                 Ok(true)
             }
@@ -300,7 +301,7 @@ impl Gateway {
         let mut head = AnswerHead::new(status, "application/json");
         head.length = Some(body.len() as u64);
         let http1 = !session.is_http2();
-        session.downstream_session.write_response_header(response(&head, http1)).await?;
+        session.downstream_session.write_response_header(response(head, http1)).await?;
         session.downstream_session.write_response_body(body, true).await?;
         Ok(true)
     }

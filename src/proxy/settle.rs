@@ -139,7 +139,7 @@ fn report(plane: &Plane, mut visit: Box<Visit>, end: &End, cost: Option<Pico>) {
         dialect_out: "openai",
         outcome: outcome(end),
         error: error_name(end.failure.as_ref()),
-        detail: end.failure.as_ref().map(|f| f.detail.clone()).unwrap_or_default(),
+        detail: detail(end.failure.as_ref()),
         model: visit.model,
         provider: visit.provider,
         upstream_model: visit.upstream_model,
@@ -166,6 +166,12 @@ fn report(plane: &Plane, mut visit: Box<Visit>, end: &End, cost: Option<Pico>) {
     plane.metrics.done(&done);
     log_request(&done);
     drop(in_flight);
+}
+
+/// A vendor that refuses a request may quote it, and what people wrote is never logged.
+fn detail(failure: Option<&Failure>) -> String {
+    let told = failure.filter(|f| f.kind != Kind::VendorRefused);
+    told.map(|f| f.detail.clone()).unwrap_or_default()
 }
 
 /// The outcome label of the metrics.

@@ -69,7 +69,7 @@ impl Sink for Direct<'_> {
         }
         (self.head_sent, self.status) = (true, head.status);
         let chunked = !self.session.is_http2();
-        let header = response(&head, chunked);
+        let header = response(head, chunked);
         let sent = self.session.downstream_session.write_response_header(header).await;
         self.said(sent)
     }
@@ -112,13 +112,13 @@ impl Sink for Direct<'_> {
 }
 
 /// In Pingora's terms. HTTP/1.1 needs to be told how the body is framed.
-pub(super) fn response(head: &AnswerHead, http1: bool) -> Box<ResponseHeader> {
+pub(super) fn response(head: AnswerHead, http1: bool) -> Box<ResponseHeader> {
     let status = http::StatusCode::from_u16(head.status).unwrap_or(http::StatusCode::BAD_GATEWAY);
     let mut header = match ResponseHeader::build_no_case(status, Some(head.headers.len() + 2)) {
         Ok(header) => header,
         Err(_) => return Box::new(pingora::protocols::http::server::Session::generate_error(500)),
     };
-    for (name, value) in &head.headers {
+    for (name, value) in head.headers {
         let _ = header.append_header(name, value);
     }
     let _ = match head.length {

@@ -12,6 +12,7 @@ mod text;
 pub use read::{Kind, MAX_DEPTH, Reader, Syntax};
 pub use text::{Str, quote};
 
+use bytes::Bytes;
 use std::ops::Range;
 
 /// A set of edits to one body. Spans never overlap; an empty span inserts.
@@ -37,6 +38,26 @@ impl Patch {
     pub fn replace(&mut self, span: Range<usize>, bytes: impl Into<Vec<u8>>) {
         let place = self.edits.partition_point(|(s, _)| (s.start, s.end) <= (span.start, span.end));
         self.edits.insert(place, (span, bytes.into()));
+    }
+
+    /// The body with all edits applied, as pieces in order: what is not touched is a slice of the
+    /// body itself, so that a large body is never copied. An edit that overlaps an earlier one or
+    /// leaves the body is a mistake of the caller's and is left out.
+    pub fn pieces(self, body: &Bytes) -> Vec<Bytes> {
+        let mut pieces = Vec::with_capacity(self.edits.len() * 2 + 1);
+        let mut done = 0;
+        for (span, bytes) in self.edits {
+            if span.start < done || span.end > body.len() {
+                debug_assert!(false, "edits overlap or leave the body");
+                continue;
+            }
+            pieces.push(body.slice(done..span.start));
+            pieces.push(Bytes::from(bytes));
+            done = span.end.max(span.start);
+        }
+        pieces.push(body.slice(done..));
+        pieces.retain(|piece| !piece.is_empty());
+        pieces
     }
 
     /// The body with all edits applied; allocates once. An edit that overlaps

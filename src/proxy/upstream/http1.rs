@@ -25,7 +25,7 @@ const MAX_HEAD_BYTES: usize = 64 * 1024;
 const MAX_HEADERS: usize = 128;
 /// A chunk-size line or one line of trailers.
 const MAX_CHUNK_LINE: usize = 4096;
-/// Request bodies up to this size leave in one write with the header.
+/// Pieces of a request up to this size leave in one write with the header or their neighbours.
 const ONE_WRITE_BYTES: usize = 16 * 1024;
 
 /// One connection with at most one exchange on it at a time.
@@ -65,13 +65,21 @@ impl Http1 {
     /// whole body, sending stops and the answer can be read.
     pub(super) async fn send(&mut self, request: &Outgoing<'_>) -> Result<(), Broken> {
         self.answered = false;
-        let mut head = request_head(request);
-        if request.body.len() <= ONE_WRITE_BYTES {
-            head.extend_from_slice(request.body);
-            return self.write(&head).await;
+        let mut buffer = request_head(request);
+        for piece in request.body {
+            if piece.len() <= ONE_WRITE_BYTES {
+                buffer.extend_from_slice(piece);
+                continue;
+            }
+            self.write(&buffer).await?;
+            buffer.clear();
+            self.write(piece).await?;
+            // The vendor has answered already, or said that it will take no more.
+            if !self.keep_alive {
+                return Ok(());
+            }
         }
-        self.write(&head).await?;
-        self.write(request.body).await
+        if buffer.is_empty() { Ok(()) } else { self.write(&buffer).await }
     }
 
     async fn write(&mut self, bytes: &[u8]) -> Result<(), Broken> {
@@ -300,8 +308,8 @@ fn poll_fill(stream: &mut Stream, buffer: &mut BytesMut, cx: &mut Context<'_>) -
 }
 
 fn request_head(request: &Outgoing<'_>) -> Vec<u8> {
-    let room = if request.body.len() <= ONE_WRITE_BYTES { request.body.len() } else { 0 };
-    let mut head = Vec::with_capacity(512 + room);
+    let length = request.body_bytes();
+    let mut head = Vec::with_capacity(512 + length.min(ONE_WRITE_BYTES));
     for part in [request.method.as_str(), " ", request.path, " HTTP/1.1\r\nhost: ", request.authority, "\r\n"]
     {
         head.extend_from_slice(part.as_bytes());
@@ -314,7 +322,7 @@ fn request_head(request: &Outgoing<'_>) -> Vec<u8> {
     }
     if request.method != http::Method::GET {
         head.extend_from_slice(b"content-length: ");
-        head.extend_from_slice(request.body.len().to_string().as_bytes());
+        head.extend_from_slice(length.to_string().as_bytes());
         head.extend_from_slice(b"\r\n");
     }
     head.extend_from_slice(b"\r\n");

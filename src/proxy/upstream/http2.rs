@@ -32,12 +32,14 @@ impl Http2 {
         Ok(())
     }
 
-    async fn send_body(&mut self, body: &Bytes) -> pingora::Result<()> {
-        let mut rest = body.clone();
-        while rest.len() > WRITE_BYTES {
-            self.session.write_request_body(rest.split_to(WRITE_BYTES), false).await?;
+    async fn send_body(&mut self, body: &[Bytes]) -> pingora::Result<()> {
+        for piece in body {
+            let mut rest = piece.clone();
+            while !rest.is_empty() {
+                let part = rest.split_to(rest.len().min(WRITE_BYTES));
+                self.session.write_request_body(part, false).await?;
+            }
         }
-        self.session.write_request_body(rest, true).await?;
         self.session.finish_request_body().await
     }
 
@@ -93,7 +95,7 @@ fn request_header(request: &Outgoing<'_>) -> Result<RequestHeader, Box<dyn std::
         header.append_header(name.clone(), value.clone())?;
     }
     if request.method != http::Method::GET {
-        header.insert_header(http::header::CONTENT_LENGTH, request.body.len())?;
+        header.insert_header(http::header::CONTENT_LENGTH, request.body_bytes())?;
     }
     Ok(header)
 }

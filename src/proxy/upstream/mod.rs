@@ -37,7 +37,14 @@ pub(super) struct Outgoing<'a> {
     pub tls: bool,
     /// Everything but `host` and `content-length`.
     pub headers: &'a [(HeaderName, HeaderValue)],
-    pub body: &'a Bytes,
+    /// In pieces, so that a large body is sent from where it was read to.
+    pub body: &'a [Bytes],
+}
+
+impl Outgoing<'_> {
+    fn body_bytes(&self) -> usize {
+        self.body.iter().map(Bytes::len).sum()
+    }
 }
 
 /// The header of a vendor's answer.

@@ -33,10 +33,11 @@ enum Fate {
 
 impl Request {
     /// The body for one target: model replaced, usage asked for, shape applied.
-    /// `body` is the one that was read. Returns the same bytes (no copy) when
-    /// nothing changes. Names of dropped and renamed fields, as the caller
-    /// wrote them, are appended to `adapted`.
-    pub fn render(&self, body: &Bytes, model: &str, shape: &Shape, adapted: &mut Vec<String>) -> Bytes {
+    /// `body` is the one that was read; what does not change is not copied.
+    /// The result is in pieces, to be sent one behind the other. Names of
+    /// dropped and renamed fields, as the caller wrote them, are appended to
+    /// `adapted`.
+    pub fn render(&self, body: &Bytes, model: &str, shape: &Shape, adapted: &mut Vec<String>) -> Vec<Bytes> {
         let mut patch = Patch::new();
         let mut any_kept = false;
         for (index, member) in self.members.iter().enumerate() {
@@ -56,7 +57,7 @@ impl Request {
         if self.stream && self.usage_on_demand && shape.stream_usage && !self.include_usage {
             self.ask_for_usage(&mut patch, body, model, shape);
         }
-        if patch.is_empty() { body.clone() } else { Bytes::from(patch.apply(body)) }
+        patch.pieces(body)
     }
 
     /// The body with the output capped at `most` tokens for each choice; the same bytes when the

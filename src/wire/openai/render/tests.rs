@@ -13,7 +13,7 @@ fn render(body: &str, model: &str, shape: &Shape) -> (String, Vec<String>) {
     let request = Request::read(Op::Chat, &body).unwrap();
     let mut adapted = Vec::new();
     let out = request.render(&body, model, shape, &mut adapted);
-    (String::from_utf8(out.to_vec()).unwrap(), adapted)
+    (String::from_utf8(out.concat()).unwrap(), adapted)
 }
 
 #[test]
@@ -22,7 +22,7 @@ fn nothing_to_change_gives_the_same_bytes_without_a_copy() {
     let request = Request::read(Op::Chat, &body).unwrap();
     let shape = Shape { drop: &[("logprobs", Some(&["grok"]))], ..ASKS };
     let out = request.render(&body, "m", &shape, &mut Vec::new());
-    assert_eq!(out.as_ptr(), body.as_ptr());
+    assert_eq!((out.len(), out[0].as_ptr()), (1, body.as_ptr()));
 }
 
 #[test]
@@ -78,7 +78,7 @@ fn usage_is_asked_for_only_where_it_must_be() {
 fn a_stream_of_images_is_not_asked_for_usage() {
     let body = Bytes::from_static(br#"{"model":"m","prompt":"p","stream":true}"#);
     let request = Request::read(Op::ImageGeneration, &body).unwrap();
-    assert_eq!(request.render(&body, "m", &ASKS, &mut Vec::new()), body);
+    assert_eq!(request.render(&body, "m", &ASKS, &mut Vec::new()).concat(), body);
 }
 
 #[test]
