@@ -283,3 +283,33 @@ async fn without_an_old_process_an_upgrade_is_an_ordinary_start() {
     assert_eq!(pid, new.child.id());
     new.stop().await;
 }
+
+#[tokio::test]
+async fn an_old_process_that_dies_before_it_gave_its_sockets_is_replaced_all_the_same() {
+    let gate = Gate::new();
+    let upstream = vendor_with(&gate).await;
+    let conf = Conf::one(&upstream);
+    let old = Gateway::start(&conf).await;
+    settle_addresses(&old, &conf).await;
+    let running = streams(&old).await;
+    let (home, public) = (old.home(), old.public);
+    let mut new = Successor::start(&conf, &home, &["serve", "--upgrade"]);
+    assert!(new.says("waiting for the running hub").await);
+    new.signal("STOP");
+    old.signal("QUIT");
+    patiently("the hand-over", async {
+        while !old.said().contains("handed over") {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    old.kill9().await;
+    drop(running);
+    new.signal("CONT");
+    assert!(new.says("\"ready\"").await);
+    let mut client = Client::connect(public).await;
+    client.send(&gateway::chat("hi")).await;
+    client.answer().await.expect(200);
+    new.stop().await;
+    assert_eq!(outcomes(&home).await, counted(&[("ok", 1), ("recovered", 3)]));
+}
