@@ -37,7 +37,7 @@ const PHASE: &[f64] =
 /// Seconds; from a page cache to a tired disk.
 const FLUSH: &[f64] = &[0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5];
 /// Entries in one flush.
-const ENTRIES: &[f64] = &[1., 2., 4., 8., 16., 32., 64., 128., 256., 512.];
+const ENTRIES: &[f64] = &[1., 2., 4., 8., 16., 32., 64., 128., 256., 512., 1024., 2048.];
 
 const GEN_AI: [&str; 3] = ["gen_ai_operation_name", "gen_ai_provider_name", "gen_ai_request_model"];
 const CREDENTIAL_STATES: [&str; 5] = ["ready", "cooling_down", "rejected", "open", "half_open"];
