@@ -65,6 +65,17 @@ pub enum Which {
 }
 
 impl Which {
+    /// Every limit, for tables.
+    pub const ALL: &[Which] = &[
+        Which::Requests,
+        Which::Tokens,
+        Which::Concurrency,
+        Which::DayTokens,
+        Which::MonthTokens,
+        Which::DayCost,
+        Which::MonthCost,
+    ];
+
     /// Name in metrics and errors.
     pub fn name(self) -> &'static str {
         match self {
