@@ -34,7 +34,6 @@ pub fn token(data_dir: &Path, missing: Missing) -> Result<Secret, String> {
     let mut random = [0_u8; 32];
     getrandom::fill(&mut random).map_err(|e| format!("no randomness: {e}"))?;
     let text: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
-    std::fs::create_dir_all(data_dir).map_err(|e| at(&e))?;
     let mut file = std::fs::OpenOptions::new()
         .write(true)
         .create_new(true)

@@ -202,9 +202,9 @@ pub(crate) struct Ledger {
     pub(crate) unpriced: Option<Unpriced>,
     /// Entries that may wait for the writer. Default: 65536.
     pub(crate) queue: Option<At<u32>>,
-    /// Longest time between flushes. Default: 10ms.
+    /// Longest time that an entry waits for others to be flushed with. Default: 25ms.
     pub(crate) flush_interval: Option<At<Period>>,
-    /// Entries after which a flush is due. Default: 256.
+    /// Entries after which a flush is due. Default: 1024.
     pub(crate) flush_entries: Option<At<u32>>,
     /// Memory of the store's cache. Default: 64 MB.
     pub(crate) cache: Option<At<Size>>,

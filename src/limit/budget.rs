@@ -5,7 +5,7 @@
 //! as its entry in the ledger does. A request that settles after its day has
 //! ended changes nothing in the new one.
 
-use super::{Ask, Limits, Spent, Which, calendar};
+use super::{Ask, Limits, Shortage, Spent, Unit, Which, calendar};
 use crate::types::{Pico, Wall};
 use std::time::Duration;
 
@@ -103,27 +103,29 @@ impl Budget {
         limits: &Limits,
         ask: Amount,
         wall: Wall,
-    ) -> Option<(Which, Option<Duration>)> {
+    ) -> Option<(Which, Option<Duration>, Shortage)> {
         let (month, day) = (&self.month, &self.day);
         let cost = |limit: Option<Pico>| limit.map(|limit| limit.0);
         let tokens = |limit: Option<u64>| limit.map(i128::from);
         let checks = [
-            (Which::MonthCost, month, cost(limits.month_cost), Amount::cost as fn(&Amount) -> i128),
-            (Which::MonthTokens, month, tokens(limits.month_tokens), Amount::tokens),
-            (Which::DayCost, day, cost(limits.day_cost), Amount::cost),
-            (Which::DayTokens, day, tokens(limits.day_tokens), Amount::tokens),
+            (Which::MonthCost, month, cost(limits.month_cost), Unit::Money),
+            (Which::MonthTokens, month, tokens(limits.month_tokens), Unit::Tokens),
+            (Which::DayCost, day, cost(limits.day_cost), Unit::Money),
+            (Which::DayTokens, day, tokens(limits.day_tokens), Unit::Tokens),
         ];
-        for (which, period, limit, of) in checks {
+        for (which, period, limit, unit) in checks {
             let Some(limit) = limit else { continue };
-            let (spent, held, ask) = (of(&period.spent), of(&period.held), of(&ask));
-            if spent.saturating_add(held).saturating_add(ask) <= limit {
+            let [spent, held, needed] = [period.spent, period.held, ask].map(|amount| amount.of(unit));
+            if spent.saturating_add(held).saturating_add(needed) <= limit {
                 continue;
             }
-            if ask > limit {
-                return Some((which, None));
+            let shortage = Shortage { unit, limit, spent, held, needed };
+            if needed > limit {
+                return Some((which, None, shortage));
             }
-            let only_held = spent.saturating_add(ask) <= limit;
-            return Some((which, Some(if only_held { WHILE_HELD } else { period.ends_in(wall) })));
+            let only_held = spent.saturating_add(needed) <= limit;
+            let after = if only_held { WHILE_HELD } else { period.ends_in(wall) };
+            return Some((which, Some(after), shortage));
         }
         None
     }
@@ -167,12 +169,11 @@ impl Budget {
 }
 
 impl Amount {
-    fn cost(&self) -> i128 {
-        self.cost
-    }
-
-    fn tokens(&self) -> i128 {
-        i128::from(self.tokens)
+    fn of(self, unit: Unit) -> i128 {
+        match unit {
+            Unit::Tokens => i128::from(self.tokens),
+            Unit::Money => self.cost,
+        }
     }
 }
 

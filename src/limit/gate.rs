@@ -2,7 +2,7 @@
 
 use super::budget::{Amount, Budget, Hold, WHILE_HELD};
 use super::window::{MinuteWindow, Place, Wait};
-use super::{Ask, Limits, Refusal, Spent, Standing, Which};
+use super::{Ask, Limits, Refusal, Shortage, Spent, Standing, Which};
 use crate::types::{Mono, Wall};
 use parking_lot::Mutex;
 use std::sync::Arc;
@@ -55,8 +55,9 @@ impl Gate {
         let mut counters = self.counters.lock();
         counters.window.advance(now);
         counters.budget.roll(wall);
-        if let Some((which, retry_after)) = counters.obstacle(limits, ask, now, wall) {
-            return Err(Refusal { which, retry_after, standing: counters.window.standing(limits, now) });
+        if let Some((which, retry_after, shortage)) = counters.obstacle(limits, ask, now, wall) {
+            let standing = counters.window.standing(limits, now);
+            return Err(Refusal { which, retry_after, shortage, standing });
         }
         counters.in_flight += 1;
         let place = counters.window.take(limits, ask.tokens);
@@ -97,10 +98,16 @@ impl Counters {
         ask: Amount,
         now: Mono,
         wall: Wall,
-    ) -> Option<(Which, Option<Duration>)> {
-        if let Some(obstacle) = self.budget.obstacle(limits, ask, wall) {
-            return Some(obstacle);
+    ) -> Option<(Which, Option<Duration>, Option<Shortage>)> {
+        if let Some((which, after, shortage)) = self.budget.obstacle(limits, ask, wall) {
+            return Some((which, after, Some(shortage)));
         }
+        let (which, after) = self.rate_obstacle(limits, ask, now)?;
+        Some((which, after, None))
+    }
+
+    /// What is in the way per minute, or at once.
+    fn rate_obstacle(&self, limits: &Limits, ask: Amount, now: Mono) -> Option<(Which, Option<Duration>)> {
         let requests = self.window.requests_wait(limits.requests_per_minute, now);
         let tokens = self.window.tokens_wait(ask.tokens, limits.tokens_per_minute, now);
         match (requests, tokens) {

@@ -65,6 +65,17 @@ pub enum Which {
 }
 
 impl Which {
+    /// Every limit, for tables.
+    pub const ALL: &[Which] = &[
+        Which::Requests,
+        Which::Tokens,
+        Which::Concurrency,
+        Which::DayTokens,
+        Which::MonthTokens,
+        Which::DayCost,
+        Which::MonthCost,
+    ];
+
     /// Name in metrics and errors.
     pub fn name(self) -> &'static str {
         match self {
@@ -89,8 +100,58 @@ pub struct Refusal {
     /// can never fit. Where only running requests are in the way, and nobody
     /// knows how long they take, a second.
     pub retry_after: Option<Duration>,
+    /// The numbers of the budget, when it is one that said no.
+    pub shortage: Option<Shortage>,
     /// The windows at the time of the refusal.
     pub standing: Standing,
+}
+
+/// A budget and what did not fit into it: LLM tokens, or, for money, 10⁻¹² of
+/// the currency's unit. `Display` tells it to people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shortage {
+    /// What the amounts count.
+    pub unit: Unit,
+    /// What the key may spend in the day or month.
+    pub limit: i128,
+    /// What it has spent of that.
+    pub spent: i128,
+    /// What its running requests hold; some of it will come back.
+    pub held: i128,
+    /// What this request may use at most.
+    pub needed: i128,
+}
+
+/// What a [`Shortage`] counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// LLM tokens.
+    Tokens,
+    /// 10⁻¹² of the currency's unit.
+    Money,
+}
+
+impl Shortage {
+    /// Is there budget left, and only this request's worst case too large for
+    /// it, whatever else runs? Then a smaller `max_tokens` may help.
+    pub fn is_the_ask_alone(&self) -> bool {
+        self.spent < self.limit && self.needed > self.limit.saturating_sub(self.spent)
+    }
+}
+
+impl std::fmt::Display for Shortage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { unit, limit, spent, held, needed } = *self;
+        match unit {
+            Unit::Tokens => {
+                write!(f, "spent {spent} of {limit} tokens, {held} held, this request may need {needed}")
+            }
+            Unit::Money => {
+                let [spent, limit, held, needed] = [spent, limit, held, needed].map(Pico);
+                write!(f, "spent {spent} of {limit}, {held} held, this request may need {needed}")
+            }
+        }
+    }
 }
 
 /// The numbers behind `x-ratelimit-*`; `None` where there is no such limit.

@@ -432,3 +432,20 @@ fn what_another_process_admitted_counts_in_the_day_it_came_in() {
     desk.gate.inherit(tokens(5), Wall(desk.clock.wall().0 + 86_400_000_000));
     assert_eq!((desk.gate.spent().day, desk.gate.spent().day_tokens), (DAY + 2, 5));
 }
+
+#[test]
+fn a_refusal_by_a_budget_says_whether_only_the_ask_is_too_large() {
+    let desk = Desk::new(Limits { day_cost: Some(Pico(2_500_000_000_000)), ..NONE });
+    let shortage = |ask| desk.admit(ask).map(drop).unwrap_err().shortage.unwrap();
+    let permit = desk.admit(cost(1_000_000_000_000)).unwrap();
+    desk.settle(permit, cost(1_000_000_000_000));
+    let large = shortage(cost(1_500_000_000_001));
+    assert!(large.is_the_ask_alone());
+    assert_eq!(large.to_string(), "spent 1 of 2.5, 0 held, this request may need 1.500000000001");
+    let held = desk.admit(cost(1_500_000_000_000)).unwrap();
+    assert!(!shortage(cost(1)).is_the_ask_alone(), "it is for what others hold");
+    desk.settle(held, cost(1_500_000_000_000));
+    assert!(!shortage(cost(1)).is_the_ask_alone(), "it is used up");
+    let desk = Desk::new(Limits { requests_per_minute: Some(0), ..NONE });
+    assert_eq!(desk.admit(tokens(1)).map(drop).unwrap_err().shortage, None);
+}

@@ -54,6 +54,8 @@ pub struct Decision {
 /// One compiled rule.
 struct Rule {
     name: String,
+    /// `file:line`, for problems.
+    place: String,
     condition: Condition,
     actions: Actions,
     /// Refuse when the condition cannot be evaluated?
@@ -85,13 +87,28 @@ impl RuleSet {
     }
 
     /// Adds the rules of another file behind these.
-    pub fn append(&mut self, other: RuleSet) {
+    ///
+    /// # Errors
+    /// Every name that both have, with both places: log and metrics tell rules
+    /// apart by their names. Nothing is added then.
+    pub fn append(&mut self, other: RuleSet) -> Result<(), Vec<String>> {
+        let twice: Vec<String> = other.rules.iter().filter_map(|rule| self.clash(rule)).collect();
+        if !twice.is_empty() {
+            return Err(twice);
+        }
         let shift = self.rules.len();
         self.rules.extend(other.rules);
         self.cases.extend(other.cases.into_iter().map(|mut case| {
             case.rules = case.rules.start + shift..case.rules.end + shift;
             case
         }));
+        Ok(())
+    }
+
+    fn clash(&self, rule: &Rule) -> Option<String> {
+        let other = self.rules.iter().find(|other| other.name == rule.name)?;
+        let Rule { place, name, .. } = rule;
+        Some(format!("{place}: rule {name:?}: the rule at {} has the same name", other.place))
     }
 
     /// Are there no rules? Then no facts need to be gathered.

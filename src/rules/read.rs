@@ -125,7 +125,8 @@ impl<'t> Reader<'t> {
         self.require(at, table, &["name", "when", "then"]);
         let (name, condition, actions) = (name?, condition?, actions?);
         let deny_on_error = on_error.unwrap_or(actions.deny.is_some());
-        Some(Rule { name, condition, actions, deny_on_error })
+        let place = format!("{}:{}", self.file, self.line(at));
+        Some(Rule { name, place, condition, actions, deny_on_error })
     }
 
     fn require(&mut self, at: usize, table: &DeTable<'t>, keys: &[&str]) {

@@ -35,7 +35,7 @@ fn the_example_files_pass_their_own_cases() {
                 let one = RuleSet::parse(name, &text).unwrap_or_else(|problems| panic!("{problems:#?}"));
                 assert!(one.case_count() >= 2, "{name} shows too few cases");
                 assert_eq!(one.run_cases(), Vec::<String>::new(), "{name} by itself");
-                rules.append(one);
+                rules.append(one).unwrap();
                 files += 1;
             }
         }
@@ -184,7 +184,7 @@ fn a_file_that_is_no_toml_or_has_the_wrong_shape_is_refused_with_its_line() {
 fn cases_see_only_the_rules_of_their_own_file() {
     let case = "[[case]]\nname = 'c'\nexpect = { matched = ['mine'] }\n";
     let mut all = set(&rule("other", "true", "{ stop = true }"));
-    all.append(set(&(rule("mine", "true", "{ stop = true }") + case)));
+    all.append(set(&(rule("mine", "true", "{ stop = true }") + case))).unwrap();
     assert_eq!(all.run_cases(), Vec::<String>::new());
     assert_eq!(Given::default().with_facts(|facts| all.decide(facts)).matched, ["other"]);
 }

@@ -107,7 +107,6 @@ pub fn serve(options: &ServeOptions) -> Result<(), String> {
         first_key = Some(ready::first_key(&store, &snapshot.pepper, &clock)?);
         snapshot = reloader.first()?;
     }
-    std::thread::spawn(crate::tokens::warm_up);
     let plane = Plane::new(snapshot, clock, metrics, store);
     reloader.attach(&plane);
     run(successor, &boot.data_dir, &plane, reloader, logs, first_key)

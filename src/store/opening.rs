@@ -9,6 +9,7 @@ use crate::ledger::day_text;
 use crate::types::Wall;
 use std::fs;
 use std::io;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 const BOOKS: &str = "books";
@@ -28,7 +29,7 @@ pub(super) fn open(dir: &Path, cache_bytes: u64, now: Wall) -> Result<SledDisk, 
     {
         return Err(StoreError::Damaged(how_to_go_on(&aside, &books)));
     }
-    fs::create_dir_all(dir).map_err(|error| write_error(dir, &error))?;
+    make_private(dir).map_err(|error| write_error(dir, &error))?;
     let first = match SledDisk::open(&books, cache_bytes, Whole::Required) {
         Ok(disk) => return Ok(disk),
         Err(error) => refuse_unless_corrupt(&books, error)?,
@@ -44,6 +45,29 @@ pub(super) fn open(dir: &Path, cache_bytes: u64, now: Wall) -> Result<SledDisk, 
     };
     let aside = set_aside(dir, &books, now)?;
     Err(StoreError::Damaged(format!("{second}. {}", how_to_go_on(&aside, &books))))
+}
+
+/// Makes the directory for its owner alone: it holds who called when, the
+/// pepper and the admin token. One that others can enter is the operator's own
+/// doing, and told.
+fn make_private(dir: &Path) -> io::Result<()> {
+    if let Some(parent) = dir.parent() {
+        fs::create_dir_all(parent)?;
+    }
+    match fs::DirBuilder::new().mode(0o700).create(dir) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+        _ => {}
+    }
+    let metadata = fs::metadata(dir)?;
+    if !metadata.is_dir() {
+        return Err(io::ErrorKind::NotADirectory.into());
+    }
+    let mode = metadata.permissions().mode() & 0o777;
+    if mode & 0o077 != 0 {
+        let (dir, mode) = (dir.display(), format!("{mode:o}"));
+        tracing::warn!(%dir, mode, "others on this machine may look into the data directory; chmod 700 it");
+    }
+    Ok(())
 }
 
 /// Opens books that exist, whole or not, and sets nothing aside.

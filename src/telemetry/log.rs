@@ -5,6 +5,7 @@
 //! Output is one per process, as `tracing`'s subscriber is, and so it is found
 //! through a static.
 
+use super::events::{JsonEvents, filter, is_allowed};
 use super::line::{Format, Stamp, request_line};
 use super::values::Done;
 use parking_lot::{Condvar, Mutex};
@@ -15,8 +16,9 @@ use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tracing::Level;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 /// Bytes of lines that may wait: about 8,000 requests.
@@ -57,19 +59,21 @@ pub(super) fn dropped_lines() -> u64 {
 }
 
 /// Log output: JSON or text to stderr, through a bounded non-blocking queue so that a slow
-/// terminal never slows a request; `level` is an `env-filter` directive.
+/// terminal never slows a request; `level` is an `env-filter` directive. Libraries
+/// that see whole requests say little, whatever it is.
 ///
 /// # Errors
 /// A text that says which directive is wrong, or that logs are running already.
 pub fn init_logs(json: bool, level: &str) -> Result<LogGuard, String> {
-    let filter = EnvFilter::try_new(level).map_err(|error| format!("log level {level:?}: {error}"))?;
+    let filter = filter(level)?;
     let queue = Arc::new(Queue::new(CAPACITY_BYTES));
     let lines = Lines(Arc::clone(&queue));
     let events = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false).with_writer(lines);
+    let most = filter_fn(is_allowed);
     let installed = if json {
-        events.json().flatten_event(true).with_current_span(false).finish().try_init()
+        events.event_format(JsonEvents).finish().with(most).try_init()
     } else {
-        events.finish().try_init()
+        events.finish().with(most).try_init()
     };
     installed.map_err(|error| format!("logs cannot be started: {error}"))?;
     let format = if json { Format::Json } else { Format::Text };

@@ -5,6 +5,7 @@
 use super::series::{Families, SeriesMap};
 use super::values::{CacheStatus, Done, Gauges};
 use crate::error::{Blame, Kind};
+use crate::limit::Which;
 use crate::types::{Op, UsageSource};
 use parking_lot::Mutex;
 use prometheus::core::Collector;
@@ -37,7 +38,7 @@ const PHASE: &[f64] =
 /// Seconds; from a page cache to a tired disk.
 const FLUSH: &[f64] = &[0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5];
 /// Entries in one flush.
-const ENTRIES: &[f64] = &[1., 2., 4., 8., 16., 32., 64., 128., 256., 512.];
+const ENTRIES: &[f64] = &[1., 2., 4., 8., 16., 32., 64., 128., 256., 512., 1024., 2048.];
 
 const GEN_AI: [&str; 3] = ["gen_ai_operation_name", "gen_ai_provider_name", "gen_ai_request_model"];
 const CREDENTIAL_STATES: [&str; 5] = ["ready", "cooling_down", "rejected", "open", "half_open"];
@@ -121,7 +122,7 @@ impl Metrics {
                 .collect(),
             retries: new.counter("aigne_hub_retries_total", "Tries again at the same target."),
             fallbacks: new.counter("aigne_hub_fallbacks_total", "Changes to the next target."),
-            limited: new.counters("aigne_hub_limited_total", "Refusals by limit.", &["limit"]),
+            limited: limited(&new),
             request_bytes: new.counter("aigne_hub_request_body_bytes_total", "Bytes of callers' bodies."),
             response_bytes: new
                 .counter("aigne_hub_response_body_bytes_total", "Bytes of bodies sent to callers."),
@@ -329,6 +330,15 @@ fn errors(new: &Make) -> HashMap<(&'static str, bool), IntCounter, ahash::Random
         (key, family.with_label_values(&[kind.name(), blame]))
     };
     Kind::ALL.iter().map(counter).collect()
+}
+
+/// One series for each limit from the start, so that the first refusal is an increase.
+fn limited(new: &Make) -> IntCounterVec {
+    let family = new.counters("aigne_hub_limited_total", "Refusals by limit.", &["limit"]);
+    for which in Which::ALL {
+        family.with_label_values(&[which.name()]);
+    }
+    family
 }
 
 fn scraped(new: &Make) -> Scraped {

@@ -10,6 +10,7 @@ mod values;
 mod metrics;
 mod series;
 
+mod events;
 mod line;
 mod log;
 mod redact;

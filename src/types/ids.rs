@@ -93,9 +93,11 @@ name!(
     |c| !c.is_control() && !c.is_whitespace() && c != '"' && c != '\\'
 );
 
-/// One request through the hub: a UUID of version 7, so ids sort by time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
-#[serde(transparent)]
+/// One request through the hub: a UUID of version 7, so ids sort by time. As
+/// text it is 32 hexadecimal digits everywhere, so that one search finds it in
+/// header, log and books; the form with hyphens is read too. The journal has
+/// its bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RequestId(pub uuid::Uuid);
 
 impl RequestId {
@@ -111,9 +113,44 @@ impl fmt::Display for RequestId {
     }
 }
 
+impl serde::Serialize for RequestId {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if serializer.is_human_readable() {
+            return serializer.collect_str(self);
+        }
+        self.0.serialize(serializer)
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for RequestId {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // Reads every form that a UUID has.
+        uuid::Uuid::deserialize(deserializer).map(Self)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_request_id_is_spelled_one_way_and_read_in_both() {
+        let id = RequestId::generate();
+        let text = serde_json::to_string(&id).unwrap();
+        assert_eq!(text, format!("\"{id}\""));
+        let hyphenated = format!("\"{}\"", id.0.hyphenated());
+        for spelling in [text, hyphenated] {
+            assert_eq!(serde_json::from_str::<RequestId>(&spelling).unwrap(), id);
+        }
+    }
+
+    #[test]
+    fn a_request_id_in_the_journal_is_that_of_a_plain_uuid() {
+        let id = RequestId::generate();
+        let bytes = postcard::to_allocvec(&id).unwrap();
+        assert_eq!(bytes, postcard::to_allocvec(&id.0).unwrap());
+        assert_eq!(postcard::from_bytes::<RequestId>(&bytes).unwrap(), id);
+    }
 
     #[test]
     fn names_refuse_what_would_break_a_header_a_log_or_a_label() {

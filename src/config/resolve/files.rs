@@ -61,10 +61,8 @@ impl Resolver<'_> {
     pub(super) fn rules(&mut self, raw: &raw::Files) -> RuleSet {
         let mut rules = RuleSet::default();
         for (name, text) in self.matching(&raw.files) {
-            match RuleSet::parse(&name, &text) {
-                Ok(more) => rules.append(more),
-                Err(problems) => problems.into_iter().for_each(|p| self.notes.elsewhere(p)),
-            }
+            let added = RuleSet::parse(&name, &text).and_then(|more| rules.append(more));
+            added.unwrap_or_else(|problems| problems.into_iter().for_each(|p| self.notes.elsewhere(p)));
         }
         rules
     }

@@ -185,8 +185,8 @@ impl Resolver<'_> {
         LedgerSettings {
             strict: raw.strict.unwrap_or(false),
             queue: fit(self.count(raw.queue.as_ref(), 65_536)),
-            flush_interval: self.positive(raw.flush_interval.as_ref(), milliseconds(10)),
-            flush_entries: fit(self.count(raw.flush_entries.as_ref(), 256)),
+            flush_interval: self.positive(raw.flush_interval.as_ref(), milliseconds(25)),
+            flush_entries: fit(self.count(raw.flush_entries.as_ref(), 1_024)),
             cache_bytes: self.size(raw.cache.as_ref(), 64 * MEGABYTE),
         }
     }

@@ -182,6 +182,20 @@ fn a_model_that_its_provider_does_not_list_is_no_target() {
 }
 
 #[test]
+fn two_rules_of_one_name_are_told_with_both_places() {
+    let folder = tempfile::tempdir().unwrap();
+    let rule = "[[rule]]\nname = \"night\"\nwhen = \"true\"\nthen = { stop = true }\n";
+    let path = |name: &str| folder.path().join(name);
+    std::fs::write(path("a.toml"), rule).unwrap();
+    std::fs::write(path("b.toml"), format!("\n{rule}")).unwrap();
+    let told = told_in(folder.path(), "[rules]\nfiles = [\"a.toml\", \"b.toml\"]");
+    assert_eq!(told.len(), 1, "{told:#?}");
+    for place in [format!("{}:2", path("b.toml").display()), format!("{}:1", path("a.toml").display())] {
+        assert!(told[0].contains(&place), "{place}: {}", told[0]);
+    }
+}
+
+#[test]
 fn a_mistake_in_a_key_is_told() {
     const SECRET: &str = "secret = { env = \"TEAM_A_KEY\" }";
     for (key, place, words) in [

@@ -121,3 +121,16 @@ fn what_is_left_of_damaged_books_can_be_read_when_the_operator_says_so() {
     assert_eq!(records(&store.archive().unwrap()).len(), 300);
     assert!(store.verify(&prices()).unwrap().is_sound());
 }
+
+#[test]
+fn new_data_is_for_its_owner_alone_and_an_operators_directory_stays_as_it_is() {
+    use std::os::unix::fs::PermissionsExt;
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("new/data");
+    open(&data).unwrap().close();
+    assert_eq!(mode(&data), 0o700);
+    fs::set_permissions(&data, fs::Permissions::from_mode(0o750)).unwrap();
+    open(&data).unwrap().close();
+    assert_eq!(mode(&data), 0o750);
+}
