@@ -102,8 +102,8 @@ pub(super) fn decide(arrival: Arrival<'_>, visit: &mut Visit) -> Result<Box<Job>
         targets,
         caching,
         conversation,
-        share,
-        present,
+        _share: share,
+        _present: present,
     };
     visit.phases.decide = plane.clock.mono().since(parsed);
     Ok(Box::new(job))

@@ -116,13 +116,13 @@ async fn wait_for_capacity<S: Sink>(
 ) -> Option<End> {
     let now = job.plane.clock.mono();
     let wait = progress.ready_at.take().map(|at| at.since(now));
-    if let (0, Some(wait)) = (progress.attempts, wait) {
-        if now.since(progress.began) + wait < job.snapshot.bounds.retry.budget {
-            return match guard.pause(sink, wait + Duration::from_millis(1)).await {
-                Ok(()) => None,
-                Err(_) => Some(End::failed(Missed::gone(false).failure)),
-            };
-        }
+    if let (0, Some(wait)) = (progress.attempts, wait)
+        && now.since(progress.began) + wait < job.snapshot.bounds.retry.budget
+    {
+        return match guard.pause(sink, wait + Duration::from_millis(1)).await {
+            Ok(()) => None,
+            Err(_) => Some(End::failed(Missed::gone(false).failure)),
+        };
     }
     let failure = progress.last.take().unwrap_or_else(|| {
         let text = "No credential is available for this model right now; try again later";
@@ -183,10 +183,10 @@ async fn on_target<S: Sink>(
             return Some(left(job, visit, missed));
         }
         let again = missed.failure.kind.row().next_target;
-        if matches!(missed.health, HealthEffect::Rejected | HealthEffect::RateLimited(_)) {
-            if let Some(out) = excluded.get_mut(credential) {
-                *out = true;
-            }
+        if matches!(missed.health, HealthEffect::Rejected | HealthEffect::RateLimited(_))
+            && let Some(out) = excluded.get_mut(credential)
+        {
+            *out = true;
         }
         progress.last = Some(missed.failure);
         if !again || !may_go_on(job, progress) {

@@ -36,8 +36,10 @@ pub(super) struct Job {
     pub caching: Option<Caching>,
     /// For affinity; `None` when the conversation cannot be told.
     pub conversation: Option<u64>,
-    pub share: Share,
-    pub present: Present,
+    /// Its part of the bound on buffered bytes, given back with the job.
+    pub _share: Share,
+    /// Keeps a shutdown waiting for this request.
+    pub _present: Present,
 }
 
 /// How the body is to be read and rewritten.

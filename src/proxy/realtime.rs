@@ -87,8 +87,7 @@ impl Pipe {
         let Some(target) = job.targets.first() else { return Ok(()) };
         let provider = &target.provider;
         let path = provider.vendor.path(Op::Realtime).unwrap_or("/realtime");
-        let model =
-            percent_encoding::utf8_percent_encode(&target.upstream_model, percent_encoding::NON_ALPHANUMERIC);
+        let model = percent_encoding::utf8_percent_encode(&target.upstream_model, UNRESERVED);
         let uri = format!("{}{path}?model={model}", provider.base.path);
         if let Ok(uri) = uri.parse::<Uri>() {
             request.set_uri(uri);

@@ -29,7 +29,7 @@ const MAX_CHUNK_LINE: usize = 4096;
 const ONE_WRITE_BYTES: usize = 16 * 1024;
 
 /// One connection with at most one exchange on it at a time.
-pub(super) struct Http1 {
+pub(in crate::proxy) struct Http1 {
     stream: Stream,
     buffer: BytesMut,
     framing: Framing,

@@ -11,7 +11,7 @@ use pingora::protocols::http::client::HttpSession;
 const WRITE_BYTES: usize = 64 * 1024;
 
 /// One stream of an HTTP/2 connection.
-pub(super) struct Http2 {
+pub(in crate::proxy) struct Http2 {
     session: HttpSession,
     finished: bool,
 }
