@@ -19,7 +19,9 @@
 //! | a type that is a [`StreamOut`] | a caller's stream, event by event |
 
 mod adapt;
+mod build;
 mod event;
+mod fields;
 mod json;
 mod part;
 mod request;
@@ -29,7 +31,9 @@ mod traits;
 mod turn;
 
 pub use adapt::{Adapted, Change, Fate, Field, Policy, Stance};
+pub use build::{Array, Joined, Object, write_array, write_object};
 pub use event::{Event, PartKind, StreamError, StreamIn, StreamOut};
+pub use fields::Fields;
 pub use json::{Json, MAX_DEPTH, Whole, parse};
 pub use part::{
     Audio, CacheHint, Citation, Document, Image, Other, Part, Source, Text, Thinking, ToolCall, ToolResult,

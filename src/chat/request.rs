@@ -174,6 +174,24 @@ pub enum Output {
     },
 }
 
+impl Output {
+    /// The instruction that asks for this shape where a vendor does not enforce
+    /// it; `None` for text.
+    pub fn instruction(&self) -> Option<String> {
+        match self {
+            Output::Text => None,
+            Output::JsonObject => Some(
+                "Answer with one valid JSON object and nothing else: no prose, no code fence.".to_owned(),
+            ),
+            Output::JsonSchema { schema, .. } => Some(format!(
+                "Answer with one JSON value that is valid against this JSON Schema and nothing else: no prose, no \
+                 code fence.\n{}",
+                schema.as_str()
+            )),
+        }
+    }
+}
+
 /// How the answer is drawn. `None`: the vendor's own default.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Sampling {
