@@ -68,6 +68,17 @@ pub struct Request {
     pub extra: Vec<Extra>,
 }
 
+impl Request {
+    /// Does it say where a prompt cache may end?
+    pub fn has_cache_hints(&self) -> bool {
+        let parts = self.messages.iter().flat_map(|message| &message.parts);
+        self.cache.is_some()
+            || self.system.iter().any(|text| text.cache.is_some())
+            || self.tools.iter().any(|tool| tool.cache.is_some())
+            || parts.into_iter().any(|part| part.cache().is_some())
+    }
+}
+
 /// A vendor's own field.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Extra {

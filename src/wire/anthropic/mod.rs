@@ -26,3 +26,6 @@ pub use response_out::response_out;
 pub use stream_in::StreamReader;
 pub use stream_out::StreamWriter;
 pub use traits::model_traits;
+
+#[cfg(test)]
+mod tests;

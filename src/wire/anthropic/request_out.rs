@@ -36,6 +36,7 @@ pub(super) fn write(
     ask: Ask,
 ) -> Result<Vec<u8>> {
     let mut out = Vec::with_capacity(1024);
+    adapted.drop_if(request.has_cache_hints() && !traits.cache_hints, Field::CacheHint)?;
     let plan = thinking::plan(request, traits, adapted)?;
     let mut writer = Writer { request, traits, adapted };
     write_object(&mut out, |object| {

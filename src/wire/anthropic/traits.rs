@@ -82,7 +82,6 @@ mod tests {
             ("claude-sonnet-4-20250514", Some((4, 0))),
             ("claude-opus-5", Some((5, 0))),
             ("claude-fable-5", Some((5, 0))),
-            ("anthropic.claude-v2:1", None),
             ("claude", None),
         ] {
             assert_eq!(version(name), expected, "{name}");

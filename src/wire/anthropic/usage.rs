@@ -106,7 +106,7 @@ mod tests {
             (10, 5, 3, 4)
         );
         assert_eq!((usage.output, usage.reasoning), (3, 6));
-        assert_eq!((usage.input_tokens(), usage.output_tokens()), (26, 9));
+        assert_eq!((usage.input_tokens(), usage.output_tokens()), (22, 9));
     }
 
     #[test]

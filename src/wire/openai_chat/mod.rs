@@ -22,3 +22,6 @@ pub use response_out::response_out;
 pub use stream_in::StreamReader;
 pub use stream_out::{StreamOptions, StreamWriter};
 pub use traits::model_traits;
+
+#[cfg(test)]
+pub(super) mod tests;

@@ -8,6 +8,9 @@ use crate::chat::{
 use crate::error::Result;
 use serde::Serialize;
 
+/// The longest `user` that OpenAI takes.
+const MAX_USER_BYTES: usize = 64;
+
 /// Writes a vendor's body. A stream is always asked for its usage.
 ///
 /// # Errors
@@ -28,6 +31,7 @@ struct Top<'a, 'o> {
 
 impl Top<'_, '_> {
     fn write(mut self, request: &Request) -> Result<()> {
+        self.adapted.drop_if(request.has_cache_hints() && !self.traits.cache_hints, Field::CacheHint)?;
         self.object.put("model", &request.model);
         let instruction = self.write_output(&request.output)?;
         message_out::write(self.object, request, instruction.as_deref(), self.traits, self.adapted)?;
@@ -225,7 +229,7 @@ impl Top<'_, '_> {
     }
 
     fn write_caller(&mut self, request: &Request) -> Result<()> {
-        self.put_if(self.traits.user, Field::User, "user", request.user.as_ref())?;
+        self.write_user(request)?;
         self.put_if(self.traits.user, Field::User, "metadata", request.metadata.as_ref())?;
         let ours = matches!(request.dialect, Some(Dialect::OpenAiChat | Dialect::OpenAiResponses));
         let tier = request.service_tier.as_ref();
@@ -233,6 +237,17 @@ impl Top<'_, '_> {
             return self.adapted.drop_if(tier.is_some(), Field::ServiceTier);
         }
         self.put("service_tier", tier)
+    }
+
+    /// OpenAI takes a short one only, and callers of Anthropic's dialect send long ones.
+    fn write_user(&mut self, request: &Request) -> Result<()> {
+        let mut user = request.user.as_deref();
+        if let Some(long) = user.filter(|user| user.len() > MAX_USER_BYTES)
+            && !self.adapted.adapt(Field::User, format!("cut to {MAX_USER_BYTES} bytes"))?.passes()
+        {
+            user = long.get(..long.floor_char_boundary(MAX_USER_BYTES));
+        }
+        self.put_if(self.traits.user, Field::User, "user", user)
     }
 
     fn write_extra(&mut self, request: &Request) -> Result<()> {
