@@ -7,6 +7,8 @@
 // 1
 pub mod error;
 pub mod types;
+// 2: what every dialect is translated into and out of.
+pub mod chat;
 // 3
 pub mod wire;
 // 4

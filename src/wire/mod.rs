@@ -1,6 +1,8 @@
 //! Dialects: bytes in, meaning out, and back. Only here is vendor JSON known.
 
+pub mod anthropic;
 pub mod json;
 pub mod multipart;
 pub mod openai;
+pub mod openai_chat;
 pub mod sse;
