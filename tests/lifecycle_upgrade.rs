@@ -68,7 +68,7 @@ fn kill(signal: &str, process: u32) {
 /// Writes the addresses that the system chose into the configuration, as an operator has them there.
 async fn settle_addresses(hub: &Gateway, conf: &Conf) {
     let text = conf.toml(&hub.home().data().to_string_lossy());
-    let text = text.replacen("127.0.0.1:0", &hub.public.to_string(), 1);
+    let text = text.replace("[\"127.0.0.1:0\"]", &format!("[\"{}\"]", hub.public));
     let before = version(hub).await;
     hub.reload_text(&text.replacen("127.0.0.1:0", &hub.admin.to_string(), 1));
     hub.eventually("the new configuration", async || version(hub).await > before).await;

@@ -241,7 +241,7 @@ pub static VENDORS: &[Vendor] = &[
         name: "simulator",
         title: "Built-in simulator",
         auth: Auth::None,
-        serves: &[CHAT, COMPLETION, EMBEDDING, IMAGE_GENERATION, (Op::Moderation, "/moderations")],
+        serves: &[CHAT, COMPLETION, EMBEDDING],
         simulated: true,
         ..BASE
     },

@@ -5,6 +5,7 @@
 use super::decide::draw;
 use super::guard::{Guard, Waited};
 use super::job::Job;
+use super::outgoing::{authority, headers};
 use super::relay::{self, Stage};
 use super::sink::Sink;
 use super::upstream::{Broken, Head, Outgoing, Reading, Taken};
@@ -12,10 +13,10 @@ use super::visit::Visit;
 use crate::config::{Credential, Provider, Target};
 use crate::error::{Failure, Kind, Passed};
 use crate::ledger::Outcome;
-use crate::provider::{Auth, HealthEffect, Verdict, judge};
+use crate::provider::{HealthEffect, Verdict, judge};
 use crate::route::{Attempt, Candidate, Fault, back_off};
-use crate::types::{Mono, Op, Usage, UsageSource};
-use http::{HeaderName, HeaderValue, Method, header};
+use crate::types::{Mono, Usage, UsageSource};
+use http::Method;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -450,54 +451,5 @@ async fn refusal<S: Sink>(
             "The model's vendor sent an unexpected answer",
             format!("status {}", head.status),
         )),
-    }
-}
-
-pub(super) fn authority(provider: &Provider) -> String {
-    let base = &provider.base;
-    let usual = if base.tls { 443 } else { 80 };
-    if base.port == usual { base.host.clone() } else { format!("{}:{}", base.host, base.port) }
-}
-
-fn headers(
-    job: &Job,
-    visit: &Visit,
-    provider: &Provider,
-    credential: usize,
-    content_type: HeaderValue,
-) -> Vec<(HeaderName, HeaderValue)> {
-    let mut headers = Vec::with_capacity(8 + job.request_headers.len() + provider.headers.len());
-    headers.push((header::CONTENT_TYPE, content_type));
-    let accept = if visit.stream {
-        "text/event-stream"
-    } else if visit.op == Op::Speech {
-        "*/*"
-    } else {
-        "application/json"
-    };
-    headers.push((header::ACCEPT, HeaderValue::from_static(accept)));
-    headers.push((header::ACCEPT_ENCODING, HeaderValue::from_static("identity")));
-    headers.push((
-        header::USER_AGENT,
-        HeaderValue::from_static(concat!("aigne-hub/", env!("CARGO_PKG_VERSION"))),
-    ));
-    if let Some(value) = authorization(provider, credential) {
-        headers.push((header::AUTHORIZATION, value));
-    }
-    headers.extend(provider.headers.iter().cloned());
-    headers.extend(job.request_headers.iter().cloned());
-    headers
-}
-
-/// What a credential looks like on the wire.
-pub(super) fn authorization(provider: &Provider, credential: usize) -> Option<HeaderValue> {
-    let secret = provider.credentials.get(credential)?.secret.as_ref()?;
-    match provider.vendor.auth {
-        Auth::None => None,
-        Auth::Bearer | Auth::Optional => {
-            let mut value = HeaderValue::from_str(&format!("Bearer {}", secret.expose())).ok()?;
-            value.set_sensitive(true);
-            Some(value)
-        }
     }
 }

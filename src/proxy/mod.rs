@@ -13,6 +13,7 @@ mod guard;
 mod intake;
 mod job;
 mod listing;
+mod outgoing;
 mod realtime;
 mod relay;
 mod service;

@@ -4,9 +4,10 @@
 use super::Plane;
 use super::buffered::Share;
 use super::decide::{Arrival, decide, draw};
-use super::exchange::{End, authority, authorization};
+use super::exchange::End;
 use super::intake;
 use super::job::Job;
+use super::outgoing::{authority, authorization};
 use super::settle;
 use super::visit::Visit;
 use crate::error::{Failure, Kind, Result};

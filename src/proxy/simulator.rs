@@ -28,10 +28,6 @@ const SLOW: Duration = Duration::from_millis(40);
 const DIMENSIONS: usize = 256;
 /// The largest text that is repeated.
 const MAX_ECHO_BYTES: usize = 64 * 1024;
-/// One transparent pixel.
-const PIXEL: &str =
-    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg==";
-
 /// Answers a request.
 pub(super) async fn answer<S: Sink>(
     job: &Job,
@@ -43,7 +39,6 @@ pub(super) async fn answer<S: Sink>(
     let usage = Usage {
         input: count_input(visit.op, &visit.upstream_model, &job.body),
         output: if speaks(visit.op) { count(&visit.upstream_model, &text) } else { 0 },
-        images: u64::from(visit.op == Op::ImageGeneration),
         requests: 1,
         ..Usage::default()
     };
@@ -124,11 +119,6 @@ fn body(job: &Job, visit: &Visit, text: &str, usage: &Usage) -> Option<Value> {
             "usage": usage_json(usage),
         }),
         Op::Embedding => embeddings(job, model, usage),
-        Op::ImageGeneration => json!({ "created": created, "data": [{ "b64_json": PIXEL }] }),
-        Op::Moderation => json!({
-            "id": format!("modr-{id}"), "model": model,
-            "results": [{ "flagged": false, "categories": {}, "category_scores": {} }],
-        }),
         _ => return None,
     })
 }

@@ -1,0 +1,60 @@
+//! What a vendor gets to see of a request besides its body: address, headers,
+//! credential. Built from an allow-list; nothing of the caller's connection.
+
+use super::job::Job;
+use super::visit::Visit;
+use crate::config::Provider;
+use crate::provider::Auth;
+use crate::types::Op;
+use http::{HeaderName, HeaderValue, header};
+
+/// Host, and port where it is not the scheme's own.
+pub(super) fn authority(provider: &Provider) -> String {
+    let base = &provider.base;
+    let usual = if base.tls { 443 } else { 80 };
+    if base.port == usual { base.host.clone() } else { format!("{}:{}", base.host, base.port) }
+}
+
+/// Headers of a vendor's request, all but `host` and `content-length`.
+pub(super) fn headers(
+    job: &Job,
+    visit: &Visit,
+    provider: &Provider,
+    credential: usize,
+    content_type: HeaderValue,
+) -> Vec<(HeaderName, HeaderValue)> {
+    let mut headers = Vec::with_capacity(8 + job.request_headers.len() + provider.headers.len());
+    headers.push((header::CONTENT_TYPE, content_type));
+    let accept = if visit.stream {
+        "text/event-stream"
+    } else if visit.op == Op::Speech {
+        "*/*"
+    } else {
+        "application/json"
+    };
+    headers.push((header::ACCEPT, HeaderValue::from_static(accept)));
+    headers.push((header::ACCEPT_ENCODING, HeaderValue::from_static("identity")));
+    headers.push((
+        header::USER_AGENT,
+        HeaderValue::from_static(concat!("aigne-hub/", env!("CARGO_PKG_VERSION"))),
+    ));
+    if let Some(value) = authorization(provider, credential) {
+        headers.push((header::AUTHORIZATION, value));
+    }
+    headers.extend(provider.headers.iter().cloned());
+    headers.extend(job.request_headers.iter().cloned());
+    headers
+}
+
+/// What a credential looks like on the wire.
+pub(super) fn authorization(provider: &Provider, credential: usize) -> Option<HeaderValue> {
+    let secret = provider.credentials.get(credential)?.secret.as_ref()?;
+    match provider.vendor.auth {
+        Auth::None => None,
+        Auth::Bearer | Auth::Optional => {
+            let mut value = HeaderValue::from_str(&format!("Bearer {}", secret.expose())).ok()?;
+            value.set_sensitive(true);
+            Some(value)
+        }
+    }
+}
