@@ -1,6 +1,7 @@
 //! The vendor table. Adding a vendor with OpenAI's dialect is adding a row;
 //! what is odd about it is a column, never a branch elsewhere.
 
+use crate::chat::Dialect;
 use crate::error::Kind;
 use crate::provider::verdict::{Reading, Sign};
 use crate::types::Op;
@@ -13,6 +14,8 @@ pub enum Auth {
     Bearer,
     /// Nothing is sent when no credential is configured; Bearer otherwise.
     Optional,
+    /// The key alone, in a header of the vendor's own.
+    Header(&'static str),
     /// None at all (the simulator).
     None,
 }
@@ -32,6 +35,10 @@ pub struct Vendor {
     pub env: &'static [&'static str],
     /// How a credential is sent.
     pub auth: Auth,
+    /// What it speaks on its chat endpoint.
+    pub dialect: Dialect,
+    /// Sent with every request.
+    pub headers: &'static [(&'static str, &'static str)],
     /// Operations and their paths below the base.
     pub serves: &'static [(Op, &'static str)],
     /// How its usage numbers nest.
@@ -99,6 +106,8 @@ const BASE: Vendor = Vendor {
     base_env: None,
     env: &[],
     auth: Auth::Bearer,
+    dialect: Dialect::OpenAiChat,
+    headers: &[],
     serves: &[CHAT],
     counting: Counting::Inclusive,
     shape: PLAIN,
@@ -121,6 +130,11 @@ pub static VENDORS: &[Vendor] = &[
         title: "Anthropic",
         base_url: "https://api.anthropic.com/v1",
         env: &["ANTHROPIC_API_KEY"],
+        auth: Auth::Header("x-api-key"),
+        dialect: Dialect::Anthropic,
+        headers: &[("anthropic-version", "2023-06-01")],
+        serves: &[(Op::Chat, "/messages")],
+        shape: Shape { stream_usage: false, ..PLAIN },
         readings: &[Reading {
             status: 400,
             sign: Sign::Message("credit balance is too low"),

@@ -15,6 +15,7 @@ use crate::rules::{Decision, Facts};
 use crate::tokens;
 use crate::types::{Op, Usage};
 use crate::wire::openai::{self, Request};
+use crate::wire::translate;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use std::sync::Arc;
@@ -88,6 +89,8 @@ pub(super) fn decide(arrival: Arrival<'_>, visit: &mut Visit) -> Result<Box<Job>
     let clocks = model.clocks.or_else(|| targets.first().map(|t| t.provider.clocks));
     let conversation = payload_request(&payload).map(|r| r.conversation).filter(|c| *c != 0);
     let job = Job {
+        op: visit.op,
+        dialect: visit.dialect,
         clocks: clocks.unwrap_or(snapshot.bounds.clocks),
         plane: Arc::clone(plane),
         request_headers: forwarded(headers, &ruled.request_headers),
@@ -368,7 +371,11 @@ fn caching(
     let explicit = by_rule.is_some() || wish.ttl.is_some() || set.is_some();
     let key = match payload {
         Payload::Json(_) if !ttl.is_zero() => {
-            CacheKey::if_cacheable(&caller.key.tenant, visit.op, model.name.as_str(), body, explicit)
+            {
+                // One body may mean two things in two dialects.
+                let name = format!("{}:{}", translate::name(visit.dialect), model.name);
+                CacheKey::if_cacheable(&caller.key.tenant, visit.op, &name, body, explicit)
+            }
         }
         _ => None,
     };

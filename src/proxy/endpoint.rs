@@ -1,6 +1,7 @@
 //! Method and path → one value, which decides both what is authorised and
 //! what is dispatched.
 
+use crate::chat::Dialect;
 use crate::error::{Failure, Kind, Result};
 use crate::types::Op;
 use http::Method;
@@ -10,13 +11,15 @@ use percent_encoding::percent_decode_str;
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Endpoint {
     /// A vendor's operation.
-    Inference(Op),
+    Inference(Op, Dialect),
     /// `GET /v1/models`
     Models,
     /// `GET /v1/models/{id}`
     Model(String),
     /// `POST /v1/tokenize`
     Tokenize,
+    /// `POST /v1/messages/count_tokens`, Anthropic's name for it
+    CountTokens,
     /// `GET /healthz`: the process lives.
     Health,
     /// `GET /readyz`: traffic is welcome.
@@ -25,18 +28,22 @@ pub(super) enum Endpoint {
     Home,
 }
 
-const TABLE: &[(Method, &str, Op)] = &[
-    (Method::POST, "chat/completions", Op::Chat),
-    (Method::POST, "completions", Op::Completion),
-    (Method::POST, "embeddings", Op::Embedding),
-    (Method::POST, "images/generations", Op::ImageGeneration),
-    (Method::POST, "images/edits", Op::ImageEdit),
-    (Method::POST, "audio/speech", Op::Speech),
-    (Method::POST, "audio/transcriptions", Op::Transcription),
-    (Method::POST, "moderations", Op::Moderation),
-    (Method::GET, "realtime", Op::Realtime),
-    (Method::GET, "models", Op::Models),
-    (Method::POST, "tokenize", Op::Tokenize),
+const OPENAI: Dialect = Dialect::OpenAiChat;
+
+const TABLE: &[(Method, &str, Op, Dialect)] = &[
+    (Method::POST, "chat/completions", Op::Chat, OPENAI),
+    (Method::POST, "completions", Op::Completion, OPENAI),
+    (Method::POST, "embeddings", Op::Embedding, OPENAI),
+    (Method::POST, "images/generations", Op::ImageGeneration, OPENAI),
+    (Method::POST, "images/edits", Op::ImageEdit, OPENAI),
+    (Method::POST, "audio/speech", Op::Speech, OPENAI),
+    (Method::POST, "audio/transcriptions", Op::Transcription, OPENAI),
+    (Method::POST, "moderations", Op::Moderation, OPENAI),
+    (Method::GET, "realtime", Op::Realtime, OPENAI),
+    (Method::GET, "models", Op::Models, OPENAI),
+    (Method::POST, "tokenize", Op::Tokenize, OPENAI),
+    (Method::POST, "messages", Op::Chat, Dialect::Anthropic),
+    (Method::POST, "messages/count_tokens", Op::Tokenize, Dialect::Anthropic),
 ];
 
 impl Endpoint {
@@ -59,11 +66,12 @@ impl Endpoint {
         if let Some(id) = name.strip_prefix("models/").filter(|id| !id.is_empty()) {
             return if is_get { Ok(Endpoint::Model(decode(id))) } else { Err(wrong_method(method, path)) };
         }
-        match TABLE.iter().find(|(_, known, _)| *known == name) {
-            Some((wanted, _, op)) if wanted == method => Ok(match op {
-                Op::Models => Endpoint::Models,
-                Op::Tokenize => Endpoint::Tokenize,
-                op => Endpoint::Inference(*op),
+        match TABLE.iter().find(|(_, known, ..)| *known == name) {
+            Some((wanted, _, op, dialect)) if wanted == method => Ok(match (op, dialect) {
+                (Op::Models, _) => Endpoint::Models,
+                (Op::Tokenize, Dialect::Anthropic) => Endpoint::CountTokens,
+                (Op::Tokenize, _) => Endpoint::Tokenize,
+                (op, dialect) => Endpoint::Inference(*op, *dialect),
             }),
             Some(_) => Err(wrong_method(method, path)),
             None => Err(Failure::new(
@@ -76,10 +84,21 @@ impl Endpoint {
     /// The operation, for the metrics.
     pub(super) fn op(&self) -> Option<Op> {
         match self {
-            Endpoint::Inference(op) => Some(*op),
+            Endpoint::Inference(op, _) => Some(*op),
             Endpoint::Models | Endpoint::Model(_) => Some(Op::Models),
-            Endpoint::Tokenize => Some(Op::Tokenize),
+            Endpoint::Tokenize | Endpoint::CountTokens => Some(Op::Tokenize),
             Endpoint::Health | Endpoint::Ready | Endpoint::Home => None,
+        }
+    }
+}
+
+impl Endpoint {
+    /// What the caller speaks: decides the shape of errors too.
+    pub(super) fn dialect(&self) -> Dialect {
+        match self {
+            Endpoint::Inference(_, dialect) => *dialect,
+            Endpoint::CountTokens => Dialect::Anthropic,
+            _ => OPENAI,
         }
     }
 }
@@ -103,7 +122,7 @@ mod tests {
 
     #[test]
     fn every_path_answers_with_and_without_the_prefix() {
-        for (method, path, op) in TABLE {
+        for (method, path, op, _) in TABLE {
             for prefix in ["/v1/", "/"] {
                 let found = Endpoint::find(method, &format!("{prefix}{path}")).unwrap();
                 assert_eq!(found.op(), Some(*op), "{prefix}{path}");

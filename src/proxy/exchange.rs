@@ -4,7 +4,7 @@
 
 use super::decide::draw;
 use super::guard::{Guard, Waited};
-use super::job::Job;
+use super::job::{Job, Rendered};
 use super::outgoing::{authority, headers};
 use super::relay::{self, Stage};
 use super::sink::Sink;
@@ -57,6 +57,11 @@ impl Missed {
     pub(super) fn new(kind: Kind, text: &'static str, detail: impl std::fmt::Display) -> Self {
         let failure = Failure::new(kind, text).detail(detail);
         Self { failure, health: HealthEffect::Failed, gone: false, sent: false }
+    }
+
+    /// The request cannot be put to this target; the vendor has done nothing.
+    fn by_request(failure: Failure) -> Self {
+        Self { failure, health: HealthEffect::None, gone: false, sent: false }
     }
 
     /// What the vendor's own words mean.
@@ -172,6 +177,7 @@ async fn on_target<S: Sink>(
         visit.attempts = progress.attempts;
         visit.provider = Arc::clone(provider.name.shared());
         visit.upstream_model = Arc::clone(&target.upstream_model);
+        visit.vendor_dialect = provider.vendor.dialect;
         visit.credential = provider
             .credentials
             .get(credential)
@@ -241,7 +247,7 @@ async fn attempt_once<S: Sink>(
     let began = plane.clock.mono();
     let mut first_byte = None;
     let result = if target.provider.vendor.simulated {
-        Box::pin(super::simulator::answer(job, visit, sink, guard)).await
+        Box::pin(super::simulator::answer(job, visit, sink, guard, &target.provider)).await
     } else {
         Box::pin(call(job, visit, sink, guard, target, credential, &mut attempt, &mut first_byte)).await
     };
@@ -289,7 +295,7 @@ async fn call<S: Sink>(
     first_byte: &mut Option<Mono>,
 ) -> Result<End, Missed> {
     let provider = &*target.provider;
-    let (body, content_type, adapted) = job.render(target);
+    let Rendered { body, content_type, adapted } = job.render(target).map_err(Missed::by_request)?;
     let headers = headers(job, visit, provider, credential, content_type);
     let path = format!("{}{}", provider.base.path, provider.vendor.path(visit.op).unwrap_or(""));
     let authority = authority(provider);

@@ -3,16 +3,22 @@
 
 use super::answer::{AnswerHead, limits};
 use super::sink::Sink;
+use crate::chat::Dialect;
 use crate::error::{Failure, Kind};
 use crate::limit::Standing;
-use crate::wire::openai;
+use crate::wire::translate;
 use bytes::Bytes;
 use http::{HeaderName, header};
 use std::time::Duration;
 
 /// The answer for a failure: head and body.
-pub(super) fn answer(failure: &Failure, request_id: &str, standing: &Standing) -> (AnswerHead, Bytes) {
-    let body = Bytes::from(openai::error_body(failure));
+pub(super) fn answer(
+    to: Dialect,
+    failure: &Failure,
+    request_id: &str,
+    standing: &Standing,
+) -> (AnswerHead, Bytes) {
+    let body = Bytes::from(translate::error_body(to, failure));
     let mut head = AnswerHead::new(failure.status(), "application/json");
     head.length = Some(body.len() as u64);
     head.text(HeaderName::from_static("x-request-id"), request_id);
@@ -32,12 +38,18 @@ pub(super) fn answer(failure: &Failure, request_id: &str, standing: &Standing) -
 }
 
 /// Tells the reader of a sink; a stream that has begun gets an event and no end marker.
-pub(super) async fn tell<S: Sink>(sink: &mut S, failure: &Failure, request_id: &str, standing: &Standing) {
+pub(super) async fn tell<S: Sink>(
+    sink: &mut S,
+    to: Dialect,
+    id: &str,
+    failure: &Failure,
+    standing: &Standing,
+) {
     if sink.head_sent() {
-        let _ = sink.last(openai::error_event(failure)).await;
+        let _ = sink.last(translate::error_event(to, failure)).await;
         return;
     }
-    let (head, body) = answer(failure, request_id, standing);
+    let (head, body) = answer(to, failure, id, standing);
     if sink.head(head).await.is_ok() {
         let _ = sink.last(body).await;
     }

@@ -5,10 +5,14 @@ use super::Plane;
 use super::buffered::Share;
 use super::drain::Present;
 use crate::cache::CacheKey;
+use crate::chat::{Adapted, Dialect};
 use crate::config::{Caller, Clocks, Snapshot, Target};
+use crate::error::Result;
 use crate::limit::{Ask, Permit, Standing};
+use crate::types::Op;
 use crate::wire::multipart;
 use crate::wire::openai::Request;
+use crate::wire::translate;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
 use std::ops::Range;
@@ -16,6 +20,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub(super) struct Job {
+    pub op: Op,
+    /// What the caller speaks.
+    pub dialect: Dialect,
     pub plane: Arc<Plane>,
     pub snapshot: Arc<Snapshot>,
     pub caller: Arc<Caller>,
@@ -73,23 +80,43 @@ impl Job {
         }
     }
 
-    /// The body for one target in pieces, its content type, and the names of what was adapted.
-    pub(super) fn render(&self, target: &Target) -> (Vec<Bytes>, HeaderValue, Vec<String>) {
+    /// The body for one target in pieces, its content type, and what was adapted or dropped.
+    ///
+    /// # Errors
+    /// When the target's dialect cannot say what must not be dropped.
+    pub(super) fn render(&self, target: &Target) -> Result<Rendered> {
+        let json = HeaderValue::from_static("application/json");
+        let vendor = target.provider.vendor;
         let mut adapted = Vec::new();
         match &self.payload {
+            Payload::Json(_) if self.op == Op::Chat && self.dialect != vendor.dialect => {
+                let mut request = translate::request_in(self.dialect, &self.body)?;
+                request.model = target.upstream_model.to_string();
+                let mut changes = Adapted::default();
+                let body = translate::request_out(vendor.dialect, &request, &mut changes)?;
+                adapted.extend(changes.header());
+                Ok(Rendered { body: vec![body.into()], content_type: json, adapted })
+            }
             Payload::Json(request) => {
-                let shape = &target.provider.vendor.shape;
-                let body = request.render(&self.body, &target.upstream_model, shape, &mut adapted);
-                (body, HeaderValue::from_static("application/json"), adapted)
+                let body = request.render(&self.body, &target.upstream_model, &vendor.shape, &mut adapted);
+                Ok(Rendered { body, content_type: json, adapted })
             }
             Payload::Form { content_type, model } => {
                 let mut patch = crate::wire::json::Patch::new();
                 patch.replace(model.clone(), target.upstream_model.as_bytes());
-                (patch.pieces(&self.body), content_type.clone(), adapted)
+                Ok(Rendered { body: patch.pieces(&self.body), content_type: content_type.clone(), adapted })
             }
-            Payload::Pipe => (Vec::new(), HeaderValue::from_static("application/octet-stream"), adapted),
+            Payload::Pipe => Ok(Rendered { body: Vec::new(), content_type: json, adapted }),
         }
     }
+}
+
+/// A request as one target gets it.
+pub(super) struct Rendered {
+    pub body: Vec<Bytes>,
+    pub content_type: HeaderValue,
+    /// Fields that were adapted or dropped.
+    pub adapted: Vec<String>,
 }
 
 /// The model field of a form.

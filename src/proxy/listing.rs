@@ -6,6 +6,7 @@ use crate::config::{Caller, Snapshot};
 use crate::error::{Failure, Kind, Result};
 use crate::tokens::{self, Count, Family};
 use crate::types::Op;
+use crate::wire::anthropic;
 use crate::wire::openai::{self, Request};
 use bytes::Bytes;
 use serde_json::json;
@@ -34,7 +35,7 @@ pub(super) fn models(snapshot: &Snapshot, caller: &Caller) -> Bytes {
     let names = snapshot.model_names();
     let data: Vec<_> =
         names.iter().filter(|name| caller.key.models.allows(name)).map(|name| entry(name)).collect();
-    json!({ "object": "list", "data": data }).to_string().into()
+    json!({ "object": "list", "data": data, "has_more": false }).to_string().into()
 }
 
 /// `GET /v1/models/{id}`
@@ -45,11 +46,15 @@ pub(super) fn model(snapshot: &Snapshot, caller: &Caller, id: &str) -> Result<By
 
 fn entry(name: &str) -> serde_json::Value {
     let owner = name.split_once('/').map_or("aigne-hub", |(owner, _)| owner);
-    json!({ "id": name, "object": "model", "created": 0, "owned_by": owner })
+    // Both OpenAI's fields and Anthropic's, so that either client can list.
+    json!({
+        "id": name, "object": "model", "created": 0, "owned_by": owner,
+        "type": "model", "display_name": name, "created_at": "1970-01-01T00:00:00Z",
+    })
 }
 
 /// `POST /v1/tokenize`: counts what a request, or a plain `text`, comes to.
-pub(super) fn tokenize(snapshot: &Snapshot, caller: &Caller, body: &Bytes) -> Result<Bytes> {
+pub(super) fn tokenize(snapshot: &Snapshot, caller: &Caller, body: &Bytes) -> Result<Counted> {
     let request = Request::read(Op::Tokenize, body)?;
     let found = find(snapshot, caller, &request.model)?;
     let upstream = found.targets.first().map_or(request.model.as_str(), |t| &*t.upstream_model);
@@ -68,18 +73,37 @@ pub(super) fn tokenize(snapshot: &Snapshot, caller: &Caller, body: &Bytes) -> Re
         let text = "Send 'text', 'input' or 'messages' to count";
         return Err(Failure::new(Kind::InvalidRequest, text).param("messages"));
     }
-    let encoding = match family {
-        Family::O200k => "o200k_base",
-        Family::Cl100k => "cl100k_base",
-    };
-    let answer = json!({
-        "object": "token_count",
-        "model": request.model,
-        "tokens": total.tokens,
-        "exact": total.exact,
-        "encoding": encoding,
-    });
-    Ok(answer.to_string().into())
+    Ok(Counted { model: request.model, family, total })
+}
+
+/// What a request comes to.
+pub(super) struct Counted {
+    model: String,
+    family: Family,
+    total: Count,
+}
+
+impl Counted {
+    /// The answer of `/v1/tokenize`.
+    pub(super) fn shown(&self) -> Bytes {
+        let encoding = match self.family {
+            Family::O200k => "o200k_base",
+            Family::Cl100k => "cl100k_base",
+        };
+        let answer = json!({
+            "object": "token_count",
+            "model": self.model,
+            "tokens": self.total.tokens,
+            "exact": self.total.exact,
+            "encoding": encoding,
+        });
+        answer.to_string().into()
+    }
+
+    /// The answer of Anthropic's `/v1/messages/count_tokens`.
+    pub(super) fn as_anthropic(&self) -> Bytes {
+        anthropic::count_tokens_body(self.total.tokens).into()
+    }
 }
 
 fn has_input(body: &Bytes) -> bool {

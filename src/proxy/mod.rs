@@ -21,6 +21,7 @@ mod settle;
 mod shared;
 mod simulator;
 mod sink;
+mod stream;
 mod upstream;
 mod visit;
 

@@ -38,8 +38,9 @@ pub(super) fn headers(
         header::USER_AGENT,
         HeaderValue::from_static(concat!("aigne-hub/", env!("CARGO_PKG_VERSION"))),
     ));
-    if let Some(value) = authorization(provider, credential) {
-        headers.push((header::AUTHORIZATION, value));
+    headers.extend(authorization(provider, credential));
+    for (name, value) in provider.vendor.headers {
+        headers.push((HeaderName::from_static(name), HeaderValue::from_static(value)));
     }
     headers.extend(provider.headers.iter().cloned());
     headers.extend(job.request_headers.iter().cloned());
@@ -47,14 +48,14 @@ pub(super) fn headers(
 }
 
 /// What a credential looks like on the wire.
-pub(super) fn authorization(provider: &Provider, credential: usize) -> Option<HeaderValue> {
+pub(super) fn authorization(provider: &Provider, credential: usize) -> Option<(HeaderName, HeaderValue)> {
     let secret = provider.credentials.get(credential)?.secret.as_ref()?;
-    match provider.vendor.auth {
-        Auth::None => None,
-        Auth::Bearer | Auth::Optional => {
-            let mut value = HeaderValue::from_str(&format!("Bearer {}", secret.expose())).ok()?;
-            value.set_sensitive(true);
-            Some(value)
-        }
-    }
+    let (name, text) = match provider.vendor.auth {
+        Auth::None => return None,
+        Auth::Bearer | Auth::Optional => (header::AUTHORIZATION, format!("Bearer {}", secret.expose())),
+        Auth::Header(name) => (HeaderName::from_static(name), secret.expose().to_owned()),
+    };
+    let mut value = HeaderValue::from_str(&text).ok()?;
+    value.set_sensitive(true);
+    Some((name, value))
 }

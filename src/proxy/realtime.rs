@@ -97,8 +97,8 @@ impl Pipe {
             request.remove_header(name);
         }
         request.insert_header(header::HOST, authority(provider))?;
-        if let Some(value) = authorization(provider, self.opened.credential) {
-            request.insert_header(header::AUTHORIZATION, value)?;
+        if let Some((name, value)) = authorization(provider, self.opened.credential) {
+            request.insert_header(name, value)?;
         }
         for (name, value) in &provider.headers {
             request.insert_header(name, value)?;

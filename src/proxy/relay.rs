@@ -7,15 +7,18 @@ use super::exchange::{End, Missed, missed_by};
 use super::guard::{Guard, Waited};
 use super::job::Job;
 use super::sink::{Gone, Sink};
+use super::stream::Reader;
 use super::upstream::{Head, Reading, Taken};
 use super::visit::Visit;
+use crate::chat::Dialect;
 use crate::config::Provider;
 use crate::error::{Failure, Kind};
 use crate::ledger::Outcome;
 use crate::provider::{HealthEffect, judge, judge_error};
 use crate::tokens;
 use crate::types::{Op, Usage, UsageSource};
-use crate::wire::openai::{self, Step, StreamReader, VendorError};
+use crate::wire::openai::{self, Step, VendorError};
+use crate::wire::translate;
 use bytes::{Bytes, BytesMut};
 use http::header;
 use std::pin::pin;
@@ -86,7 +89,7 @@ async fn next<S: Sink>(stage: &mut Stage<'_, S>, taken: &mut Taken, deadline: In
 
 /// A stream of events, read on the way.
 struct Events {
-    reader: StreamReader,
+    reader: Reader,
     /// Content has gone to the caller: no other vendor may be tried any more.
     committed: bool,
     /// Output tokens of text that was counted already and let go.
@@ -96,8 +99,7 @@ struct Events {
 
 async fn events<S: Sink>(mut stage: Stage<'_, S>, mut taken: Taken, head: Head) -> Result<End, Missed> {
     let clocks = stage.job.clocks;
-    let asked = stage.job.request().is_some_and(|r| r.include_usage);
-    let reader = StreamReader::new(stage.visit.op, stage.provider.vendor.counting, !asked);
+    let reader = Reader::new(stage.job, stage.visit, stage.provider);
     let mut events = Box::new(Events { reader, committed: false, counted: 0, text: String::new() });
     let mut deadline = Instant::now() + clocks.first_token;
     loop {
@@ -214,7 +216,7 @@ impl Events {
         if !self.committed {
             return Err(missed);
         }
-        let event = openai::error_event(&missed.failure);
+        let event = translate::error_event(stage.visit.dialect, &missed.failure);
         let _ = stage.sink.last(event).await;
         let (usage, source) = self.usage(&stage);
         Ok(End { outcome: Outcome::Truncated, failure: Some(missed.failure), usage, source })
@@ -285,11 +287,27 @@ async fn whole<S: Sink>(mut stage: Stage<'_, S>, mut taken: Taken, head: Head) -
     if let Some(verdict) = judge(stage.provider.vendor, head.status, &head.headers, &body, wall) {
         return Err(Missed::judged(verdict));
     }
-    let usage = openai::usage(stage.visit.op, stage.provider.vendor.counting, &body);
+    let (body, usage) = translated(&stage, body)?;
     let answer = AnswerHead::relayed(stage.job, stage.visit, &head, &stage.adapted);
     let end = send_whole(&mut stage, answer, body, usage).await;
     stage.visit.phases.relay += stage.job.plane.clock.mono().since(now);
     Ok(end)
+}
+
+/// The answer in the caller's dialect, and what it used.
+fn translated<S>(stage: &Stage<'_, S>, body: Bytes) -> Result<(Bytes, Option<Usage>), Missed> {
+    let vendor = stage.provider.vendor;
+    let (from, to) = (vendor.dialect, stage.visit.dialect);
+    if stage.visit.op != Op::Chat || (from, to) == (Dialect::OpenAiChat, Dialect::OpenAiChat) {
+        let usage = openai::usage(stage.visit.op, vendor.counting, &body);
+        return Ok((body, usage));
+    }
+    let unreadable = |failure| Missed { failure, health: HealthEffect::Failed, gone: false, sent: false };
+    let mut response = translate::response_in(from, &body, vendor.counting).map_err(unreadable)?;
+    response.created.get_or_insert(stage.visit.at.seconds());
+    let usage = response.usage;
+    let body = if from == to { body } else { translate::response_out(to, &response).into() };
+    Ok((body, usage))
 }
 
 /// Sends an answer of known length and says what it used.

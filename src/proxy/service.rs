@@ -13,6 +13,7 @@ use super::realtime::Pipe;
 use super::sink::{Direct, Sink, early_head, response};
 use super::visit::Visit;
 use super::{Plane, listing, settle, shared};
+use crate::chat::Dialect;
 use crate::config::{Caller, Snapshot};
 use crate::error::{Failure, Kind, Result};
 use crate::ledger::Outcome;
@@ -83,10 +84,10 @@ impl ProxyHttp for Gateway {
         let request = session.req_header();
         let endpoint = Endpoint::find(&request.method, request.uri.path());
         match endpoint {
-            Ok(Endpoint::Inference(Op::Realtime)) => self.realtime(session, ctx).await,
-            Ok(Endpoint::Inference(op)) => {
+            Ok(Endpoint::Inference(Op::Realtime, _)) => self.realtime(session, ctx).await,
+            Ok(Endpoint::Inference(op, dialect)) => {
                 let accept = if ctx.reused { Duration::ZERO } else { since_accept(session) };
-                match Box::pin(self.inference(session, op, accept)).await {
+                match Box::pin(self.inference(session, op, dialect, accept)).await {
                     Whole::Yes => Ok(true),
                     // Anything but an error here would end the body as if it were complete.
                     Whole::Cut => pingora::Error::e_explain(
@@ -146,7 +147,7 @@ impl ProxyHttp for Gateway {
             let failure =
                 Failure::new(Kind::VendorUnreachable, "The model's vendor cannot be reached").detail(error);
             let mut sink = Direct::new(session, None);
-            failure::tell(&mut sink, &failure, "", &Standing::default()).await;
+            failure::tell(&mut sink, Dialect::OpenAiChat, "", &failure, &Standing::default()).await;
         }
         pingora::proxy::FailToProxy { error_code: 0, can_reuse_downstream: false }
     }
@@ -168,11 +169,12 @@ impl ProxyHttp for Gateway {
 
 impl Gateway {
     /// An inference request from the first header to the settlement.
-    async fn inference(&self, session: &mut Session, op: Op, accept: Duration) -> Whole {
+    async fn inference(&self, session: &mut Session, op: Op, dialect: Dialect, accept: Duration) -> Whole {
         let plane = &self.plane;
         let present = plane.drain.enter();
         let snapshot = plane.snapshot.load_full();
         let mut visit = Visit::new(op, &plane.clock);
+        visit.dialect = dialect;
         visit.in_flight = Some(plane.metrics.enter(op));
         visit.phases.accept = accept;
         session.set_write_timeout(Some(snapshot.bounds.write));
@@ -212,6 +214,7 @@ impl Gateway {
         let _present = plane.drain.enter();
         let snapshot = plane.snapshot.load_full();
         let mut visit = Visit::new(endpoint.op().unwrap_or(Op::Models), &plane.clock);
+        visit.dialect = endpoint.dialect();
         let result = self.local_body(session, &snapshot, &mut visit, endpoint).await;
         match result {
             Ok(body) => {
@@ -242,10 +245,11 @@ impl Gateway {
         match endpoint {
             Endpoint::Models => Ok(listing::models(snapshot, &caller)),
             Endpoint::Model(id) => listing::model(snapshot, &caller, &id),
-            Endpoint::Tokenize => {
+            Endpoint::Tokenize | Endpoint::CountTokens => {
                 let mut share: Share = self.plane.buffered.share();
                 let body = intake::body(session, &snapshot.bounds, &mut share).await?;
-                listing::tokenize(snapshot, &caller, &body)
+                let counted = listing::tokenize(snapshot, &caller, &body)?;
+                Ok(if endpoint == Endpoint::Tokenize { counted.shown() } else { counted.as_anthropic() })
             }
             _ => Err(Failure::new(Kind::UnknownEndpoint, "Unknown request URL")),
         }
@@ -290,7 +294,7 @@ impl Gateway {
     ) {
         let mut sink = Direct::new(session, None);
         if failure.kind != Kind::CallerGone {
-            failure::tell(&mut sink, &failure, &visit.id.to_string(), standing).await;
+            failure::tell(&mut sink, visit.dialect, &visit.id.to_string(), &failure, standing).await;
         }
         visit.status = failure.status();
         visit.response_bytes = sink.bytes;
@@ -348,12 +352,12 @@ pub(super) async fn direct(session: &mut Session, job: Box<Job>, mut visit: Box<
 /// Intent, exchange, and the failure told when nothing else was.
 pub(super) async fn carry_out<S: Sink>(job: &Job, visit: &mut Visit, sink: &mut S) -> End {
     if let Err(failure) = settle::intend(job, visit).await {
-        Box::pin(failure::tell(sink, &failure, &visit.id.to_string(), &job.standing)).await;
+        Box::pin(failure::tell(sink, visit.dialect, &visit.id.to_string(), &failure, &job.standing)).await;
         return End::failed(failure);
     }
     let end = exchange(job, visit, sink).await;
     if let (Outcome::UpstreamError, Some(failure)) = (end.outcome, &end.failure) {
-        Box::pin(failure::tell(sink, failure, &visit.id.to_string(), &job.standing)).await;
+        Box::pin(failure::tell(sink, visit.dialect, &visit.id.to_string(), failure, &job.standing)).await;
     }
     end
 }

@@ -10,6 +10,7 @@ use crate::ledger::{Charge, Intent, Outcome, Settlement};
 use crate::limit::Ask;
 use crate::telemetry::{Done, log_request};
 use crate::types::{Pico, Usage, UsageSource};
+use crate::wire::translate;
 use std::sync::Arc;
 
 /// Writes the intent before a vendor hears of the request.
@@ -135,8 +136,8 @@ fn report(plane: &Plane, mut visit: Box<Visit>, end: &End, cost: Option<Pico>) {
     let done = Done {
         id: visit.id,
         op: visit.op,
-        dialect_in: "openai",
-        dialect_out: "openai",
+        dialect_in: translate::name(visit.dialect),
+        dialect_out: translate::name(visit.vendor_dialect),
         outcome: outcome(end),
         error: error_name(end.failure.as_ref()),
         detail: detail(end.failure.as_ref()),

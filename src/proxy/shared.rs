@@ -12,6 +12,7 @@ use super::settle;
 use super::sink::{Direct, Gone, Sink, early_head};
 use super::visit::Visit;
 use crate::cache::{CacheKey, Head, Part, Piece, Reader, Stored, Writer};
+use crate::chat::Dialect;
 use crate::error::{Failure, Kind};
 use crate::ledger::Outcome;
 use crate::telemetry::CacheStatus;
@@ -40,7 +41,7 @@ pub(super) async fn answer(
     if caching.only_if_cached {
         let failure = Failure::new(Kind::NotCached, "The answer is not in the cache");
         let mut sink = Direct::new(session, None);
-        failure::tell(&mut sink, &failure, &visit.id.to_string(), &job.standing).await;
+        failure::tell(&mut sink, visit.dialect, &visit.id.to_string(), &failure, &job.standing).await;
         visit.status = failure.status();
         settle::settle(job, visit, End::failed(failure)).await;
         return Whole::Yes;
@@ -247,6 +248,7 @@ struct Seen {
 struct Watch {
     guard: Guard,
     id: String,
+    dialect: Dialect,
     standing: crate::limit::Standing,
     ours: AnswerHead,
     early: Option<AnswerHead>,
@@ -262,6 +264,7 @@ impl Watch {
         Self {
             guard: Guard::new(job.clocks.total + Duration::from_secs(5), heartbeat),
             id: visit.id.to_string(),
+            dialect: visit.dialect,
             standing: job.standing,
             ours,
             early: visit.stream.then(|| early_head(&visit.id.to_string())),
@@ -286,7 +289,7 @@ impl Watch {
                     break;
                 }
                 Waited::Done(Piece::Failed(failure)) => {
-                    failure::tell(&mut sink, &failure, &self.id, &self.standing).await;
+                    failure::tell(&mut sink, self.dialect, &self.id, &failure, &self.standing).await;
                     seen.failure = Some(failure);
                     break;
                 }

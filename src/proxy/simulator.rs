@@ -10,13 +10,17 @@ use super::exchange::{End, Missed};
 use super::guard::Guard;
 use super::job::Job;
 use super::sink::{Gone, Sink};
+use super::stream::Reader;
 use super::visit::Visit;
+use crate::chat::Dialect;
+use crate::config::Provider;
 use crate::error::{Failure, Kind};
 use crate::ledger::Outcome;
 use crate::provider::HealthEffect;
 use crate::tokens;
 use crate::types::{Op, Usage, UsageSource};
-use crate::wire::openai;
+use crate::wire::openai::{self, Counting};
+use crate::wire::translate;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use serde_json::{Value, json};
@@ -34,6 +38,7 @@ pub(super) async fn answer<S: Sink>(
     visit: &mut Visit,
     sink: &mut S,
     guard: &mut Guard,
+    provider: &Provider,
 ) -> Result<End, Missed> {
     let text = last_text(job, visit.op);
     let usage = Usage {
@@ -43,14 +48,15 @@ pub(super) async fn answer<S: Sink>(
         ..Usage::default()
     };
     if visit.stream && speaks(visit.op) {
-        return Ok(stream(job, visit, sink, guard, &text, usage).await);
+        let way = Way { reader: Reader::new(job, visit, provider), sink, guard };
+        return Ok(stream(job, visit, way, &text, usage).await);
     }
     let Some(body) = body(job, visit, &text, &usage) else {
         let text = "The simulated vendor does not offer this endpoint";
         let failure = Failure::new(Kind::VendorRefused, text);
         return Err(Missed { failure, health: HealthEffect::None, gone: false, sent: false });
     };
-    let body = Bytes::from(body.to_string());
+    let body = in_dialect(visit, Bytes::from(body.to_string()));
     let mut head = AnswerHead::new(200, "application/json");
     head.ours(job, visit);
     head.length = Some(body.len() as u64);
@@ -163,14 +169,41 @@ fn vector(text: &str) -> Vec<f32> {
     vector
 }
 
-async fn stream<S: Sink>(
-    job: &Job,
-    visit: &mut Visit,
-    sink: &mut S,
-    guard: &mut Guard,
-    text: &str,
-    usage: Usage,
-) -> End {
+/// The simulated answer is OpenAI's; other callers get it in their own dialect.
+fn in_dialect(visit: &Visit, body: Bytes) -> Bytes {
+    if visit.op != Op::Chat || visit.dialect == Dialect::OpenAiChat {
+        return body;
+    }
+    let read = translate::response_in(Dialect::OpenAiChat, &body, Counting::Inclusive);
+    read.map_or(body, |response| translate::response_out(visit.dialect, &response).into())
+}
+
+/// Where the events of a simulated stream go.
+struct Way<'a, S> {
+    reader: Reader,
+    sink: &'a mut S,
+    guard: &'a mut Guard,
+}
+
+impl<S: Sink> Way<'_, S> {
+    async fn write(&mut self, event: Bytes) -> Result<(), Gone> {
+        // Our own events are never too long and never errors.
+        let step = self.reader.feed(event).unwrap_or_default();
+        for bytes in step.out {
+            self.sink.write(bytes).await?;
+        }
+        Ok(())
+    }
+
+    async fn end(&mut self) -> Result<(), Gone> {
+        for bytes in self.reader.end().out {
+            self.sink.write(bytes).await?;
+        }
+        self.sink.last(Bytes::new()).await
+    }
+}
+
+async fn stream<S: Sink>(job: &Job, visit: &mut Visit, mut way: Way<'_, S>, text: &str, usage: Usage) -> End {
     let slow = visit.upstream_model.contains("slow");
     let mut head = AnswerHead::new(200, EVENT_STREAM);
     head.ours(job, visit);
@@ -181,26 +214,25 @@ async fn stream<S: Sink>(
         created: visit.at.seconds(),
         model: visit.upstream_model.to_string(),
     };
-    let asked = job.request().is_some_and(|r| r.include_usage);
     visit.first_token = Some(job.plane.clock.mono().since(visit.started));
     let mut said = 0;
     let sent = async {
-        sink.head(head).await?;
+        way.sink.head(head).await?;
         if frame.op == Op::Chat {
-            sink.write(frame.event(json!({ "role": "assistant", "content": "" }), Value::Null)).await?;
+            way.write(frame.event(json!({ "role": "assistant", "content": "" }), Value::Null)).await?;
         }
         for word in text.split_inclusive(' ') {
             if slow {
-                guard.pause(sink, SLOW).await?;
+                way.guard.pause(way.sink, SLOW).await?;
             }
-            sink.write(frame.event(frame.piece(word), Value::Null)).await?;
+            way.write(frame.event(frame.piece(word), Value::Null)).await?;
             said += word.len();
         }
-        sink.write(frame.event(frame.piece(""), json!("stop"))).await?;
-        if asked {
-            sink.write(frame.usage(&usage)).await?;
-        }
-        sink.last(Bytes::from_static(b"data: [DONE]\n\n")).await
+        way.write(frame.event(frame.piece(""), json!("stop"))).await?;
+        // The reader leaves it out for callers that did not ask.
+        way.write(frame.usage(&usage)).await?;
+        way.write(Bytes::from_static(b"data: [DONE]\n\n")).await?;
+        way.end().await
     };
     let sent = sent.await;
     let produced = Usage { output: count(&frame.model, text.get(..said).unwrap_or(text)), ..usage };

@@ -1,6 +1,7 @@
 //! What is known of one request while it is on its way. Grows from intake to
 //! settle; nothing decides by it.
 
+use crate::chat::Dialect;
 use crate::config::Caller;
 use crate::telemetry::{CacheStatus, InFlight, Phases};
 use crate::types::{Clock, Mono, Op, RequestId, Wall};
@@ -11,6 +12,10 @@ use std::time::Duration;
 pub(super) struct Visit {
     pub id: RequestId,
     pub op: Op,
+    /// What the caller speaks.
+    pub dialect: Dialect,
+    /// What the vendor that answered speaks.
+    pub vendor_dialect: Dialect,
     pub started: Mono,
     pub at: Wall,
     pub address: Option<IpAddr>,
@@ -46,6 +51,8 @@ impl Visit {
         Box::new(Self {
             id: RequestId::generate(),
             op,
+            dialect: Dialect::OpenAiChat,
+            vendor_dialect: Dialect::OpenAiChat,
             started: clock.mono(),
             at: clock.wall(),
             address: None,

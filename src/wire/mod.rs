@@ -6,3 +6,4 @@ pub mod multipart;
 pub mod openai;
 pub mod openai_chat;
 pub mod sse;
+pub mod translate;

@@ -1,0 +1,233 @@
+//! A vendor's stream on its way through: passed on byte for byte where the
+//! dialects agree, translated where they do not. Looks on for usage, content,
+//! errors and the end in both cases.
+
+use super::job::Job;
+use super::visit::Visit;
+use crate::chat::{Dialect, Event, StreamIn, StreamOut};
+use crate::config::Provider;
+use crate::error::Result;
+use crate::types::Usage;
+use crate::wire::openai::{Step, StreamReader, VendorError};
+use crate::wire::openai_chat::StreamOptions;
+use crate::wire::{sse, translate};
+use bytes::Bytes;
+
+/// The largest event of a translated stream.
+const MAX_EVENT_BYTES: usize = 4 * 1024 * 1024;
+/// Output text that is collected before it is counted and let go.
+const MAX_TEXT_BYTES: usize = 64 * 1024;
+
+/// Reads a stream and gives what goes to the caller.
+#[expect(clippy::large_enum_variant, reason = "lives in its owner's box; the common case needs no second one")]
+pub(super) enum Reader {
+    /// OpenAI on both sides.
+    Plain(StreamReader),
+    /// Through the canonical conversation; also Anthropic to Anthropic, forwarded as it came.
+    Chat(Box<ChatReader>),
+}
+
+/// A stream read as canonical events.
+pub(super) struct ChatReader {
+    cutter: sse::Cutter,
+    input: Box<dyn StreamIn>,
+    /// `None`: the events are forwarded as they came.
+    output: Option<Box<dyn StreamOut>>,
+    events: Vec<Event>,
+    /// Written before the first content, and held back until it comes.
+    held: Vec<u8>,
+    usage: Option<Usage>,
+    content: bool,
+    complete: bool,
+    text: String,
+    output_bytes: u64,
+}
+
+impl Reader {
+    pub(super) fn new(job: &Job, visit: &Visit, provider: &Provider) -> Self {
+        let asked = job.request().is_some_and(|r| r.include_usage);
+        let counting = provider.vendor.counting;
+        let (from, to) = (provider.vendor.dialect, visit.dialect);
+        if (from, to) == (Dialect::OpenAiChat, Dialect::OpenAiChat) {
+            return Reader::Plain(StreamReader::new(visit.op, counting, !asked));
+        }
+        let options = StreamOptions { include_usage: asked, created: visit.at.seconds(), model: None };
+        Reader::Chat(Box::new(ChatReader {
+            cutter: sse::Cutter::new(MAX_EVENT_BYTES),
+            input: translate::stream_in(from, counting),
+            output: (from != to).then(|| translate::stream_out(to, options)),
+            events: Vec::new(),
+            held: Vec::new(),
+            usage: None,
+            content: false,
+            complete: false,
+            text: String::new(),
+            output_bytes: 0,
+        }))
+    }
+
+    /// Takes one read of the vendor's.
+    pub(super) fn feed(&mut self, chunk: Bytes) -> Result<Step> {
+        match self {
+            Reader::Plain(reader) => reader.feed(chunk),
+            Reader::Chat(reader) => reader.feed(chunk),
+        }
+    }
+
+    /// The vendor closed the stream.
+    pub(super) fn end(&mut self) -> Step {
+        match self {
+            Reader::Plain(reader) => reader.end(),
+            Reader::Chat(reader) => reader.end(),
+        }
+    }
+
+    /// Has everything been said?
+    pub(super) fn complete(&self) -> bool {
+        match self {
+            Reader::Plain(reader) => reader.complete(),
+            Reader::Chat(reader) => reader.complete,
+        }
+    }
+
+    pub(super) fn usage(&self) -> Option<Usage> {
+        match self {
+            Reader::Plain(reader) => reader.usage(),
+            Reader::Chat(reader) => reader.usage,
+        }
+    }
+
+    pub(super) fn content_seen(&self) -> bool {
+        match self {
+            Reader::Plain(reader) => reader.content_seen(),
+            Reader::Chat(reader) => reader.content,
+        }
+    }
+
+    pub(super) fn text_due(&self) -> bool {
+        match self {
+            Reader::Plain(reader) => reader.text_due(),
+            Reader::Chat(reader) => reader.text.len() >= MAX_TEXT_BYTES,
+        }
+    }
+
+    pub(super) fn take_text(&mut self) -> String {
+        match self {
+            Reader::Plain(reader) => reader.take_text(),
+            Reader::Chat(reader) => std::mem::take(&mut reader.text),
+        }
+    }
+}
+
+impl ChatReader {
+    fn feed(&mut self, chunk: Bytes) -> Result<Step> {
+        let mut step = Step::default();
+        let mut written = Vec::new();
+        self.cutter.push(chunk).map_err(|_| too_long())?;
+        while let Some(event) = self.cutter.next_event() {
+            step.error = self.event(&event, &mut written)?;
+            if step.error.is_some() {
+                break;
+            }
+        }
+        self.release(written, &mut step);
+        Ok(step)
+    }
+
+    /// One event of the transport. Gives the vendor's error, if it is one.
+    fn event(&mut self, raw: &Bytes, written: &mut Vec<u8>) -> Result<Option<VendorError>> {
+        let mut events = std::mem::take(&mut self.events);
+        events.clear();
+        if let Some(data) = sse::data(raw) {
+            self.input.feed(sse::name(raw), &data, &mut events)?;
+        }
+        let error = self.meant(&events, written);
+        if self.output.is_none() && error.is_none() {
+            written.extend_from_slice(raw);
+        }
+        self.events = events;
+        Ok(error)
+    }
+
+    fn meant(&mut self, events: &[Event], written: &mut Vec<u8>) -> Option<VendorError> {
+        for event in events {
+            match event {
+                Event::Error(error) => {
+                    let (kind, code) = (error.kind.clone(), error.code.clone());
+                    return Some(VendorError {
+                        message: error.message.clone(),
+                        kind,
+                        code,
+                        param: error.param.clone(),
+                    });
+                }
+                Event::TextDelta(text)
+                | Event::ThinkingDelta(text)
+                | Event::RefusalDelta(text)
+                | Event::ToolCallDelta { fragment: text, .. } => {
+                    self.content = true;
+                    self.output_bytes += text.len() as u64;
+                    self.text.push_str(text);
+                }
+                Event::ToolCallStart { name, .. } => {
+                    self.content = true;
+                    self.text.push_str(name);
+                }
+                Event::Part(_) | Event::Citation(_) => self.content = true,
+                Event::Usage(usage) => self.usage = Some(*usage),
+                // Anthropic reports usage before its end; OpenAI after the finish reason.
+                Event::Finish(_) | Event::End => self.complete = true,
+                Event::Start { .. }
+                | Event::PartStart(_)
+                | Event::SignatureDelta(_)
+                | Event::ToolCallEnd { .. }
+                | Event::Ping => {}
+            }
+            if let Some(output) = &mut self.output {
+                output.emit(event, written);
+            }
+        }
+        None
+    }
+
+    /// Lifecycle-only bytes wait for the first content, so that another vendor can still be tried.
+    fn release(&mut self, mut written: Vec<u8>, step: &mut Step) {
+        step.content = self.content;
+        if !self.content && !self.complete {
+            self.held.append(&mut written);
+            return;
+        }
+        if !self.held.is_empty() {
+            let mut all = std::mem::take(&mut self.held);
+            all.append(&mut written);
+            written = all;
+        }
+        if !written.is_empty() {
+            step.out.push(Bytes::from(written));
+        }
+    }
+
+    fn end(&mut self) -> Step {
+        let mut step = Step::default();
+        let mut written = Vec::new();
+        let rest = self.cutter.rest();
+        if !rest.is_empty()
+            && let Ok(error) = self.event(&rest, &mut written)
+        {
+            step.error = error;
+        }
+        let mut events = Vec::new();
+        // A stream that is not complete is told so by `complete`, and cut by the caller of this.
+        if step.error.is_none() && self.input.end(&mut events).is_ok() {
+            step.error = self.meant(&events, &mut written);
+        }
+        self.release(written, &mut step);
+        step
+    }
+}
+
+fn too_long() -> crate::error::Failure {
+    let text = "The model's vendor sent an unreadable answer";
+    crate::error::Failure::new(crate::error::Kind::VendorMalformed, text)
+        .detail("an event is larger than 4 MiB")
+}

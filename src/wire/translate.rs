@@ -1,0 +1,106 @@
+//! The one table of dialects: which module reads and writes which. Everybody
+//! above asks here and never names a dialect's module.
+
+use super::openai::Counting;
+use super::{anthropic, openai, openai_chat};
+use crate::chat::{Adapted, Dialect, Request, Response, StreamIn, StreamOut};
+use crate::error::{Failure, Kind, Result};
+use bytes::Bytes;
+
+/// Reads a caller's chat request.
+///
+/// # Errors
+/// What is wrong with it, or that it cannot be translated.
+pub fn request_in(from: Dialect, body: &[u8]) -> Result<Request> {
+    match from {
+        Dialect::OpenAiChat => openai_chat::request_in(body),
+        Dialect::Anthropic => anthropic::request_in(body),
+        _ => Err(unknown(from)),
+    }
+}
+
+/// Writes a chat request for a vendor; `request.model` is the vendor's name for the model.
+///
+/// # Errors
+/// When something in it must not be dropped and cannot be said in this dialect.
+pub fn request_out(to: Dialect, request: &Request, adapted: &mut Adapted) -> Result<Vec<u8>> {
+    match to {
+        Dialect::OpenAiChat => {
+            openai_chat::request_out(request, &openai_chat::model_traits(&request.model), adapted)
+        }
+        Dialect::Anthropic => {
+            anthropic::request_out(request, &anthropic::model_traits(&request.model), adapted)
+        }
+        _ => Err(unknown(to)),
+    }
+}
+
+/// Reads a vendor's answer.
+///
+/// # Errors
+/// `VendorMalformed` when it cannot be read.
+pub fn response_in(from: Dialect, body: &[u8], counting: Counting) -> Result<Response> {
+    match from {
+        Dialect::OpenAiChat => openai_chat::response_in(body, counting),
+        Dialect::Anthropic => anthropic::response_in(body),
+        _ => Err(unknown(from)),
+    }
+}
+
+/// Writes an answer for a caller.
+pub fn response_out(to: Dialect, response: &Response) -> Vec<u8> {
+    match to {
+        Dialect::Anthropic => anthropic::response_out(response),
+        _ => openai_chat::response_out(response),
+    }
+}
+
+/// Reads a vendor's stream.
+pub fn stream_in(from: Dialect, counting: Counting) -> Box<dyn StreamIn> {
+    match from {
+        Dialect::Anthropic => Box::new(anthropic::StreamReader::new()),
+        _ => Box::new(openai_chat::StreamReader::new(counting)),
+    }
+}
+
+/// Writes a caller's stream.
+pub fn stream_out(to: Dialect, options: openai_chat::StreamOptions) -> Box<dyn StreamOut> {
+    match to {
+        Dialect::Anthropic => Box::new(anthropic::StreamWriter::new(options.model)),
+        _ => Box::new(openai_chat::StreamWriter::new(options)),
+    }
+}
+
+/// A failure as a whole answer.
+pub fn error_body(to: Dialect, failure: &Failure) -> Vec<u8> {
+    match to {
+        Dialect::Anthropic => anthropic::error_body(failure),
+        _ => openai::error_body(failure),
+    }
+}
+
+/// A failure as an event of a running stream.
+pub fn error_event(to: Dialect, failure: &Failure) -> Bytes {
+    match to {
+        Dialect::Anthropic => anthropic::error_event(failure),
+        _ => openai::error_event(failure),
+    }
+}
+
+/// The dialect's name in metrics and logs.
+pub fn name(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::OpenAiChat => "openai",
+        Dialect::OpenAiResponses => "responses",
+        Dialect::Anthropic => "anthropic",
+        Dialect::Gemini => "gemini",
+        Dialect::Bedrock => "bedrock",
+        Dialect::Ollama => "ollama",
+        Dialect::Aigne => "aigne",
+    }
+}
+
+fn unknown(dialect: Dialect) -> Failure {
+    let text = "This combination of endpoint and model is not supported";
+    Failure::new(Kind::InvalidRequest, text).detail(format!("no translation for {}", name(dialect)))
+}
