@@ -76,7 +76,7 @@ impl Document {
             trusted_proxies: resolver.addresses(&raw.security.trusted_proxies),
             providers: providers.ready,
             models,
-            prices: resolver.prices(&raw.prices, inputs),
+            prices: resolver.prices(&raw.prices, inputs.prices, inputs.read_prices),
             unpriced: settings::unpriced(&raw.ledger),
             rules: resolver.rules(&raw.rules),
             cache: resolver.cache(&raw.cache),
