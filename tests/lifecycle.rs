@@ -100,6 +100,23 @@ async fn a_new_configuration_is_taken_without_dropping_anybody() {
 }
 
 #[tokio::test]
+async fn what_else_happens_beside_the_configuration_is_no_reload() {
+    let upstream = Upstream::script([]).await;
+    let conf = Conf::one(&upstream);
+    let hub = Gateway::start(&conf).await;
+    let before = version(&hub).await;
+    let beside = hub.home().config().with_file_name("hub.log");
+    std::fs::write(&beside, "a line\n").unwrap();
+    hub.home().write(&conf.clone().set("timeouts", "heartbeat = \"16s\""));
+    reloaded(&hub, before).await;
+    std::fs::write(&beside, "a line\nanother line\n").unwrap();
+    assert_eq!(version(&hub).await, before + 1.0);
+    hub.home().write(&conf.clone().set("timeouts", "heartbeat = \"17s\""));
+    reloaded(&hub, before + 1.0).await;
+    assert_eq!(version(&hub).await, before + 2.0);
+}
+
+#[tokio::test]
 async fn counters_and_cool_downs_survive_a_reload() {
     let upstream = Upstream::answer(|seen| match seen.credential() == vendor::CREDENTIALS[0] {
         true => Reply::throttled(Some(3_600)),

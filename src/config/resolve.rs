@@ -8,6 +8,8 @@ mod models;
 mod providers;
 mod settings;
 
+pub(super) use files::expand;
+
 use super::at::{At, Period, Size};
 use super::problems::{Notes, Problems};
 use super::{Document, Environment, Registry, Snapshot};

@@ -58,7 +58,7 @@ impl Home {
     }
 
     /// Replaces the configuration file in one step.
-    fn write(&self, conf: &Conf) {
+    pub fn write(&self, conf: &Conf) {
         self.write_text(&conf.toml(&self.data().to_string_lossy()));
     }
 

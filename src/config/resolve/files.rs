@@ -87,7 +87,7 @@ impl Resolver<'_> {
 
 /// A file is itself; a folder is its `*.toml`; a `*` in the last part matches
 /// anything. A pattern or folder without files is no mistake, a missing file is.
-fn expand(path: &Path) -> Result<Vec<PathBuf>, String> {
+pub(in crate::config) fn expand(path: &Path) -> Result<Vec<PathBuf>, String> {
     let name = path.file_name().and_then(|n| n.to_str()).unwrap_or_default();
     let (folder, pattern) = match name.contains('*') {
         true => (path.parent().unwrap_or(Path::new("")), name),
