@@ -22,6 +22,10 @@ async fn asked_to_stop_the_hub_finishes_what_it_has_begun() {
         }
     })
     .await;
+    // Whoever runs the hub can watch the drain.
+    let readiness = hub.admin(&Request::get("/readyz")).await.expect(503);
+    assert_eq!(&readiness.body[..], b"draining\n");
+    assert_eq!(hub.metrics().await.sum("aigne_hub_in_flight_requests", &[]), 1.0);
     gate.open();
     client.until("[DONE]").await;
     let stopped = hub.wait().await;

@@ -62,9 +62,12 @@ impl Keeper {
 
     fn watch(&self, paths: &[PathBuf], changed: &mpsc::Sender<()>) -> Option<Watch> {
         let changed = changed.clone();
-        Watch::start(paths, move || drop(changed.try_send(())))
-            .inspect_err(|error| tracing::warn!(%error, "cannot watch the configuration; use SIGHUP"))
-            .ok()
+        Watch::start(paths, move || {
+            // A reload that is waiting already will see this change, too.
+            let _ = changed.try_send(());
+        })
+        .inspect_err(|error| tracing::warn!(%error, "cannot watch the configuration; use SIGHUP"))
+        .ok()
     }
 
     /// Files in use now, and the certificate.

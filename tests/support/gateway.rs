@@ -62,7 +62,7 @@ impl Home {
         self.write_text(&conf.toml(&self.data().to_string_lossy()));
     }
 
-    fn write_text(&self, text: &str) {
+    pub fn write_text(&self, text: &str) {
         let next = self.directory.path().join("hub.toml.next");
         std::fs::write(&next, text).unwrap();
         std::fs::rename(&next, self.config()).unwrap();
