@@ -22,6 +22,10 @@ async fn asked_to_stop_the_hub_finishes_what_it_has_begun() {
         }
     })
     .await;
+    // Whoever runs the hub can watch the drain.
+    let readiness = hub.admin(&Request::get("/readyz")).await.expect(503);
+    assert_eq!(&readiness.body[..], b"draining\n");
+    assert_eq!(hub.metrics().await.sum("aigne_hub_in_flight_requests", &[]), 1.0);
     gate.open();
     client.until("[DONE]").await;
     let stopped = hub.wait().await;
@@ -97,6 +101,23 @@ async fn a_new_configuration_is_taken_without_dropping_anybody() {
     hub.post("/v1/chat/completions", &body).await.expect(200);
     gate.open();
     client.until("[DONE]").await;
+}
+
+#[tokio::test]
+async fn what_else_happens_beside_the_configuration_is_no_reload() {
+    let upstream = Upstream::script([]).await;
+    let conf = Conf::one(&upstream);
+    let hub = Gateway::start(&conf).await;
+    let before = version(&hub).await;
+    let beside = hub.home().config().with_file_name("hub.log");
+    std::fs::write(&beside, "a line\n").unwrap();
+    hub.home().write(&conf.clone().set("timeouts", "heartbeat = \"16s\""));
+    reloaded(&hub, before).await;
+    std::fs::write(&beside, "a line\nanother line\n").unwrap();
+    assert_eq!(version(&hub).await, before + 1.0);
+    hub.home().write(&conf.clone().set("timeouts", "heartbeat = \"17s\""));
+    reloaded(&hub, before + 1.0).await;
+    assert_eq!(version(&hub).await, before + 2.0);
 }
 
 #[tokio::test]

@@ -13,6 +13,7 @@ mod access;
 mod bodies;
 mod cache;
 mod choosing;
+mod commands;
 mod endpoints;
 mod ledger;
 mod lifecycle;

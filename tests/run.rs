@@ -53,3 +53,23 @@ async fn metrics_and_operators_pages_are_not_on_the_public_listener() {
     hub.get("/metrics").await.expect_error(404, "unknown_url");
     assert!(!hub.metrics().await.0.is_empty());
 }
+
+#[tokio::test]
+async fn a_first_key_is_made_only_by_a_hub_that_can_show_it() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let listen = format!("listen = [\"{}\"]", taken.local_addr().unwrap());
+    let conf = Conf::of([Provider::simulator("mock")]);
+    let text = conf.toml("data").split("[[key]]").next().unwrap().to_owned();
+    let home = Home::new(&conf);
+    home.write_text(&text.replacen("listen = [\"127.0.0.1:0\"]", &listen, 1));
+    let refused = home.run(&["serve"]).await;
+    assert!(!refused.status.success());
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("cannot listen"), "{refused:?}");
+    let keys = home.run(&["keys", "list"]).await;
+    assert!(String::from_utf8_lossy(&keys.stdout).contains("\"keys\":[]"), "{keys:?}");
+    home.write_text(&text);
+    let hub = Gateway::start_in(std::sync::Arc::new(home)).await;
+    let said = hub.said();
+    let key = said.split_whitespace().find(|word| word.starts_with("aigne_")).unwrap();
+    hub.call(&Request::get("/v1/models").key(key)).await.expect(200);
+}

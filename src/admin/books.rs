@@ -1,7 +1,8 @@
-//! The books, read while the hub runs: export and verification.
+//! The books while the hub runs: export, verification, retention.
 
 use super::{Control, blocking, problem};
-use crate::ledger::write_line;
+use crate::ledger::{day_of, day_text, month_start, write_line};
+use crate::store::Reach;
 use crate::types::Wall;
 use axum::body::{Body, Bytes};
 use axum::extract::{Query, State};
@@ -64,5 +65,68 @@ pub(super) async fn verify(State(control): State<Arc<Control>>) -> Response {
             (status, axum::Json(report)).into_response()
         }
         Err(response) => response,
+    }
+}
+
+/// What is to be dropped.
+#[derive(Deserialize)]
+pub(super) struct Old {
+    /// Seconds since the epoch.
+    before: i64,
+    #[serde(default)]
+    force: bool,
+}
+
+/// Drops old days of the books.
+pub(super) async fn prune(State(control): State<Arc<Control>>, Query(old): Query<Old>) -> Response {
+    let before = Wall(old.before.saturating_mul(1_000_000));
+    let reach = match reach(before, control.clock.wall(), old.force) {
+        Ok(reach) => reach,
+        Err(error) => return problem(StatusCode::CONFLICT, error),
+    };
+    let dropped =
+        blocking(move || control.store.drop_days_before(before, reach).map_err(|e| e.to_string())).await;
+    match dropped {
+        Ok(days) => axum::Json(serde_json::json!({ "dropped_days": days })).into_response(),
+        Err(response) => response,
+    }
+}
+
+/// How far records may be dropped.
+///
+/// # Errors
+/// When `before` is in the running month and nobody insists.
+pub fn reach(before: Wall, now: Wall, force: bool) -> Result<Reach, String> {
+    let month = month_start(day_of(now));
+    match day_of(before) > month {
+        false => Ok(Reach::PastMonths),
+        true if force => Ok(Reach::RunningMonth),
+        true => Err(format!(
+            "this would drop days of the running month, whose records prove what budgets count; drop \
+             what is before {}, or insist on it with force",
+            day_text(month)
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_running_month_is_dropped_only_by_who_insists() {
+        let at = |day: i64| Wall(day * 86_400_000_000);
+        // 1970-02-10 is day 40, the first of that month day 31.
+        for (before, force, expected) in [
+            (30, false, Some(Reach::PastMonths)),
+            (31, true, Some(Reach::PastMonths)),
+            (31, false, Some(Reach::PastMonths)),
+            (32, false, None),
+            (32, true, Some(Reach::RunningMonth)),
+            (400, false, None),
+        ] {
+            assert_eq!(reach(at(before), at(40), force).ok(), expected, "{before} {force}");
+        }
+        assert!(reach(at(32), at(40), false).unwrap_err().contains("1970-02-01"));
     }
 }

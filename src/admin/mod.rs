@@ -5,6 +5,7 @@ mod books;
 mod keys;
 mod token;
 
+pub use books::reach;
 pub use keys::{NewKey, shown};
 pub use token::{Missing, token};
 
@@ -63,6 +64,7 @@ fn router(control: Arc<Control>) -> Router {
         .route("/admin/keys", get(keys::list).post(keys::create))
         .route("/admin/keys/{id}", delete(keys::revoke))
         .route("/admin/reload", post(reload))
+        .route("/admin/ledger", delete(books::prune))
         .route("/admin/ledger/export", get(books::export))
         .route("/admin/ledger/verify", get(books::verify))
         .route_layer(middleware::from_fn_with_state(Arc::clone(&control), authorise));

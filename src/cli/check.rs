@@ -1,5 +1,6 @@
 //! `aigne-hub check`: would this configuration start?
 
+use super::out;
 use crate::config::{Document, Environment, Registry};
 use crate::server;
 use std::path::PathBuf;
@@ -17,12 +18,11 @@ pub(super) fn run(path: Option<PathBuf>) -> Result<(), String> {
         return Err(failed.join("\n"));
     }
     let name = path.map_or_else(|| "built-in defaults".to_owned(), |p| p.display().to_string());
-    println!(
+    out::print(format_args!(
         "{name}: good. {} providers, {} models, {} keys in the file, {} prices.",
         snapshot.providers.len(),
         snapshot.model_names().len(),
         snapshot.callers.len(),
         snapshot.prices.len(),
-    );
-    Ok(())
+    ))
 }

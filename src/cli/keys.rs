@@ -1,9 +1,10 @@
 //! `aigne-hub keys …`
 
 use super::ConfigArg;
+use super::out;
 use super::remote::Remote;
+use crate::access::Pepper;
 use crate::admin::{NewKey, shown};
-use crate::config::Registry;
 use crate::server;
 use crate::store::{Store, StoreError};
 use crate::types::{Clock, KeyId, Pico};
@@ -102,18 +103,19 @@ impl From<Create> for NewKey {
 impl Keys {
     pub(super) fn run(self) -> Result<(), String> {
         let (document, environment, boot) = self.config.boot()?;
+        if !matches!(self.action, Action::Create(_)) && !Store::exists(&boot.data_dir) {
+            return Err(format!("there is no hub data in {}", boot.data_dir.display()));
+        }
         let store = match server::open_store(&boot, &Clock::machine(), None) {
             Ok(store) => store,
             Err(StoreError::Locked(_)) => {
-                return self.action.remotely(&Remote::find(&document, &environment, &boot)?);
+                return self.action.remotely(&Remote::find(&document, &boot)?);
             }
             Err(error) => return Err(error.to_string()),
         };
-        let registry = Registry::new(boot.health, Default::default());
-        let (pepper, prices) = (server::pepper(&store)?, server::embedded_prices()?);
-        let inputs = server::inputs(&environment, &registry, &[], &pepper, &prices);
-        let snapshot = document.resolve(&inputs).map_err(|p| p.to_string())?;
-        let done = self.action.locally(&store, &snapshot.pepper);
+        let done = self.action.locally(&store, || {
+            document.pepper(&environment, &server::pepper(&store)?).map_err(|p| p.to_string())
+        });
         store.close();
         done
     }
@@ -121,37 +123,35 @@ impl Keys {
 
 impl Action {
     fn remotely(self, hub: &Remote) -> Result<(), String> {
-        let mut out = std::io::stdout().lock();
-        match self {
+        let reply = match self {
             Action::Create(create) => {
                 let body = serde_json::to_string(&NewKey::from(*create)).map_err(|e| e.to_string())?;
-                hub.call("POST", "/admin/keys", &body, &mut out)?;
+                hub.ask("POST", "/admin/keys", &body)
             }
-            Action::List => hub.call("GET", "/admin/keys", "", &mut out)?,
+            Action::List => hub.ask("GET", "/admin/keys", ""),
             Action::Revoke { id } => {
                 let id = KeyId::parse(&id).map_err(|e| e.to_string())?;
-                hub.call("DELETE", &format!("/admin/keys/{id}"), "", &mut out)?;
+                hub.ask("DELETE", &format!("/admin/keys/{id}"), "")
             }
-        }
-        println!();
-        Ok(())
+        };
+        out::print(reply?.text()?)
     }
 
-    fn locally(self, store: &Store, pepper: &crate::access::Pepper) -> Result<(), String> {
+    fn locally(self, store: &Store, pepper: impl FnOnce() -> Result<Pepper, String>) -> Result<(), String> {
         let failed = |e: StoreError| e.to_string();
         match self {
             Action::Create(create) => {
-                let (row, secret) = NewKey::from(*create).make(pepper, Clock::machine().wall())?;
+                let (row, secret) = NewKey::from(*create).make(&pepper()?, Clock::machine().wall())?;
                 store.put_key(&row).map_err(failed)?;
                 let mut answer = shown(&row);
                 if let Some(fields) = answer.as_object_mut() {
                     fields.insert("secret".into(), secret.into());
                 }
-                println!("{answer}");
+                out::print(answer)
             }
             Action::List => {
                 let keys: Vec<_> = store.keys().map_err(failed)?.iter().map(shown).collect();
-                println!("{}", serde_json::json!({ "keys": keys }));
+                out::print(serde_json::json!({ "keys": keys }))
             }
             Action::Revoke { id } => {
                 let rows = store.keys().map_err(failed)?;
@@ -159,9 +159,8 @@ impl Action {
                 let mut row = row.ok_or("no such key in the store (keys of the file are revoked there)")?;
                 row.enabled = false;
                 store.put_key(&row).map_err(failed)?;
-                println!("{}", shown(&row));
+                out::print(shown(&row))
             }
         }
-        Ok(())
     }
 }

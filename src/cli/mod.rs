@@ -4,11 +4,13 @@
 mod check;
 mod keys;
 mod ledger;
+mod out;
 mod remote;
 
 use crate::config::{Boot, Document, Environment};
 use crate::server::{self, ServeOptions, Upgrade};
 use clap::{Args, Parser, Subcommand};
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -33,7 +35,7 @@ enum Command {
     Check(Check),
     /// Makes, lists and revokes keys of the embedded store.
     Keys(keys::Keys),
-    /// Exports and verifies the books.
+    /// Exports, verifies and prunes the books.
     Ledger(ledger::Ledger),
     /// Prints the JSON schema of the configuration file.
     Schema,
@@ -108,15 +110,13 @@ pub fn run() -> ExitCode {
         Command::Check(check) => check::run(check.file.or_else(|| check.config.path())),
         Command::Keys(keys) => keys.run(),
         Command::Ledger(ledger) => ledger.run(),
-        Command::Schema => {
-            println!("{:#}", crate::config::schema());
-            Ok(())
-        }
+        Command::Schema => out::print(format_args!("{:#}", crate::config::schema())),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(problem) => {
-            eprintln!("{problem}");
+            // If stderr is gone, there is nobody to tell.
+            let _ = writeln!(std::io::stderr(), "{problem}");
             ExitCode::FAILURE
         }
     }

@@ -4,9 +4,12 @@
 use super::check::check;
 use super::problems::{Notes, Problems};
 use super::resolve::Resolver;
-use super::{Environment, LedgerSettings, raw};
+use super::{Environment, LedgerSettings, ReadPrices, raw};
+use crate::access::Pepper;
+use crate::ledger::{Price, PriceTable};
 use crate::route::HealthPolicy;
 use serde::Deserialize;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use toml::de::DeTable;
 
@@ -77,6 +80,38 @@ impl Document {
         };
         resolver.notes.finish()?;
         Ok(boot)
+    }
+
+    /// Where the admin listener is, for who wants to talk to it. Reads no secret.
+    ///
+    /// # Errors
+    /// When this setting, or the file as a whole, is wrong.
+    pub fn admin_address(&self) -> Result<SocketAddr, Problems> {
+        let nothing = Environment::default();
+        let mut resolver = Resolver::new(self, &nothing);
+        let address = resolver.admin_address(&self.raw.admin);
+        resolver.notes.finish().map(|()| address)
+    }
+
+    /// What keys are hashed with: the file's pepper, or `stored` when it names none.
+    ///
+    /// # Errors
+    /// When the pepper cannot be had, or the file as a whole is wrong.
+    pub fn pepper(&self, environment: &Environment, stored: &[u8]) -> Result<Pepper, Problems> {
+        let mut resolver = Resolver::new(self, environment);
+        let pepper = resolver.pepper(&self.raw.security, stored);
+        resolver.notes.finish().map(|()| pepper)
+    }
+
+    /// The price rows of the file, added to `built_in`. Reads no secret.
+    ///
+    /// # Errors
+    /// Everything that is wrong in the price files, or in the file as a whole.
+    pub fn prices(&self, built_in: &[Price], read: ReadPrices) -> Result<PriceTable, Problems> {
+        let nothing = Environment::default();
+        let mut resolver = Resolver::new(self, &nothing);
+        let prices = resolver.prices(&self.raw.prices, built_in, read);
+        resolver.notes.finish().map(|()| prices)
     }
 }
 

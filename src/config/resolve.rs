@@ -8,6 +8,8 @@ mod models;
 mod providers;
 mod settings;
 
+pub(super) use files::expand;
+
 use super::at::{At, Period, Size};
 use super::problems::{Notes, Problems};
 use super::{Document, Environment, Registry, Snapshot};
@@ -76,7 +78,7 @@ impl Document {
             trusted_proxies: resolver.addresses(&raw.security.trusted_proxies),
             providers: providers.ready,
             models,
-            prices: resolver.prices(&raw.prices, inputs),
+            prices: resolver.prices(&raw.prices, inputs.prices, inputs.read_prices),
             unpriced: settings::unpriced(&raw.ledger),
             rules: resolver.rules(&raw.rules),
             cache: resolver.cache(&raw.cache),

@@ -63,7 +63,7 @@ impl Keeper {
     fn watch(&self, paths: &[PathBuf], changed: &mpsc::Sender<()>) -> Option<Watch> {
         let changed = changed.clone();
         Watch::start(paths, move || {
-            // A full channel means that a reload is due already.
+            // A reload that is waiting already will see this change, too.
             let _ = changed.try_send(());
         })
         .inspect_err(|error| tracing::warn!(%error, "cannot watch the configuration; use SIGHUP"))

@@ -25,6 +25,7 @@ use reload::Reloader;
 pub use reload::{inputs, pepper, stored_keys};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use succession::{PidFile, Successor};
 
@@ -101,15 +102,9 @@ pub fn serve(options: &ServeOptions) -> Result<(), String> {
     let successor = succeed(options.upgrade, &boot.data_dir)?;
     let store = open_patiently(&boot, &clock, &metrics, successor.is_some())?;
     let reloader = Reloader::start(options.config.clone(), environment, &boot, store.clone(), prices)?;
-    let mut snapshot = reloader.first()?;
-    let mut first_key = None;
-    if snapshot.callers.is_empty() {
-        first_key = Some(ready::first_key(&store, &snapshot.pepper, &clock)?);
-        snapshot = reloader.first()?;
-    }
-    let plane = Plane::new(snapshot, clock, metrics, store);
+    let plane = Plane::new(reloader.first()?, clock, metrics, store);
     reloader.attach(&plane);
-    run(successor, &boot.data_dir, &plane, reloader, logs, first_key)
+    run(successor, &boot.data_dir, &plane, reloader, logs)
 }
 
 /// Announces this process to the one that serves, if one does.
@@ -175,7 +170,6 @@ fn run(
     plane: &Arc<Plane>,
     reloader: Arc<Reloader>,
     logs: LogGuard,
-    first_key: Option<String>,
 ) -> Result<(), String> {
     let snapshot = plane.snapshot.load_full();
     let mut server = pingora_server(successor.is_some(), data);
@@ -188,22 +182,25 @@ fn run(
     server.add_service(public);
 
     let control = control(plane, &reloader);
-    let admin_listener = listen::admin(addresses.admin)?;
-    server.add_service(pingora::services::background::background_service(
-        "admin",
-        AdminService::new(control, admin_listener),
-    ));
+    let listener = std::sync::Mutex::new(Some(listen::admin(addresses.admin)?));
+    let handed_over = Arc::new(AtomicBool::new(false));
+    let service =
+        AdminService { control: Arc::new(control), listener, handed_over: Arc::clone(&handed_over) };
+    server.add_service(pingora::services::background::background_service("admin", service));
     // Everything that can fail has been done: from here on the old process gives up its place.
     match successor {
         None => server.bootstrap(),
         Some(successor) => successor.while_the_old_one_lives(|| server.bootstrap()),
     }
     let pid_file = PidFile::write(data)?;
+    // Only now is it certain that somebody will see it.
+    let first_key = ready::first_key(plane, &reloader)?;
     let banner = ready::Banner { addresses: addresses.clone(), first_key };
     let keeper = Keeper::new(Arc::clone(plane), reloader, resolver, (logs, pid_file), banner);
     server.add_service(pingora::services::background::background_service("keeper", keeper));
     let (drain, lame_duck) = (plane.drain.clone(), snapshot.shutdown.lame_duck);
-    let watch = signals::Signals { drain, lame_duck, store: plane.store.clone(), data: data.to_owned() };
+    let (store, data) = (plane.store.clone(), data.to_owned());
+    let watch = signals::Signals { drain, lame_duck, store, data, handed_over };
     server.run(RunArgs { shutdown_signal: Box::new(watch) });
     Ok(())
 }
@@ -241,17 +238,15 @@ fn control(plane: &Arc<Plane>, reloader: &Arc<Reloader>) -> Control {
 struct AdminService {
     control: Arc<Control>,
     listener: std::sync::Mutex<Option<socket2::Socket>>,
-}
-
-impl AdminService {
-    fn new(control: Control, listener: socket2::Socket) -> Self {
-        Self { control: Arc::new(control), listener: std::sync::Mutex::new(Some(listener)) }
-    }
+    /// Has a successor taken this process's place?
+    handed_over: Arc<AtomicBool>,
 }
 
 #[async_trait::async_trait]
 impl pingora::services::background::BackgroundService for AdminService {
     /// Called once. The listener was bound before, so that a taken address is an error at start.
+    /// It answers to the end of the process, for a drain wants to be watched; but with a
+    /// successor it shares its address, and then only one of them must answer.
     async fn start(&self, mut shutdown: pingora::server::ShutdownWatch) {
         let listener = self.listener.lock().ok().and_then(|mut slot| slot.take());
         let Some(listener) = listener else { return };
@@ -259,8 +254,12 @@ impl pingora::services::background::BackgroundService for AdminService {
             Ok(listener) => listener,
             Err(error) => return tracing::error!(%error, "the admin listener failed"),
         };
+        let handed_over = Arc::clone(&self.handed_over);
         let stop = async move {
             let _ = shutdown.changed().await;
+            if !handed_over.load(Ordering::Acquire) {
+                std::future::pending::<()>().await;
+            }
         };
         if let Err(error) = admin::serve(listener, Arc::clone(&self.control), stop).await {
             tracing::error!(%error, "the admin listener failed");

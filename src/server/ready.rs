@@ -1,37 +1,25 @@
 //! What is said when the hub is up, and the numbers it tells when asked.
 
 use super::listen::Addresses;
-use crate::access::{self, Pepper};
-use crate::limit::Limits;
+use super::reload::Reloader;
+use crate::admin::NewKey;
 use crate::proxy::Plane;
 use crate::route::State;
-use crate::store::{Store, StoredKey};
 use crate::telemetry::{CredentialGauge, Gauges};
-use crate::types::{Clock, TenantId};
 use std::io::Write;
 use std::sync::Arc;
 
-/// Makes the first key, so that a fresh hub can be used at once.
-pub(super) fn first_key(store: &Store, pepper: &Pepper, clock: &Clock) -> Result<String, String> {
-    let mut random = [0; 32];
-    getrandom::fill(&mut random).map_err(|e| format!("no randomness: {e}"))?;
-    let new = access::generate(random);
-    let row = StoredKey {
-        id: new.id,
-        name: "first key".into(),
-        tenant: TenantId::parse("default").map_err(|e| e.to_string())?,
-        prefix: new.prefix.into(),
-        hash: pepper.hash(new.secret.expose()),
-        enabled: true,
-        expires_at: None,
-        models: Vec::new(),
-        allow: Vec::new(),
-        deny: Vec::new(),
-        limits: Limits::default(),
-        created_at: clock.wall(),
-    };
-    store.put_key(&row).map_err(|e| e.to_string())?;
-    Ok(new.secret.expose().to_owned())
+/// Makes the first key when there is none, so that a fresh hub can be used at once.
+pub(super) fn first_key(plane: &Plane, reloader: &Reloader) -> Result<Option<String>, String> {
+    let snapshot = plane.snapshot.load_full();
+    if !snapshot.callers.is_empty() {
+        return Ok(None);
+    }
+    let wanted = NewKey { name: "first key".into(), ..NewKey::default() };
+    let (row, secret) = wanted.make(&snapshot.pepper, plane.clock.wall())?;
+    plane.store.put_key(&row).map_err(|e| e.to_string())?;
+    reloader.reload().map_err(|problems| problems.to_string())?;
+    Ok(Some(secret))
 }
 
 /// Said once, when every listener answers.

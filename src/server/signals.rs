@@ -6,6 +6,8 @@ use crate::store::{Store, StoreError};
 use async_trait::async_trait;
 use pingora::server::{ShutdownSignal, ShutdownSignalWatch};
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{Instant, sleep};
@@ -19,6 +21,8 @@ pub(super) struct Signals {
     pub lame_duck: Duration,
     pub store: Store,
     pub data: PathBuf,
+    /// Set when a successor takes over.
+    pub handed_over: Arc<AtomicBool>,
 }
 
 #[async_trait]
@@ -41,6 +45,7 @@ impl ShutdownSignalWatch for Signals {
             }
             () = self.upgraded(&mut quit) => {
                 tracing::info!("handing the sockets over to a new process");
+                self.handed_over.store(true, Ordering::Release);
                 ShutdownSignal::GracefulUpgrade
             }
             _ = interrupt.recv() => {

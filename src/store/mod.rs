@@ -23,7 +23,7 @@ mod writer;
 
 pub use archive::Archive;
 pub use keys::StoredKey;
-pub use options::{Options, Stats, StoreError};
+pub use options::{Options, Reach, Stats, StoreError};
 
 use crate::ledger::{Intent, Price, PriceTable, Record, Report, Settlement, Spending, day_of, recovered};
 use crate::limit::Spent;
@@ -301,14 +301,19 @@ impl Store {
         self.archive()?.verify(prices)
     }
 
-    /// Drops the journal's days before the day of `before` (UTC). Days stay
-    /// that belong to the running month, from which counters are restored, or
-    /// that hold an open intent. Gives how many went. Blocks.
+    /// Drops the journal's days before the day of `before` (UTC), as far as
+    /// `reach` allows. The last day and days that hold an open intent, or come
+    /// after one that does, stay. Gives how many went. Blocks.
     ///
     /// # Errors
     /// [`StoreError::Write`] while the disk refuses or when the store is closed.
-    pub fn drop_days_before(&self, before: Wall) -> Result<u64, StoreError> {
-        self.ask(|reply| Command::DropDays(day_of(before), reply))
+    pub fn drop_days_before(&self, before: Wall, reach: Reach) -> Result<u64, StoreError> {
+        self.ask(|reply| Command::DropDays(day_of(before), reach, reply))
+    }
+
+    /// Were there ever books in this directory?
+    pub fn exists(dir: &Path) -> bool {
+        opening::exist(dir)
     }
 
     /// Takes nothing more, writes what is queued, stops the writer and gives

@@ -20,6 +20,11 @@ pub(super) fn books_dir(dir: &Path) -> PathBuf {
     dir.join(BOOKS)
 }
 
+/// Are there books, or some that were set aside?
+pub(super) fn exist(dir: &Path) -> bool {
+    books_dir(dir).exists() || set_aside_before(dir).is_some()
+}
+
 /// Opens for writing; makes new books only where there never were any, or
 /// where the operator made an empty directory for them.
 pub(super) fn open(dir: &Path, cache_bytes: u64, now: Wall) -> Result<SledDisk, StoreError> {

@@ -15,6 +15,16 @@ pub struct Options {
     pub cache_bytes: u64,
 }
 
+/// Which old records may be dropped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// Up to the running month, whose records prove what budgets count.
+    PastMonths,
+    /// The running month too. What keys have spent stays known, but can no
+    /// longer be proved, or restored should the state be lost.
+    RunningMonth,
+}
+
 /// Why the store cannot be used; the text is for the operator.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {

@@ -6,7 +6,7 @@ use super::books::{Books, Taken};
 use super::disk::{Disk, DiskError, Row, Sealed};
 use super::handover::Heritage;
 use super::journal::{Journal, KEPT_KEY, Kept};
-use super::options::{StoreError, Tuning};
+use super::options::{Reach, StoreError, Tuning};
 use super::queue::{Entry, Queue, Waiter, closed};
 use super::spool::{Predecessor, Spool};
 use crate::ledger::{Intent, Settlement, Spending, day_of, month_start};
@@ -44,7 +44,7 @@ pub(super) enum Command {
     /// A look at the books as they are now.
     Look(Reply<Look>),
     /// Drops days before this one; gives how many.
-    DropDays(i64, Reply<u64>),
+    DropDays(i64, Reach, Reply<u64>),
 }
 
 /// The books at one moment, readable beside the writer.
@@ -71,7 +71,7 @@ impl Command {
             Command::Inherit(reply) => drop(reply.send(Err(error))),
             Command::HandOver(reply) | Command::TakeBack(reply) => drop(reply.send(Err(error))),
             Command::Look(reply) => drop(reply.send(Err(error))),
-            Command::DropDays(_, reply) => drop(reply.send(Err(error))),
+            Command::DropDays(_, _, reply) => drop(reply.send(Err(error))),
         }
     }
 
@@ -360,8 +360,8 @@ impl Writer {
                 let result = self.look();
                 self.reply(&reply, result);
             }
-            Command::DropDays(before, reply) => {
-                let result = self.drop_days(before);
+            Command::DropDays(before, reach, reply) => {
+                let result = self.drop_days(before, reach);
                 self.reply(&reply, result);
             }
         }
@@ -405,16 +405,19 @@ impl Writer {
     /// Days that hold open intents or count in the running month stay. The
     /// new beginning is on disk before the first day goes, so that a crash in
     /// between leaves days that nobody reads, and the next call drops them.
-    fn drop_days(&mut self, before: i64) -> Result<u64, StoreError> {
+    fn drop_days(&mut self, before: i64, reach: Reach) -> Result<u64, StoreError> {
         let journal = self.journal()?;
-        let today = day_of(self.clock.wall());
+        let before = match reach {
+            Reach::PastMonths => before.min(month_start(day_of(self.clock.wall()))),
+            Reach::RunningMonth => before,
+        };
         let low_water = self.books.open().low_water().unwrap_or(u64::MAX);
         let mut kept = self.books.kept;
         let mut doomed = Vec::new();
         let days = journal.days()?;
         for (day, following) in days.iter().zip(days.iter().skip(1)) {
             let Some((sequence, digest)) = journal.last_of(*day)? else { continue };
-            if *day >= before.min(month_start(today)) || sequence >= low_water {
+            if *day >= before || sequence >= low_water {
                 break;
             }
             doomed.push(*day);

@@ -58,11 +58,11 @@ impl Home {
     }
 
     /// Replaces the configuration file in one step.
-    fn write(&self, conf: &Conf) {
+    pub fn write(&self, conf: &Conf) {
         self.write_text(&conf.toml(&self.data().to_string_lossy()));
     }
 
-    fn write_text(&self, text: &str) {
+    pub fn write_text(&self, text: &str) {
         let next = self.directory.path().join("hub.toml.next");
         std::fs::write(&next, text).unwrap();
         std::fs::rename(&next, self.config()).unwrap();
@@ -79,7 +79,18 @@ impl Home {
 
     /// Runs another command of the binary to its end. One that does not end is killed.
     pub async fn run(&self, arguments: &[&str]) -> Output {
-        let child = self.command(arguments).spawn().unwrap();
+        Self::end(self.command(arguments), arguments).await
+    }
+
+    /// The same as somebody who has none of the hub's secrets.
+    pub async fn run_without_secrets(&self, arguments: &[&str]) -> Output {
+        let mut command = self.command(arguments);
+        command.env_clear();
+        Self::end(command, arguments).await
+    }
+
+    async fn end(mut command: Command, arguments: &[&str]) -> Output {
+        let child = command.spawn().unwrap();
         let id = child.id();
         let running = tokio::task::spawn_blocking(move || child.wait_with_output().unwrap());
         match tokio::time::timeout(Duration::from_secs(30), running).await {
@@ -228,6 +239,12 @@ impl Gateway {
     pub fn reload_text(&self, text: &str) {
         self.home.write_text(text);
         self.signal("HUP");
+    }
+
+    /// Completes when the process has let go of its output, and so has ended.
+    pub async fn eventually_ended(&self) {
+        let mut stderr = self.stderr.clone();
+        patiently("the hub to end", stderr.wait_for(|said| said.closed)).await.unwrap();
     }
 
     pub fn signal(&self, name: &str) {

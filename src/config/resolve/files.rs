@@ -1,10 +1,10 @@
 //! What the configuration refers to: secrets, price files, rule files, CAs.
 
-use super::{Inputs, Resolver};
+use super::{ReadPrices, Resolver};
 use crate::config::at::At;
 use crate::config::document::read_bounded;
 use crate::config::raw;
-use crate::ledger::PriceTable;
+use crate::ledger::{Price, PriceTable};
 use crate::rules::RuleSet;
 use crate::types::Secret;
 use std::ops::Range;
@@ -47,10 +47,10 @@ impl Resolver<'_> {
         }
     }
 
-    pub(super) fn prices(&mut self, raw: &raw::Files, inputs: &Inputs<'_>) -> PriceTable {
-        let mut rows = inputs.prices.to_vec();
+    pub(crate) fn prices(&mut self, raw: &raw::Files, built_in: &[Price], read: ReadPrices) -> PriceTable {
+        let mut rows = built_in.to_vec();
         for (name, text) in self.matching(&raw.files) {
-            match (inputs.read_prices)(&name, &text) {
+            match read(&name, &text) {
                 Ok(more) => rows.extend(more),
                 Err(problems) => problems.into_iter().for_each(|p| self.notes.elsewhere(p)),
             }
@@ -87,7 +87,7 @@ impl Resolver<'_> {
 
 /// A file is itself; a folder is its `*.toml`; a `*` in the last part matches
 /// anything. A pattern or folder without files is no mistake, a missing file is.
-fn expand(path: &Path) -> Result<Vec<PathBuf>, String> {
+pub(in crate::config) fn expand(path: &Path) -> Result<Vec<PathBuf>, String> {
     let name = path.file_name().and_then(|n| n.to_str()).unwrap_or_default();
     let (folder, pattern) = match name.contains('*') {
         true => (path.parent().unwrap_or(Path::new("")), name),

@@ -95,14 +95,18 @@ impl Resolver<'_> {
     }
 
     pub(super) fn admin(&mut self, raw: &raw::Admin, public: &Public) -> Admin {
-        let default = SocketAddr::from((Ipv4Addr::LOCALHOST, 8081));
-        let Some(at) = &raw.listen else { return Admin { listen: default } };
-        let listen = self.listener(at).unwrap_or(default);
+        let listen = self.admin_address(raw);
+        let Some(at) = &raw.listen else { return Admin { listen } };
         let tls = public.tls.iter().flat_map(|tls| &tls.listen);
         if listen.port() != 0 && public.listen.iter().chain(tls).any(|taken| *taken == listen) {
             self.notes.at(&at.span, "is taken by the public listener");
         }
         Admin { listen }
+    }
+
+    pub(crate) fn admin_address(&mut self, raw: &raw::Admin) -> SocketAddr {
+        let named = raw.listen.as_ref().and_then(|at| self.listener(at));
+        named.unwrap_or(SocketAddr::from((Ipv4Addr::LOCALHOST, 8081)))
     }
 
     pub(crate) fn data_dir(&mut self, raw: &raw::Data) -> PathBuf {
@@ -215,7 +219,7 @@ impl Resolver<'_> {
         }
     }
 
-    pub(super) fn pepper(&mut self, raw: &raw::Security, stored: &[u8]) -> Pepper {
+    pub(crate) fn pepper(&mut self, raw: &raw::Security, stored: &[u8]) -> Pepper {
         let Some(at) = &raw.pepper else { return Pepper::new(stored) };
         let Some(secret) = self.secret(&at.span, &at.value) else { return Pepper::new(stored) };
         if secret.expose().len() < SHORTEST_PEPPER {

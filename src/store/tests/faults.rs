@@ -160,7 +160,7 @@ impl Sim {
             Act::NextDay => self.clock.advance(Duration::from_secs(86_400)),
             Act::DropDays => {
                 let before = day_of(self.clock.wall()) - 1;
-                let _ = self.ask(|reply| Command::DropDays(before, reply));
+                let _ = self.ask(|reply| Command::DropDays(before, Reach::PastMonths, reply));
             }
             Act::Restart => {
                 self.commit();
@@ -427,15 +427,19 @@ fn days_of_the_running_month_and_of_open_intents_stay() {
     sim.act(Act::EndWithoutIntent);
     sim.act(Act::Commit);
     let all = day_of(Wall(i64::MAX));
-    assert_eq!(sim.ask(|reply| Command::DropDays(all, reply)).unwrap(), 0, "January still runs");
+    assert_eq!(
+        sim.ask(|reply| Command::DropDays(all, Reach::PastMonths, reply)).unwrap(),
+        0,
+        "January still runs"
+    );
     sim.clock.advance(Duration::from_secs(40 * 86_400));
     assert_eq!(
-        sim.ask(|reply| Command::DropDays(all, reply)).unwrap(),
+        sim.ask(|reply| Command::DropDays(all, Reach::PastMonths, reply)).unwrap(),
         1,
         "the second day has an open intent"
     );
     sim.act(Act::End(true));
     sim.act(Act::Commit);
-    assert_eq!(sim.ask(|reply| Command::DropDays(all, reply)).unwrap(), 2);
+    assert_eq!(sim.ask(|reply| Command::DropDays(all, Reach::PastMonths, reply)).unwrap(), 2);
     sim.check();
 }

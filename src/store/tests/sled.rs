@@ -152,12 +152,36 @@ fn days_are_dropped_and_the_rest_still_fits() {
         clock.advance(Duration::from_secs(20 * 86_400));
     }
     write(3);
-    assert_eq!(store.drop_days_before(clock.wall()).unwrap(), 3);
-    assert_eq!(store.drop_days_before(clock.wall()).unwrap(), 0);
+    assert_eq!(store.drop_days_before(clock.wall(), Reach::PastMonths).unwrap(), 3);
+    assert_eq!(store.drop_days_before(clock.wall(), Reach::PastMonths).unwrap(), 0);
     assert_eq!(records(&store.archive().unwrap()).len(), 2);
     assert!(store.verify(&prices()).unwrap().is_sound());
     store.close();
     let archive = Archive::open(dir.path(), 1 << 20).unwrap();
     assert_eq!(records(&archive).len(), 2);
     assert!(archive.verify(&prices()).unwrap().is_sound());
+}
+
+#[test]
+fn days_of_the_running_month_go_only_when_that_is_asked_for_and_budgets_stay() {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = Clock::test();
+    let store = Store::open(dir.path(), options(), clock.clone(), silent()).unwrap();
+    for n in 0..3 {
+        block_on(async {
+            let at = clock.wall();
+            store.intend(Intent { at, ..intent(n) }).await.unwrap();
+            store.settle(Settlement { at, ..settlement(&intent(n)) }).await.unwrap();
+            store.flush().await.unwrap();
+        });
+        clock.advance(Duration::from_secs(86_400));
+    }
+    let spent = store.spent();
+    assert_eq!(store.drop_days_before(clock.wall(), Reach::PastMonths).unwrap(), 0);
+    assert_eq!(store.drop_days_before(clock.wall(), Reach::RunningMonth).unwrap(), 2, "the last day stays");
+    assert!(store.verify(&prices()).unwrap().is_sound());
+    store.close();
+    let store = Store::open(dir.path(), options(), clock, silent()).unwrap();
+    assert_eq!(store.spent(), spent);
+    store.close();
 }
