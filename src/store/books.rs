@@ -257,23 +257,32 @@ impl Books {
     }
 
     /// The rows that make the state tree tell everything up to the last batch.
-    /// To be written after the batches.
-    pub(super) fn checkpoint(&mut self) -> Vec<Row> {
+    /// To be written after the batches. Nothing is forgotten here: rows that
+    /// never reach the disk are among those of the next call.
+    pub(super) fn checkpoint(&self) -> Vec<Row> {
         debug_assert!(self.builder.is_none() && self.sealed.is_empty(), "seal first");
-        self.since_checkpoint = 0;
-        let mut rows = std::mem::take(&mut self.stale);
-        for key in std::mem::take(&mut self.changed) {
-            let Some(tracked) = self.spending.get_mut(&key) else { continue };
-            tracked.changed = false;
+        let mut rows = self.stale.clone();
+        for key in &self.changed {
+            let Some(tracked) = self.spending.get(key) else { continue };
             rows.push(([SPENT_PREFIX, key.as_str().as_bytes()].concat(), Some(encode(&tracked.spending))));
         }
-        let through = self.next.saturating_sub(1);
         let low_water = self.open.low_water().unwrap_or(self.next);
-        let projection = Projection { through, low_water, head: self.head };
+        let projection = Projection { through: self.through(), low_water, head: self.head };
         let mut value = vec![PROJECTION_VERSION];
         value.extend(encode(&projection));
         rows.push((PROJECTION_KEY.to_vec(), Some(value)));
         rows
+    }
+
+    /// The rows of the last `checkpoint` are on disk, and nothing was added since.
+    pub(super) fn checkpoint_is_safe(&mut self) {
+        self.since_checkpoint = 0;
+        self.stale.clear();
+        for key in self.changed.drain(..) {
+            if let Some(tracked) = self.spending.get_mut(&key) {
+                tracked.changed = false;
+            }
+        }
     }
 
     /// Records since the state tree was last written.

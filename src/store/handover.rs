@@ -42,8 +42,7 @@ impl Writer {
         if self.spool.is_some() {
             return Ok(());
         }
-        self.pending.rows = self.books.checkpoint();
-        if !self.bring_to_disk() {
+        if !self.checkpoint() {
             return Err(super::queue::closed());
         }
         let header = Header {

@@ -175,8 +175,7 @@ impl Writer {
             }
         }
         if self.books.since_checkpoint() > 0 && self.spool.is_none() {
-            self.pending.rows = self.books.checkpoint();
-            self.bring_to_disk();
+            self.checkpoint();
         }
     }
 
@@ -198,14 +197,27 @@ impl Writer {
     pub(super) fn commit(&mut self, group: Group, begun: Mono) -> bool {
         self.pending.batches = self.books.seal(day_of(self.clock.wall()));
         let written = !self.pending.batches.is_empty();
-        if self.spool.is_none() && self.books.since_checkpoint() >= self.tuning.checkpoint_records {
-            self.pending.rows = self.books.checkpoint();
-        }
-        let safe = !written || self.bring_to_disk();
+        // A group that wrote nothing leaves the projection to one that does.
+        let due = self.spool.is_none() && self.books.since_checkpoint() >= self.tuning.checkpoint_records;
+        let safe = match (written, due) {
+            (false, _) => true,
+            (true, false) => self.bring_to_disk(),
+            (true, true) => self.checkpoint(),
+        };
         if written && safe {
             (self.on_flush)(self.clock.mono().since(begun), group.entries);
         }
         self.tell(group, safe);
+        safe
+    }
+
+    /// Brings what is pending to the disk, and the projection of all of it.
+    pub(super) fn checkpoint(&mut self) -> bool {
+        self.pending.rows = self.books.checkpoint();
+        let safe = self.bring_to_disk();
+        if safe {
+            self.books.checkpoint_is_safe();
+        }
         safe
     }
 
@@ -431,6 +443,7 @@ impl Writer {
         let mut rows = self.books.checkpoint();
         rows.push((KEPT_KEY.to_vec(), Some(super::books::encode(&kept))));
         self.put(&rows)?;
+        self.books.checkpoint_is_safe();
         self.books.kept = kept;
         for day in &doomed {
             let result = self.disk.drop_day(*day);

@@ -312,6 +312,41 @@ proptest! {
     }
 }
 
+/// A start that replays more records than a checkpoint needs, and whose first
+/// group writes nothing, must not take its sums for written.
+#[test]
+fn a_group_that_writes_nothing_does_not_use_up_the_projection() {
+    use Act::*;
+    let mut acts = vec![Begin, End(false), Restart, Begin, Commit, Put, End(false), Commit, Put];
+    acts.extend([Begin, End(false), Begin, End(false), Commit]);
+    acts.extend([Begin; 7]);
+    let disk = FakeDisk::default();
+    disk.0.lock().faults = vec![(13, Fault::CrashAfter), (3, Fault::Before)];
+    disk.0.lock().halves_kept = 2;
+    let mut sim = Sim::new(disk);
+    sim.run(&acts);
+    sim.check();
+}
+
+#[test]
+fn sums_that_were_to_be_written_while_days_go_are_written_later() {
+    let disk = FakeDisk::default();
+    let mut sim = Sim::new(disk.clone());
+    sim.run(&[Act::EndWithoutIntent, Act::Commit]);
+    sim.clock.advance(Duration::from_secs(40 * 86_400));
+    sim.act(Act::EndWithoutIntent);
+    sim.commit();
+    let next = disk.0.lock().calls + 1;
+    disk.0.lock().faults = vec![(next, Fault::Before)];
+    let all = day_of(Wall(i64::MAX));
+    assert!(sim.ask(|reply| Command::DropDays(all, reply)).is_err());
+    // Another key brings the next projection to the disk.
+    sim.writer().tuning.checkpoint_records = 0;
+    sim.act(Act::EndWithoutIntent);
+    sim.commit();
+    sim.check();
+}
+
 /// Books with some history, in good order.
 fn books() -> (FakeDisk, Sim) {
     let disk = FakeDisk::default();
