@@ -67,16 +67,11 @@ fn kill(signal: &str, process: u32) {
 
 /// Writes the addresses that the system chose into the configuration, as an operator has them there.
 async fn settle_addresses(hub: &Gateway, conf: &Conf) {
-<<<<<<< HEAD
-    let text = conf.toml(&hub.home().data().to_string_lossy());
-    let text = text.replace("[\"127.0.0.1:0\"]", &format!("[\"{}\"]", hub.public));
-=======
     let mut text = conf.toml(&hub.home().data().to_string_lossy());
     for (table, address) in [("[public]", hub.public), ("[admin]", hub.admin)] {
         let (before, after) = text.split_once(table).unwrap();
         text = format!("{before}{table}{}", after.replacen("127.0.0.1:0", &address.to_string(), 1));
     }
->>>>>>> ops
     let before = version(hub).await;
     hub.reload_text(&text);
     hub.eventually("the new configuration", async || version(hub).await > before).await;

@@ -339,7 +339,7 @@ fn sums_that_were_to_be_written_while_days_go_are_written_later() {
     let next = disk.0.lock().calls + 1;
     disk.0.lock().faults = vec![(next, Fault::Before)];
     let all = day_of(Wall(i64::MAX));
-    assert!(sim.ask(|reply| Command::DropDays(all, reply)).is_err());
+    assert!(sim.ask(|reply| Command::DropDays(all, Reach::RunningMonth, reply)).is_err());
     // Another key brings the next projection to the disk.
     sim.writer().tuning.checkpoint_records = 0;
     sim.act(Act::EndWithoutIntent);
