@@ -20,6 +20,13 @@ pub enum Auth {
     None,
 }
 
+impl Auth {
+    /// Does the vendor answer nobody without a key?
+    pub fn needs_key(self) -> bool {
+        matches!(self, Auth::Bearer | Auth::Header(_))
+    }
+}
+
 /// One vendor and its API.
 #[derive(Debug)]
 pub struct Vendor {

@@ -5,7 +5,7 @@ use crate::config::at::At;
 use crate::config::check::nearest;
 use crate::config::raw::TextOrSecret;
 use crate::config::{BaseUrl, Clocks, ConnectProxy, Credential, Http2, Provider, Registry, raw};
-use crate::provider::{Auth, VENDORS, Vendor, vendor};
+use crate::provider::{VENDORS, Vendor, vendor};
 use crate::route::{Picker, Strategy};
 use crate::types::{CredentialId, ProviderName, Secret};
 use http::{HeaderName, HeaderValue};
@@ -70,7 +70,7 @@ impl Resolver<'_> {
     fn discover(&mut self, providers: &mut Providers, clocks: Clocks, registry: &Registry) {
         for vendor in VENDORS.iter().filter(|v| !v.base_url.is_empty()) {
             let secret = vendor.env.iter().find_map(|name| self.environment.get(name)).map(Secret::new);
-            if providers.declared.contains(vendor.name) || (secret.is_none() && vendor.auth == Auth::Bearer) {
+            if providers.declared.contains(vendor.name) || (secret.is_none() && vendor.auth.needs_key()) {
                 continue;
             }
             let Ok(name) = ProviderName::parse(vendor.name) else { continue };
@@ -185,7 +185,7 @@ impl Resolver<'_> {
         let Some(list) = &at.value.credentials else {
             return self.default_credential(at, provider, vendor, registry);
         };
-        if list.is_empty() && vendor.auth == Auth::Bearer {
+        if list.is_empty() && vendor.auth.needs_key() {
             self.notes.below(&at.span, "credentials", "is empty");
         }
         let mut names = HashSet::new();
@@ -236,7 +236,7 @@ impl Resolver<'_> {
         registry: &Registry,
     ) -> Vec<Credential> {
         let secret = vendor.env.iter().find_map(|name| self.environment.get(name)).map(Secret::new);
-        if secret.is_none() && vendor.auth == Auth::Bearer {
+        if secret.is_none() && vendor.auth.needs_key() {
             let name = vendor.env.first().unwrap_or(&"NAME");
             let text =
                 format!("is missing, and {name} is not set; write credentials = [{{ env = \"{name}\" }}]");
