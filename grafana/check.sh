@@ -59,7 +59,10 @@ http://* | https://*) curl -fsS "$page" >"$work/metrics" ;;
 *) cat "$page" >"$work/metrics" ;;
 esac
 promtool check metrics <"$work/metrics" || echo "(hints about style only)"
-grep -v '^#' "$work/metrics" | sed 's/[{ ].*//' | sort -u >"$work/known"
+# By type, because a series with labels appears only when something happens.
+awk '$1 == "#" && $2 == "TYPE" {
+    if ($4 != "histogram") print $3; else { print $3 "_bucket"; print $3 "_sum"; print $3 "_count" }
+}' "$work/metrics" | sort -u >"$work/known"
 cat dashboards/*.json alerts.yml | grep -oE '\b(aigne_hub|gen_ai|process)_[a-z0-9_]+' |
     grep -vE '^gen_ai_(operation_name|provider_name|request_model|token_type)$' | sort -u >"$work/named"
 missing=$(comm -23 "$work/named" "$work/known")

@@ -98,9 +98,9 @@ impl Counters {
         ask: Amount,
         now: Mono,
         wall: Wall,
-    ) -> Option<(Which, Option<Duration>, Option<Shortage>)> {
+    ) -> Option<(Which, Option<Duration>, Option<Box<Shortage>>)> {
         if let Some((which, after, shortage)) = self.budget.obstacle(limits, ask, wall) {
-            return Some((which, after, Some(shortage)));
+            return Some((which, after, Some(Box::new(shortage))));
         }
         let (which, after) = self.rate_obstacle(limits, ask, now)?;
         Some((which, after, None))

@@ -101,7 +101,7 @@ pub struct Refusal {
     /// knows how long they take, a second.
     pub retry_after: Option<Duration>,
     /// The numbers of the budget, when it is one that said no.
-    pub shortage: Option<Shortage>,
+    pub shortage: Option<Box<Shortage>>,
     /// The windows at the time of the refusal.
     pub standing: Standing,
 }

@@ -13,6 +13,7 @@ use prometheus::{
     Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
     TextEncoder,
 };
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -46,6 +47,7 @@ const CREDENTIAL_STATES: [&str; 5] = ["ready", "cooling_down", "rejected", "open
 /// All metrics of the process.
 pub struct Metrics {
     registry: Registry,
+    families: Vec<Family>,
     series: SeriesMap,
     in_flight: Vec<IntGauge>,
     phases: Vec<Histogram>,
@@ -92,7 +94,7 @@ impl Drop for InFlight {
 impl Metrics {
     /// All metrics, at zero, in a registry of their own.
     pub fn new() -> Arc<Self> {
-        let new = Make(Registry::new());
+        let new = Make { registry: Registry::new(), families: RefCell::default() };
         new.process();
         let cache = new.counters("aigne_hub_cache_requests_total", "What the cache did.", &["status"]);
         let sources =
@@ -133,7 +135,8 @@ impl Metrics {
             ),
             flush_entries: new.histogram("aigne_hub_ledger_flush_entries", "Entries of one flush.", ENTRIES),
             scraped: Mutex::new(scraped(&new)),
-            registry: new.0,
+            families: new.families.into_inner(),
+            registry: new.registry,
         };
         Arc::new(metrics)
     }
@@ -216,13 +219,14 @@ impl Metrics {
     pub fn render(&self, gauges: &Gauges) -> String {
         let scraped = self.scraped.lock();
         scraped.set(gauges);
-        match TextEncoder::new().encode_to_string(&self.registry.gather()) {
-            Ok(text) => text,
-            Err(error) => {
-                tracing::error!(%error, "metrics cannot be rendered");
-                String::new()
-            }
-        }
+        let gathered = self.registry.gather();
+        let mut text = TextEncoder::new().encode_to_string(&gathered).unwrap_or_else(|error| {
+            tracing::error!(%error, "metrics cannot be rendered");
+            String::new()
+        });
+        let is_there = |family: &&Family| gathered.iter().any(|g| g.name() == family.name);
+        self.families.iter().filter(|f| !is_there(f)).for_each(|family| text.push_str(&family.head));
+        text
     }
 }
 
@@ -385,7 +389,17 @@ fn scraped(new: &Make) -> Scraped {
 }
 
 /// Makes metrics and registers them.
-struct Make(Registry);
+struct Make {
+    registry: Registry,
+    families: RefCell<Vec<Family>>,
+}
+
+/// A metric whose series appear when something happens. Its name is on the page before that.
+struct Family {
+    name: String,
+    /// The lines that begin it: `HELP` and `TYPE`.
+    head: String,
+}
 
 impl Make {
     #[expect(
@@ -394,8 +408,13 @@ impl Make {
     )]
     fn register<C: Collector + Clone + 'static>(&self, made: prometheus::Result<C>) -> C {
         let collector = made.expect("a metric's description is valid");
-        self.0.register(Box::new(collector.clone())).expect("a metric's name is used once");
+        self.registry.register(Box::new(collector.clone())).expect("a metric's name is used once");
         collector
+    }
+
+    fn family(&self, name: &str, help: &str, kind: &str) {
+        let head = format!("# HELP {name} {help}\n# TYPE {name} {kind}\n");
+        self.families.borrow_mut().push(Family { name: name.to_owned(), head });
     }
 
     fn counter(&self, name: &str, help: &str) -> IntCounter {
@@ -403,6 +422,7 @@ impl Make {
     }
 
     fn counters(&self, name: &str, help: &str, labels: &[&str]) -> IntCounterVec {
+        self.family(name, help, "counter");
         self.register(IntCounterVec::new(Opts::new(name, help), labels))
     }
 
@@ -411,6 +431,7 @@ impl Make {
     }
 
     fn gauges(&self, name: &str, help: &str, labels: &[&str]) -> IntGaugeVec {
+        self.family(name, help, "gauge");
         self.register(IntGaugeVec::new(Opts::new(name, help), labels))
     }
 
@@ -419,6 +440,7 @@ impl Make {
     }
 
     fn histograms(&self, name: &str, help: &str, labels: &[&str], buckets: &[f64]) -> HistogramVec {
+        self.family(name, help, "histogram");
         let options = HistogramOpts::new(name, help).buckets(buckets.to_vec());
         self.register(HistogramVec::new(options, labels))
     }
@@ -428,7 +450,7 @@ impl Make {
         #[cfg(target_os = "linux")]
         {
             let collector = prometheus::process_collector::ProcessCollector::for_self();
-            if let Err(error) = self.0.register(Box::new(collector)) {
+            if let Err(error) = self.registry.register(Box::new(collector)) {
                 tracing::warn!(%error, "no process metrics");
             }
         }

@@ -274,6 +274,17 @@ fn every_metric_that_grafana_and_the_alerts_name_exists() {
     assert!(seen > 50, "only {seen} names found");
 }
 
+#[test]
+fn every_name_is_on_the_page_of_a_hub_that_has_done_nothing() {
+    let types = |page: &str| {
+        let lines = page.lines().filter(|line| line.starts_with("# TYPE "));
+        let mut lines: Vec<String> = lines.map(str::to_owned).collect();
+        lines.sort_unstable();
+        lines
+    };
+    assert_eq!(types(&Metrics::new().render(&Gauges::default())), types(&full_page()));
+}
+
 /// Names that begin like ours. Label names (`gen_ai_request_model`) are not metrics.
 fn metric_names(text: &str) -> impl Iterator<Item = &str> {
     let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
