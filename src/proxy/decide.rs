@@ -341,7 +341,15 @@ fn refused(refusal: &Refusal) -> Failure {
         Which::DayCost => (Kind::BudgetExceeded, "This key's money budget for the day is used up"),
         Which::MonthCost => (Kind::BudgetExceeded, "This key's money budget for the month is used up"),
     };
-    Failure::new(kind, text).detail(refusal.which.name()).retry_after(refusal.retry_after)
+    let failure = Failure::new(kind, text).detail(refusal.which.name()).retry_after(refusal.retry_after);
+    match refusal.shortage.as_deref().filter(|s| s.is_the_ask_alone()) {
+        // Nothing or little is spent; it is this request that is too large.
+        Some(shortage) => {
+            let advice = "The worst case of this request does not fit the key's budget; lower max_tokens";
+            Failure { public: format!("{advice} ({shortage})").into(), ..failure }
+        }
+        None => failure,
+    }
 }
 
 #[expect(clippy::too_many_arguments, reason = "one decision that weighs everything known of the request")]

@@ -12,10 +12,12 @@ use socket2::{Domain, Protocol, Socket, Type};
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 
-/// Bytes that a connection reads at once; larger bodies bypass the buffer.
-const READ_BUFFER: usize = 4 * 1024;
+/// Plain connections are read straight into the place where the bytes are wanted; a buffer in
+/// between would only cost memory. TLS reads record by record and wants one.
+const READ_BUFFER_PLAIN: usize = 0;
+const READ_BUFFER_TLS: usize = 4 * 1024;
 /// Header and a small answer leave in one write.
-const WRITE_BUFFER: usize = 4 * 1024;
+const WRITE_BUFFER: usize = 2 * 1024;
 const BACKLOG: i32 = 1024;
 
 /// Where the hub really listens, port 0 resolved.
@@ -89,7 +91,7 @@ pub(super) fn add<A: Send + Sync + 'static>(
         app.server_options = Some(options);
     }
     for (wanted, bound) in snapshot.public.listen.iter().zip(&addresses.public) {
-        service.add_listener(listener(*bound, wanted.port() == 0));
+        service.add_listener(listener(*bound, wanted.port() == 0, READ_BUFFER_PLAIN));
     }
     let Some(tls) = &snapshot.public.tls else { return Ok(None) };
     let resolver = CertificateResolver::load(&tls.certificate, &tls.key)?;
@@ -97,17 +99,17 @@ pub(super) fn add<A: Send + Sync + 'static>(
         let mut settings = TlsSettings::intermediate("", "").map_err(|e| e.to_string())?;
         settings.set_cert_resolver(Arc::clone(&resolver) as Arc<dyn rustls::server::ResolvesServerCert>);
         settings.enable_h2();
-        service.add_listener(listener(*bound, wanted.port() == 0).tls(settings));
+        service.add_listener(listener(*bound, wanted.port() == 0, READ_BUFFER_TLS).tls(settings));
     }
     Ok(Some(resolver))
 }
 
-fn listener(address: SocketAddr, shared: bool) -> ListenerConfig {
+fn listener(address: SocketAddr, shared: bool, read_buffer: usize) -> ListenerConfig {
     let mut options = TcpSocketOptions::default();
     options.so_reuseport = shared.then_some(true);
     ListenerConfig::tcp(address.to_string())
         .tcp_socket_options(options)
-        .l4_buffer(L4BufferSettings::new(READ_BUFFER, WRITE_BUFFER))
+        .l4_buffer(L4BufferSettings::new(read_buffer, WRITE_BUFFER))
 }
 
 /// The admin socket. It is not handed over, so an old and a new process share its address.
