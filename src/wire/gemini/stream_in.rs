@@ -5,13 +5,15 @@ use super::citation;
 use super::part_in::{CallIds, PartIn, Said, What};
 use super::response_in::{Candidate, ResponseIn, finish, read};
 use super::usage::Counts;
-use crate::chat::{Event, Finish, PartKind, Signature, StreamError, StreamIn};
+use crate::chat::{Citation, Event, Finish, PartKind, Signature, StreamError, StreamIn};
 use crate::error::{Failure, Kind, Result};
 use crate::types::Usage;
 use crate::wire::openai::vendor_error;
 
 /// What other vendors end a stream with.
 const DONE: &[u8] = b"[DONE]";
+/// How many citations one answer may have.
+const MAX_CITATIONS: usize = 512;
 
 /// Reads the vendor's stream.
 #[derive(Default)]
@@ -25,6 +27,8 @@ pub struct StreamReader {
     /// Older models say it on each chunk, so the last one counts.
     reason: Option<String>,
     blocked: bool,
+    /// A later chunk may say again what an earlier one cited.
+    cited: Vec<Citation>,
     ended: bool,
     failed: bool,
 }
@@ -98,9 +102,14 @@ impl StreamReader {
     fn read_candidate(&mut self, candidate: Candidate, out: &mut Vec<Event>) {
         let parts = candidate.content.and_then(|content| content.parts).unwrap_or_default();
         parts.into_iter().filter_map(PartIn::read).for_each(|said| self.read_part(said, out));
-        let cited =
-            citation::read(candidate.grounding_metadata.as_ref(), candidate.citation_metadata.as_ref());
-        out.extend(cited.into_iter().map(Event::Citation));
+        for citation in
+            citation::read(candidate.grounding_metadata.as_ref(), candidate.citation_metadata.as_ref())
+        {
+            if self.cited.len() < MAX_CITATIONS && !self.cited.contains(&citation) {
+                self.cited.push(citation.clone());
+                out.push(Event::Citation(citation));
+            }
+        }
         self.reason = candidate.finish_reason.or(self.reason.take());
     }
 
