@@ -1,6 +1,7 @@
 //! The vendor's parts, read into what they say; of whole answers and of streams alike.
 
-use crate::chat::{Audio, Dialect, Document, Image, Json, Origin, Other, Part, Signature, Source};
+use super::said_out;
+use crate::chat::{Audio, Dialect, Document, Image, Json, Other, Part, Signature, Source};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -13,19 +14,31 @@ const MAX_STEM_CHARS: usize = 40;
 pub(super) struct PartIn {
     text: Option<String>,
     thought: Option<bool>,
+    #[serde(alias = "thought_signature")]
     thought_signature: Option<String>,
+    #[serde(alias = "inline_data")]
     inline_data: Option<Blob>,
+    #[serde(alias = "file_data")]
     file_data: Option<File>,
+    #[serde(alias = "function_call")]
     function_call: Option<CallIn>,
+    /// Only from callers.
+    #[serde(alias = "function_response")]
+    function_response: Option<ResultIn>,
+    #[serde(alias = "executable_code")]
     executable_code: Option<Json>,
+    #[serde(alias = "code_execution_result")]
     code_execution_result: Option<Json>,
+    #[serde(alias = "tool_call")]
     tool_call: Option<Json>,
+    #[serde(alias = "tool_response")]
     tool_response: Option<Json>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 struct Blob {
+    #[serde(alias = "mime_type")]
     mime_type: String,
     data: String,
 }
@@ -33,7 +46,9 @@ struct Blob {
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 struct File {
+    #[serde(alias = "mime_type")]
     mime_type: String,
+    #[serde(alias = "file_uri")]
     file_uri: String,
 }
 
@@ -43,6 +58,44 @@ struct CallIn {
     id: Option<String>,
     name: Option<String>,
     args: Option<Json>,
+}
+
+/// What a tool gave back.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct ResultIn {
+    id: Option<String>,
+    name: String,
+    response: Option<Json>,
+    parts: Option<Vec<PartIn>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Outcome {
+    output: Option<Json>,
+    error: Option<Json>,
+}
+
+impl ResultIn {
+    /// Tool, id of the call, parts, and whether it failed. An object without `output`
+    /// and `error` is the output itself, and so is one with more than that.
+    pub(super) fn read(self) -> (String, Option<String>, Vec<Part>, bool) {
+        let response = self.response.unwrap_or_else(Json::empty_object);
+        let members = response.read::<serde_json::Map<String, serde_json::Value>>();
+        let sole = members.is_some_and(|members| members.len() == 1);
+        let outcome: Outcome = response.read().filter(|_| sole).unwrap_or_default();
+        let is_error = outcome.error.is_some();
+        let json = outcome.error.or(outcome.output).unwrap_or(response);
+        let text = json.read::<String>().unwrap_or_else(|| json.as_str().to_owned());
+        let media = self.parts.into_iter().flatten().filter_map(PartIn::read);
+        let media = media.filter_map(|said| match said.what {
+            What::Whole(part) => Some(part),
+            _ => None,
+        });
+        let parts = [Part::text(text)].into_iter().chain(media).collect();
+        (self.name, self.id.filter(|id| !id.is_empty()), parts, is_error)
+    }
 }
 
 /// A part, and the signature on it.
@@ -64,10 +117,15 @@ pub(super) enum What {
 }
 
 impl PartIn {
+    /// Takes out what a tool gave back, if that is what the part holds.
+    pub(super) fn take_result(&mut self) -> Option<ResultIn> {
+        self.function_response.take()
+    }
+
     /// What it says. `None`: a part of a kind that nobody knows.
     pub(super) fn read(self) -> Option<Said> {
         let text = self.thought_signature.filter(|text| !text.is_empty());
-        let signature = text.map(|text| Signature::new(Origin::Gemini, text));
+        let signature = text.map(said_out::signature);
         let thought = self.thought == Some(true);
         let own = [
             ("executableCode", self.executable_code),

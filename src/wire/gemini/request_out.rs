@@ -1,6 +1,7 @@
 //! The vendor's body, written from the canonical request. The model and the
-//! wish for a stream are in the [path](super::path).
+//! wish for a stream are in the path ([`super::path()`]).
 
+use super::config_in::CONFIG;
 use super::part_out::Parts;
 use super::thinking::{self, wants_signatures};
 use crate::chat::{
@@ -9,6 +10,7 @@ use crate::chat::{
 };
 use crate::error::Result;
 use serde::Serialize;
+use serde_json::{Map, Value};
 
 /// How many stop texts the vendor takes.
 const MAX_STOPS: usize = 5;
@@ -137,10 +139,11 @@ impl Top<'_> {
             }
             self.write_modalities(config);
             plan.write(config);
+            self.write_own_config(config);
             Ok(())
         })?;
         let config = String::from_utf8(text).ok().and_then(Json::parse);
-        object.put_some("generationConfig", config.filter(|config| config.as_str() != "{}"));
+        object.put_some(CONFIG, config.filter(|config| config.as_str() != "{}"));
         Ok(())
     }
 
@@ -251,6 +254,16 @@ impl Top<'_> {
         config.put_some("responseModalities", names);
     }
 
+    /// What a caller of our own dialect says there that has no canonical place.
+    fn write_own_config(&self, config: &mut Object<'_>) {
+        let own = self.request.dialect == Some(Dialect::Gemini);
+        let extra = self.request.extra.iter().find(|extra| own && extra.name == CONFIG);
+        let members: Option<Map<String, Value>> = extra.and_then(|extra| extra.json.read());
+        for (name, value) in members.unwrap_or_default() {
+            config.put(&name, &value);
+        }
+    }
+
     /// The vendor has no place for who asks.
     fn drop_caller(&mut self) -> Result<()> {
         let request = self.request;
@@ -268,7 +281,9 @@ impl Top<'_> {
         for extra in &self.request.extra {
             let refused = self.traits.refused_fields.contains(&extra.name);
             if self.request.dialect == Some(Dialect::Gemini) && !refused {
-                object.put(&extra.name, &extra.json);
+                if extra.name != CONFIG {
+                    object.put(&extra.name, &extra.json);
+                }
             } else if !(read && extra.name == MODALITIES) {
                 self.adapted.drop_named(Field::Extra, extra.name.clone(), "dropped")?;
             }

@@ -107,7 +107,8 @@ fn canonical(candidate: Candidate, ids: &mut CallIds) -> Choice {
     choice
 }
 
-fn push(said: Said, ids: &mut CallIds, parts: &mut Vec<Part>) {
+/// Appends what a part says.
+pub(super) fn push(said: Said, ids: &mut CallIds, parts: &mut Vec<Part>) {
     let bare = |signature: Option<Signature>| {
         signature
             .map(|signature| Part::Thinking(Thinking { text: String::new(), signature: Some(signature) }))

@@ -11,6 +11,7 @@ use crate::wire::{anthropic, openai_chat};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
+mod caller;
 mod config;
 mod embed;
 
@@ -52,7 +53,7 @@ fn conversation(messages: Vec<Message>) -> Request {
 }
 
 fn call(id: &str, signature: Option<Signature>) -> Part {
-    let arguments = r#"{"a": 1}"#.to_owned();
+    let arguments = r#"{"a":1}"#.to_owned();
     Part::ToolCall(ToolCall { id: id.into(), name: format!("tool_{id}"), arguments, signature, cache: None })
 }
 
