@@ -5,6 +5,8 @@ mod fake;
 mod faults;
 mod handover;
 mod opening;
+mod seeds;
+mod sim;
 mod sled;
 mod thread;
 

@@ -1,232 +1,13 @@
 //! Every promise of the books, with a fault at every call of the disk: the
 //! writer is driven step by step, without its thread.
 
-use super::fake::{Died, FakeDisk, Fault};
+use super::fake::{FakeDisk, Fault};
+use super::seeds::limits;
+use super::sim::{Act, Sim};
 use super::*;
 use crate::store::writer::Look;
 use proptest::prelude::*;
-use std::collections::{BTreeMap, BTreeSet};
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-
-/// What the outside does.
-#[derive(Clone, Copy, Debug)]
-enum Act {
-    /// A request begins.
-    Begin,
-    /// The oldest, or with `true` the youngest, request in flight ends.
-    End(bool),
-    /// It ends a second time.
-    EndAgain,
-    /// A request ends that never needed a vendor.
-    EndWithoutIntent,
-    /// What is queued is one group.
-    Commit,
-    /// A small value is put.
-    Put,
-    /// Time passes.
-    NextDay,
-    /// The hub stops and starts in good order, without waiting for requests.
-    Restart,
-    /// Old days go.
-    DropDays,
-}
-
-/// The world outside: what it did, and what it was told is safe.
-struct Sim {
-    disk: FakeDisk,
-    clock: Clock,
-    writer: Option<Writer>,
-    queued: Vec<Entry>,
-    in_flight: Vec<Intent>,
-    last_ended: Option<Settlement>,
-    next: u64,
-    begun: BTreeMap<RequestId, i64>,
-    ended: BTreeSet<RequestId>,
-    safe_begun: BTreeSet<RequestId>,
-    safe_ended: BTreeSet<RequestId>,
-}
-
-impl Sim {
-    fn new(disk: FakeDisk) -> Self {
-        Self {
-            disk,
-            clock: Clock::test(),
-            writer: None,
-            queued: Vec::new(),
-            in_flight: Vec::new(),
-            last_ended: None,
-            next: 0,
-            begun: BTreeMap::new(),
-            ended: BTreeSet::new(),
-            safe_begun: BTreeSet::new(),
-            safe_ended: BTreeSet::new(),
-        }
-    }
-
-    /// Runs all acts; a death in between is followed by a new start.
-    fn run(&mut self, acts: &[Act]) {
-        self.surviving(|sim| sim.start());
-        for act in acts {
-            self.surviving(|sim| sim.act(*act));
-        }
-        self.surviving(|sim| sim.commit());
-        self.surviving(|sim| sim.start());
-    }
-
-    /// After a death comes a new start, which may die too.
-    fn surviving(&mut self, step: impl Fn(&mut Self)) {
-        let mut result = catch_unwind(AssertUnwindSafe(|| step(self)));
-        while let Err(payload) = result {
-            if !payload.is::<Died>() {
-                resume_unwind(payload);
-            }
-            self.queued.clear();
-            result = catch_unwind(AssertUnwindSafe(|| self.start()));
-        }
-    }
-
-    /// A new process: what was in flight is lost, and recovery ends it.
-    fn start(&mut self) {
-        self.writer = None;
-        self.disk.0.lock().power_cycle();
-        self.in_flight.clear();
-        self.last_ended = None;
-        let reader = self.disk.reader().unwrap();
-        let books = Books::load(&Journal::new(reader), tuning().batch_bytes).unwrap();
-        self.writer = Some(Writer {
-            queue: Arc::new(Queue::new(&options())),
-            shared: Arc::new(Shared::new(&books)),
-            disk: Box::new(self.disk.clone()),
-            books,
-            clock: self.clock.clone(),
-            tuning: tuning(),
-            on_flush: silent(),
-            pending: Pending::default(),
-            spools: PathBuf::new(),
-            spool: None,
-            predecessors: Vec::new(),
-        });
-        let orphans = self.ask(Command::Inherit).unwrap().orphans;
-        let settlements: Vec<_> =
-            orphans.iter().map(|intent| recovered(intent, find_price(intent).as_deref())).collect();
-        for settlement in &settlements {
-            assert!(self.ended.insert(settlement.id) || !self.safe_ended.contains(&settlement.id));
-        }
-        let (sender, receiver) = sync_channel(1);
-        let mut group = vec![Entry::Recovered(settlements, Waiter::Thread(sender))];
-        self.writer().group(&mut group);
-        receiver.recv().unwrap().unwrap();
-        self.safe_ended.extend(orphans.iter().map(|intent| intent.id));
-    }
-
-    fn writer(&mut self) -> &mut Writer {
-        self.writer.as_mut().unwrap()
-    }
-
-    fn ask<T>(&mut self, command: impl FnOnce(Reply<T>) -> Command) -> Result<T, StoreError> {
-        let (sender, receiver) = sync_channel(1);
-        self.writer().answer(command(sender));
-        receiver.recv().unwrap()
-    }
-
-    fn act(&mut self, act: Act) {
-        match act {
-            Act::Begin => {
-                let mut intent = intent(self.next);
-                (self.next, intent.at) = (self.next + 1, self.clock.wall());
-                self.begun.insert(intent.id, day_of(intent.at));
-                self.in_flight.push(intent.clone());
-                self.queued.push(Entry::Intent(intent));
-            }
-            Act::End(youngest) if !self.in_flight.is_empty() => {
-                let last = self.in_flight.len() - 1;
-                let intent = self.in_flight.remove(if youngest { last } else { 0 });
-                self.end(settlement(&intent));
-            }
-            Act::EndAgain => {
-                if let Some(settlement) = self.last_ended.clone() {
-                    self.queued.push(Entry::Settlement(settlement));
-                }
-            }
-            Act::EndWithoutIntent => {
-                let mut intent = intent(self.next);
-                (self.next, intent.at) = (self.next + 1, self.clock.wall());
-                self.begun.insert(intent.id, day_of(intent.at));
-                self.end(Settlement { intended: false, outcome: Outcome::CacheHit, ..settlement(&intent) });
-            }
-            Act::Put => {
-                drop(self.ask(|reply| Command::Put(vec![(b"meta/x".to_vec(), Some(vec![1]))], reply)))
-            }
-            Act::NextDay => self.clock.advance(Duration::from_secs(86_400)),
-            Act::DropDays => {
-                let before = day_of(self.clock.wall()) - 1;
-                let _ = self.ask(|reply| Command::DropDays(before, Reach::PastMonths, reply));
-            }
-            Act::Restart => {
-                self.commit();
-                self.start();
-            }
-            Act::Commit => self.commit(),
-            Act::End(_) => (),
-        }
-    }
-
-    fn end(&mut self, settlement: Settlement) {
-        self.ended.insert(settlement.id);
-        self.last_ended = Some(settlement.clone());
-        self.queued.push(Entry::Settlement(settlement));
-    }
-
-    fn commit(&mut self) {
-        let ids = |entries: &[Entry]| -> (Vec<RequestId>, Vec<RequestId>) {
-            let mut ids = (vec![], vec![]);
-            for entry in entries {
-                match entry {
-                    Entry::Intent(intent) => ids.0.push(intent.id),
-                    Entry::Settlement(settlement) => ids.1.push(settlement.id),
-                    _ => unreachable!("not queued here"),
-                }
-            }
-            ids
-        };
-        let (begun, ended) = ids(&self.queued);
-        let mut queued = std::mem::take(&mut self.queued);
-        self.writer().group(&mut queued);
-        self.safe_begun.extend(begun);
-        self.safe_ended.extend(ended);
-    }
-
-    /// What must hold whatever happened.
-    fn check(&mut self) {
-        let archive = Archive::of(&self.disk).unwrap();
-        let report = archive.verify(&prices()).unwrap();
-        assert!(report.is_sound(), "{:#?}", report.problems);
-        assert_eq!(report.open, 0, "recovery has ended everything");
-        let mut intents = BTreeSet::new();
-        let mut settlements = BTreeSet::new();
-        for record in records(&archive) {
-            match record {
-                Record::Intent(intent) => assert!(intents.insert(intent.id), "doubled {}", intent.id),
-                Record::Settlement(settlement) => {
-                    assert!(settlements.insert(settlement.id), "doubled {}", settlement.id);
-                    assert!(self.ended.contains(&settlement.id), "nobody ended {}", settlement.id);
-                }
-            }
-        }
-        assert!(intents.iter().all(|id| self.begun.contains_key(id)), "invented");
-        let kept = Journal::new(self.disk.reader().unwrap()).kept().unwrap().day;
-        let is_kept = |id: &&RequestId| kept.is_none_or(|day| self.begun[id] >= day);
-        for id in self.safe_begun.iter().filter(is_kept) {
-            assert!(intents.contains(id), "intent {id} was safe and is lost");
-        }
-        for id in self.safe_ended.iter().filter(is_kept) {
-            assert!(settlements.contains(id), "settlement {id} was safe and is lost");
-        }
-        let writers = self.ask(Command::Spent).unwrap();
-        let fresh = Books::load(&Journal::new(self.disk.reader().unwrap()), 600).unwrap().spending();
-        assert_eq!(writers, fresh, "a new start counts the same");
-    }
-}
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 fn a_day_at_work() -> Vec<Act> {
     use Act::*;
@@ -287,7 +68,10 @@ fn any_act() -> impl Strategy<Value = Act> {
         4 => Just(Act::Commit),
         1 => Just(Act::Put),
         1 => Just(Act::NextDay),
+        1 => (-2_i64..3).prop_map(|days| Act::Move(days * 43_200)),
         1 => Just(Act::Restart),
+        1 => Just(Act::Close),
+        1 => Just(Act::Kill),
         1 => Just(Act::DropDays),
     ]
 }
@@ -297,7 +81,6 @@ fn any_fault() -> impl Strategy<Value = Fault> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(128))]
     #[test]
     fn every_intent_ends_once_whatever_happens(
         acts in prop::collection::vec(any_act(), 1..60),
@@ -307,6 +90,7 @@ proptest! {
         let disk = FakeDisk::default();
         (disk.0.lock().faults, disk.0.lock().halves_kept) = (faults, halves_kept);
         let mut sim = Sim::new(disk);
+        sim.limits = limits();
         sim.run(&acts);
         sim.check();
     }
@@ -339,7 +123,7 @@ fn sums_that_were_to_be_written_while_days_go_are_written_later() {
     let next = disk.0.lock().calls + 1;
     disk.0.lock().faults = vec![(next, Fault::Before)];
     let all = day_of(Wall(i64::MAX));
-    assert!(sim.ask(|reply| Command::DropDays(all, Reach::RunningMonth, reply)).is_err());
+    assert!(sim.drop_days(all).is_err());
     // Another key brings the next projection to the disk.
     sim.writer().tuning.checkpoint_records = 0;
     sim.act(Act::EndWithoutIntent);
@@ -462,19 +246,11 @@ fn days_of_the_running_month_and_of_open_intents_stay() {
     sim.act(Act::EndWithoutIntent);
     sim.act(Act::Commit);
     let all = day_of(Wall(i64::MAX));
-    assert_eq!(
-        sim.ask(|reply| Command::DropDays(all, Reach::PastMonths, reply)).unwrap(),
-        0,
-        "January still runs"
-    );
+    assert_eq!(sim.drop_days(all).unwrap(), 0, "January still runs");
     sim.clock.advance(Duration::from_secs(40 * 86_400));
-    assert_eq!(
-        sim.ask(|reply| Command::DropDays(all, Reach::PastMonths, reply)).unwrap(),
-        1,
-        "the second day has an open intent"
-    );
+    assert_eq!(sim.drop_days(all).unwrap(), 1, "the second day has an open intent");
     sim.act(Act::End(true));
     sim.act(Act::Commit);
-    assert_eq!(sim.ask(|reply| Command::DropDays(all, Reach::PastMonths, reply)).unwrap(), 2);
+    assert_eq!(sim.drop_days(all).unwrap(), 2);
     sim.check();
 }
