@@ -126,7 +126,8 @@ async fn events<S: Sink>(mut stage: Stage<'_, S>, mut taken: Taken, head: Head) 
             // A vendor that has said all and then forgets to close has answered well.
             Next::Broken(_) if events.reader.complete() => {
                 taken.conn.abort().await;
-                return Box::pin(events.finish(stage, &head, Step::default())).await;
+                let step = events.reader.broken_off();
+                return Box::pin(events.finish(stage, &head, step)).await;
             }
             Next::Broken(missed) => {
                 taken.conn.abort().await;

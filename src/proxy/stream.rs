@@ -19,7 +19,10 @@ const MAX_EVENT_BYTES: usize = 4 * 1024 * 1024;
 const MAX_TEXT_BYTES: usize = 64 * 1024;
 
 /// Reads a stream and gives what goes to the caller.
-#[expect(clippy::large_enum_variant, reason = "lives in its owner's box; the common case needs no second one")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "lives in its owner's box; the common case needs no second one"
+)]
 pub(super) enum Reader {
     /// OpenAI on both sides.
     Plain(StreamReader),
@@ -79,6 +82,14 @@ impl Reader {
         match self {
             Reader::Plain(reader) => reader.end(),
             Reader::Chat(reader) => reader.end(),
+        }
+    }
+
+    /// The vendor has said everything and then broke off instead of closing: what the caller is still owed.
+    pub(super) fn broken_off(&mut self) -> Step {
+        match self {
+            Reader::Plain(_) => Step::default(),
+            Reader::Chat(reader) => reader.conclude(Step::default(), Vec::new()),
         }
     }
 
@@ -216,6 +227,11 @@ impl ChatReader {
         {
             step.error = error;
         }
+        self.conclude(step, written)
+    }
+
+    /// Says the end, if the reason for it has come.
+    fn conclude(&mut self, mut step: Step, mut written: Vec<u8>) -> Step {
         let mut events = Vec::new();
         // A stream that is not complete is told so by `complete`, and cut by the caller of this.
         if step.error.is_none() && self.input.end(&mut events).is_ok() {
