@@ -303,12 +303,15 @@ fn translated<S>(stage: &Stage<'_, S>, body: Bytes) -> Result<(Bytes, Option<Usa
         let usage = openai::usage(stage.visit.op, vendor.counting, &body);
         return Ok((body, usage));
     }
+    if from == to {
+        let usage = translate::usage_in(from, &body, vendor.counting);
+        return Ok((body, usage));
+    }
     let unreadable = |failure| Missed { failure, health: HealthEffect::Failed, gone: false, sent: false };
     let mut response = translate::response_in(from, &body, vendor.counting).map_err(unreadable)?;
     response.created.get_or_insert(stage.visit.at.seconds());
     let usage = response.usage;
-    let body = if from == to { body } else { translate::response_out(to, &response).into() };
-    Ok((body, usage))
+    Ok((translate::response_out(to, &response).into(), usage))
 }
 
 /// Sends an answer of known length and says what it used.

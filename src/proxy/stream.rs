@@ -150,7 +150,11 @@ impl ChatReader {
         let mut events = std::mem::take(&mut self.events);
         events.clear();
         if let Some(data) = sse::data(raw) {
-            self.input.feed(sse::name(raw), &data, &mut events)?;
+            let read = self.input.feed(sse::name(raw), &data, &mut events);
+            // What goes through as it came need not be understood.
+            if self.output.is_some() {
+                read?;
+            }
         }
         let error = self.meant(&events, written);
         if self.output.is_none() && error.is_none() {

@@ -111,13 +111,42 @@ fn begun() -> (Reply, Reply) {
 
 #[tokio::test]
 async fn an_error_in_mid_stream_ends_it_and_nothing_else_does() {
-    let (openai, claude) = begun();
-    let gates = [Gate::new(), Gate::new()];
-    gates.iter().for_each(Gate::open_for_good);
-    let error = json!({ "error": { "message": "The server had an error", "type": "server_error", "code": "server_error" } });
-    let openai = openai.pause(&gates[0]).event(&error);
-    let claude = anthropic::failing(claude.pause(&gates[1]));
-    all(openai, claude, true, |caller, _, answer| caller.broken(&answer.expect(200), "one")).await;
+    let error =
+        json!({ "message": "The server had an error", "type": "server_error", "code": "server_error" });
+    for (vendor, caller) in BOTH.map(|vendor| BOTH.map(|caller| (vendor, caller))).concat() {
+        let gate = Gate::new();
+        let (openai, claude) = begun();
+        let openai = openai.pause(&gate).event(&json!({ "error": error }));
+        let claude = anthropic::failing(claude.pause(&gate));
+        let (_upstream, hub) = vendor.vendor(openai, claude).await;
+        let mut client = hub.open(&caller.ask(true)).await;
+        let head = client.head().await;
+        let mut body = client.until("one").await.to_vec();
+        gate.open();
+        body.extend(client.rest().await.0);
+        caller.broken(&Answer { head, body: body.into() }, "one");
+    }
+}
+
+#[tokio::test]
+async fn a_vendor_that_breaks_off_behind_its_reason_has_still_said_it() {
+    let finish = json!({ "type": "message_delta", "delta": { "stop_reason": "end_turn" }, "usage": { "output_tokens": 3 } });
+    for (vendor, caller) in [(Speaks::OpenAi, Speaks::Anthropic), (Speaks::Anthropic, Speaks::OpenAi)] {
+        let (openai, claude) = begun();
+        let openai =
+            openai.event(&vendor::delta(json!({}), json!("stop"))).event(&vendor::usage_chunk()).cut();
+        let claude = anthropic::end(claude, 0).anthropic(&finish).cut();
+        let (_upstream, hub) = vendor.vendor(openai, claude).await;
+        let answer = hub.call(&caller.ask(true)).await.expect(200);
+        match caller {
+            Speaks::OpenAi => answer.stream().expect_whole("one"),
+            Speaks::Anthropic => {
+                assert_eq!(Spoken::read(&answer.body).expect_whole().stop_reason, "end_turn")
+            }
+        }
+        let entry = entry(hub).await;
+        assert_eq!((buckets(&entry), &entry["outcome"]), (json!({ "input": 9, "output": 3 }), &json!("ok")));
+    }
 }
 
 #[tokio::test]

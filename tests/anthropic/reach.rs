@@ -60,6 +60,7 @@ async fn content_is_not_taken_back() {
     let begun = delta(begin(start(&usage()), 0, &anthropic::text("")), 0, &piece);
     let (_claude, gpt, hub) = two(failing(begun.pause(&gate))).await;
     let mut client = hub.open(&messages(json!({ "stream": true }))).await;
+    client.head().await;
     let mut all = client.until("one").await.to_vec();
     gate.open();
     all.extend(client.rest().await.0);
@@ -81,6 +82,7 @@ async fn a_caller_that_leaves_stops_the_vendor_and_is_metered() {
 
 async fn leave(upstream: &Upstream, hub: Gateway, request: &Request, input: u64) {
     let mut client = hub.open(request).await;
+    client.head().await;
     client.until("three").await;
     drop(client);
     upstream.aborted().await;
