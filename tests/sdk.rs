@@ -3,6 +3,7 @@
 
 use super::support::conf::KEY;
 use super::support::*;
+use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -27,20 +28,31 @@ fn conf(upstream: &Upstream, busy: &Upstream, endless: &Upstream) -> Conf {
     .model("endless", &["silent/gpt-4o"], &[])
 }
 
-async fn run(mut command: Command) {
+async fn run(command: Command) {
     let upstream = Upstream::realistic().await;
     let busy = Upstream::always(Reply::throttled(Some(7))).await;
     let endless = Upstream::always(Reply::sse().text("first").hang()).await;
-    let hub = Gateway::start(&conf(&upstream, &busy, &endless)).await;
+    is_content(command, &conf(&upstream, &busy, &endless)).await;
+    endless.aborted().await;
+    let refused = upstream.take_violations();
+    assert!(refused.len() == 1 && refused[0].contains("nonsense"), "{refused:?}");
+}
+
+/// Runs a client against a hub; it tells by itself what it missed.
+async fn is_content(mut command: Command, conf: &Conf) {
+    let hub = Gateway::start(conf).await;
     command.env("HUB_URL", format!("http://{}/v1", hub.public)).env("HUB_KEY", KEY);
     let running = tokio::task::spawn_blocking(move || command.output().unwrap());
     let output = patiently_for_a_program("the client", running).await.unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
     assert!(said.contains(" passed, 0 failed"), "{said}");
-    endless.aborted().await;
-    let refused = upstream.take_violations();
-    assert!(refused.len() == 1 && refused[0].contains("nonsense"), "{refused:?}");
+}
+
+fn anthropic_client() -> Command {
+    let mut command = Command::new(installed("target/sdk-venv/bin/python"));
+    command.arg(installed("tests/sdk/python/anthropic_client.py"));
+    command
 }
 
 #[tokio::test]
@@ -56,4 +68,62 @@ async fn the_node_client_is_content() {
     let mut command = Command::new("node");
     command.arg(installed("tests/sdk/node/client.mjs"));
     run(command).await;
+}
+
+fn anthropic_node_client() -> Command {
+    installed("tests/sdk/node/node_modules/@anthropic-ai/sdk");
+    let mut command = Command::new("node");
+    command.arg(installed("tests/sdk/node/anthropic_client.mjs"));
+    command
+}
+
+/// Runs a client against a vendor of its own dialect. Gives what that vendor refused.
+async fn with_anthropic(command: Command) -> Vec<String> {
+    let piece = json!({ "type": "text_delta", "text": "first" });
+    let begun = anthropic::begin(anthropic::start(&anthropic::usage()), 0, &anthropic::text(""));
+    let begun = anthropic::delta(begun, 0, &piece).hang();
+    let upstream = Upstream::anthropic(anthropic::answer).await;
+    let busy = Upstream::anthropic(|_| anthropic::throttled(7)).await;
+    let endless = Upstream::anthropic(move |_| begun.clone()).await;
+    let conf = Conf::of([
+        Provider::anthropic("claude", &upstream),
+        Provider::anthropic("throttled", &busy),
+        Provider::anthropic("silent", &endless),
+    ])
+    .model("gpt", &["claude/claude-sonnet-4-5"], &[])
+    .model("busy", &["throttled/claude-sonnet-4-5"], &[])
+    .model("endless", &["silent/claude-sonnet-4-5"], &[]);
+    is_content(command, &conf).await;
+    endless.aborted().await;
+    upstream.take_violations()
+}
+
+/// Runs a client against a vendor of OpenAI's dialect.
+async fn with_any_other(command: Command) {
+    let upstream = Upstream::realistic().await;
+    let busy = Upstream::always(Reply::throttled(Some(7))).await;
+    let endless = Upstream::always(Reply::sse().text("first").hang()).await;
+    is_content(command, &conf(&upstream, &busy, &endless)).await;
+    endless.aborted().await;
+}
+
+#[tokio::test]
+async fn anthropics_python_client_is_content_with_its_own_vendor() {
+    let refused = with_anthropic(anthropic_client()).await;
+    assert!(refused.len() == 1 && refused[0].contains("role"), "{refused:?}");
+}
+
+#[tokio::test]
+async fn anthropics_python_client_is_content_with_any_other_vendor() {
+    with_any_other(anthropic_client()).await;
+}
+
+#[tokio::test]
+async fn anthropics_node_client_is_content_with_its_own_vendor() {
+    assert_eq!(with_anthropic(anthropic_node_client()).await, [""; 0]);
+}
+
+#[tokio::test]
+async fn anthropics_node_client_is_content_with_any_other_vendor() {
+    with_any_other(anthropic_node_client()).await;
 }

@@ -3,6 +3,7 @@
 use super::job::Job;
 use super::upstream::Head;
 use super::visit::Visit;
+use crate::chat::Dialect;
 use crate::limit::{Standing, Window};
 use crate::telemetry::CacheStatus;
 use http::{HeaderName, HeaderValue, header};
@@ -53,7 +54,8 @@ impl AnswerHead {
 
     /// Ours: who answered, under which id, what the limits are.
     pub(super) fn ours(&mut self, job: &Job, visit: &Visit) {
-        self.named(&visit.id.to_string(), &visit.provider, &visit.upstream_model);
+        self.id(visit.dialect, &visit.id.to_string());
+        self.named(&visit.provider, &visit.upstream_model);
         limits(&mut self.headers, &job.standing);
         self.headers.extend(job.answer_headers.iter().cloned());
         match visit.cache {
@@ -65,8 +67,15 @@ impl AnswerHead {
         }
     }
 
-    fn named(&mut self, id: &str, provider: &str, model: &str) {
+    /// The request's id, also by the name under which the caller's own client looks for it.
+    pub(super) fn id(&mut self, dialect: Dialect, id: &str) {
         self.text(X_REQUEST_ID, id);
+        if dialect == Dialect::Anthropic {
+            self.text(REQUEST_ID, id);
+        }
+    }
+
+    fn named(&mut self, provider: &str, model: &str) {
         if !provider.is_empty() {
             self.text(X_AIGNE_PROVIDER, provider);
             self.text(X_AIGNE_MODEL, model);

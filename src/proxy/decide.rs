@@ -7,6 +7,7 @@ use super::drain::Present;
 use super::job::{Caching, Job, Payload, form};
 use super::visit::Visit;
 use crate::cache::{CacheKey, Wish};
+use crate::chat::Dialect;
 use crate::config::{Caller, Model, Snapshot, Target, Unpriced};
 use crate::error::{Failure, Kind, Result};
 use crate::ledger::Price;
@@ -26,9 +27,10 @@ const ASSUMED_OUTPUT_TOKENS: u64 = 4_096;
 /// How long an exact count may take before the rest is extrapolated.
 pub(super) const COUNT_BUDGET: Duration = Duration::from_millis(2);
 /// What of the caller's headers vendors may see.
-static FORWARDED: [HeaderName; 7] = [
+static FORWARDED: [HeaderName; 8] = [
     HeaderName::from_static("idempotency-key"),
     HeaderName::from_static("openai-beta"),
+    HeaderName::from_static("anthropic-beta"),
     HeaderName::from_static("http-referer"),
     HeaderName::from_static("x-title"),
     HeaderName::from_static("x-session-id"),
@@ -72,7 +74,9 @@ pub(super) fn decide(arrival: Arrival<'_>, visit: &mut Visit) -> Result<Box<Job>
 
     let ruled = rule(&snapshot, &caller, headers, visit, &payload, &body)?;
     if let (Some(most), Payload::Json(request)) = (ruled.max_output_tokens, &mut payload) {
-        body = request.cap_output(visit.op, &body, most);
+        // Anthropic's dialect knows the older name only, as the older endpoint does.
+        let named_as = if visit.dialect == Dialect::Anthropic { Op::Completion } else { visit.op };
+        body = request.cap_output(named_as, &body, most);
         // Spans have moved.
         **request = Request::read(visit.op, &body)?;
     }

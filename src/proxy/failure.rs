@@ -21,7 +21,7 @@ pub(super) fn answer(
     let body = Bytes::from(translate::error_body(to, failure));
     let mut head = AnswerHead::new(failure.status(), "application/json");
     head.length = Some(body.len() as u64);
-    head.text(HeaderName::from_static("x-request-id"), request_id);
+    head.id(to, request_id);
     limits(&mut head.headers, standing);
     if let Some(wait) = failure.retry_after {
         head.text(header::RETRY_AFTER, &whole_seconds(wait).to_string());

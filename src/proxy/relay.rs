@@ -123,13 +123,13 @@ async fn events<S: Sink>(mut stage: Stage<'_, S>, mut taken: Taken, head: Head) 
                 taken.conn.abort().await;
                 return events.left(&stage);
             }
-            // A vendor that has said all and then forgets to close has answered well.
-            Next::Broken(_) if events.reader.complete() => {
-                taken.conn.abort().await;
-                return Box::pin(events.finish(stage, &head, Step::default())).await;
-            }
             Next::Broken(missed) => {
                 taken.conn.abort().await;
+                let step = events.reader.broken_off();
+                // A vendor that has said all and then forgets to close has answered well.
+                if events.reader.complete() {
+                    return Box::pin(events.finish(stage, &head, step)).await;
+                }
                 return Box::pin(events.cut(stage, missed)).await;
             }
         };
@@ -238,7 +238,16 @@ impl Events {
     fn usage<S: Sink>(&mut self, stage: &Stage<'_, S>) -> (Usage, UsageSource) {
         if let Some(mut usage) = self.reader.usage() {
             usage.requests = 1;
-            return (usage, UsageSource::Provider);
+            if self.reader.complete() {
+                return (usage, UsageSource::Provider);
+            }
+            // Anthropic reports the input first and the output last; what came in between is counted here.
+            self.count(&stage.visit.upstream_model);
+            if self.counted <= usage.output_tokens() {
+                return (usage, UsageSource::Provider);
+            }
+            usage.output = self.counted.saturating_sub(usage.reasoning);
+            return (usage, UsageSource::Estimated);
         }
         let text = self.reader.take_text();
         (estimate(stage.job, stage.visit, &text, self.counted), UsageSource::Estimated)
@@ -302,12 +311,15 @@ fn translated<S>(stage: &Stage<'_, S>, body: Bytes) -> Result<(Bytes, Option<Usa
         let usage = openai::usage(stage.visit.op, vendor.counting, &body);
         return Ok((body, usage));
     }
+    if from == to {
+        let usage = translate::usage_in(from, &body, vendor.counting);
+        return Ok((body, usage));
+    }
     let unreadable = |failure| Missed { failure, health: HealthEffect::Failed, gone: false, sent: false };
     let mut response = translate::response_in(from, &body, vendor.counting).map_err(unreadable)?;
     response.created.get_or_insert(stage.visit.at.seconds());
     let usage = response.usage;
-    let body = if from == to { body } else { translate::response_out(to, &response).into() };
-    Ok((body, usage))
+    Ok((translate::response_out(to, &response).into(), usage))
 }
 
 /// Sends an answer of known length and says what it used.

@@ -221,7 +221,7 @@ impl Gateway {
                 visit.status = 200;
                 visit.response_bytes = body.len() as u64;
                 let mut head = AnswerHead::new(200, "application/json");
-                head.text(http::HeaderName::from_static("x-request-id"), &visit.id.to_string());
+                head.id(visit.dialect, &visit.id.to_string());
                 head.length = Some(body.len() as u64);
                 let mut sink = Direct::new(session, None);
                 if sink.head(head).await.is_ok() {
@@ -334,7 +334,7 @@ pub(super) enum Whole {
 
 /// Straight from the vendor to this caller.
 pub(super) async fn direct(session: &mut Session, job: Box<Job>, mut visit: Box<Visit>) -> Whole {
-    let early = visit.stream.then(|| early_head(&visit.id.to_string()));
+    let early = visit.stream.then(|| early_head(visit.dialect, &visit.id.to_string()));
     let mut sink = Direct::new(session, early);
     let end = carry_out(&job, &mut visit, &mut sink).await;
     let broken = end.outcome == Outcome::Truncated;

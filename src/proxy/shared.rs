@@ -267,7 +267,7 @@ impl Watch {
             dialect: visit.dialect,
             standing: job.standing,
             ours,
-            early: visit.stream.then(|| early_head(&visit.id.to_string())),
+            early: visit.stream.then(|| early_head(visit.dialect, &visit.id.to_string())),
         }
     }
 

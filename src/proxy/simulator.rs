@@ -12,7 +12,7 @@ use super::job::Job;
 use super::sink::{Gone, Sink};
 use super::stream::Reader;
 use super::visit::Visit;
-use crate::chat::Dialect;
+use crate::chat::{Dialect, Part};
 use crate::config::Provider;
 use crate::error::{Failure, Kind};
 use crate::ledger::Outcome;
@@ -88,10 +88,18 @@ fn count(model: &str, text: &str) -> u64 {
 
 fn last_text(job: &Job, op: Op) -> String {
     let mut last = String::new();
-    openai::texts(op, &job.body, &mut |text| {
-        last.clear();
-        last.push_str(text);
-    });
+    match translate::request_in(job.dialect, &job.body) {
+        Ok(chat) if op == Op::Chat => {
+            let parts = chat.messages.into_iter().flat_map(|message| message.parts);
+            let texts =
+                parts.filter_map(|part| if let Part::Text(text) = part { Some(text.text) } else { None });
+            last = texts.last().unwrap_or_default();
+        }
+        _ => openai::texts(op, &job.body, &mut |text| {
+            last.clear();
+            last.push_str(text);
+        }),
+    }
     let mut end = last.len().min(MAX_ECHO_BYTES);
     while !last.is_char_boundary(end) {
         end -= 1;

@@ -2,6 +2,7 @@
 //! several callers read.
 
 use super::answer::{AnswerHead, EVENT_STREAM};
+use crate::chat::Dialect;
 use bytes::Bytes;
 use http::{HeaderValue, header};
 use pingora::http::ResponseHeader;
@@ -130,9 +131,9 @@ pub(super) fn response(head: AnswerHead, http1: bool) -> Box<ResponseHeader> {
 }
 
 /// The head that a heartbeat may send: a stream that has begun, from nobody yet.
-pub(super) fn early_head(request_id: &str) -> AnswerHead {
+pub(super) fn early_head(to: Dialect, request_id: &str) -> AnswerHead {
     let mut head = AnswerHead::new(200, EVENT_STREAM);
-    head.text(http::HeaderName::from_static("x-request-id"), request_id);
+    head.id(to, request_id);
     head.events();
     head
 }

@@ -19,7 +19,10 @@ const MAX_EVENT_BYTES: usize = 4 * 1024 * 1024;
 const MAX_TEXT_BYTES: usize = 64 * 1024;
 
 /// Reads a stream and gives what goes to the caller.
-#[expect(clippy::large_enum_variant, reason = "lives in its owner's box; the common case needs no second one")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "lives in its owner's box; the common case needs no second one"
+)]
 pub(super) enum Reader {
     /// OpenAI on both sides.
     Plain(StreamReader),
@@ -82,6 +85,14 @@ impl Reader {
         }
     }
 
+    /// The vendor broke off instead of closing: what the caller is still owed, if everything was said.
+    pub(super) fn broken_off(&mut self) -> Step {
+        match self {
+            Reader::Plain(_) => Step::default(),
+            Reader::Chat(reader) => reader.conclude(Step::default(), Vec::new()),
+        }
+    }
+
     /// Has everything been said?
     pub(super) fn complete(&self) -> bool {
         match self {
@@ -139,7 +150,11 @@ impl ChatReader {
         let mut events = std::mem::take(&mut self.events);
         events.clear();
         if let Some(data) = sse::data(raw) {
-            self.input.feed(sse::name(raw), &data, &mut events)?;
+            let read = self.input.feed(sse::name(raw), &data, &mut events);
+            // What goes through as it came need not be understood.
+            if self.output.is_some() {
+                read?;
+            }
         }
         let error = self.meant(&events, written);
         if self.output.is_none() && error.is_none() {
@@ -216,6 +231,11 @@ impl ChatReader {
         {
             step.error = error;
         }
+        self.conclude(step, written)
+    }
+
+    /// Says the end, if the reason for it has come.
+    fn conclude(&mut self, mut step: Step, mut written: Vec<u8>) -> Step {
         let mut events = Vec::new();
         // A stream that is not complete is told so by `complete`, and cut by the caller of this.
         if step.error.is_none() && self.input.end(&mut events).is_ok() {

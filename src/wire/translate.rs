@@ -5,6 +5,7 @@ use super::openai::Counting;
 use super::{anthropic, openai, openai_chat};
 use crate::chat::{Adapted, Dialect, Request, Response, StreamIn, StreamOut};
 use crate::error::{Failure, Kind, Result};
+use crate::types::{Op, Usage};
 use bytes::Bytes;
 
 /// Reads a caller's chat request.
@@ -44,6 +45,14 @@ pub fn response_in(from: Dialect, body: &[u8], counting: Counting) -> Result<Res
         Dialect::OpenAiChat => openai_chat::response_in(body, counting),
         Dialect::Anthropic => anthropic::response_in(body),
         _ => Err(unknown(from)),
+    }
+}
+
+/// Reads what a vendor's answer used, when the answer itself is passed on unread.
+pub fn usage_in(from: Dialect, body: &[u8], counting: Counting) -> Option<Usage> {
+    match from {
+        Dialect::Anthropic => anthropic::usage_in(body),
+        _ => openai::usage(Op::Chat, counting, body),
     }
 }
 

@@ -47,6 +47,12 @@ impl Request {
         self.header("authorization", &format!("Bearer {key}"))
     }
 
+    /// The same without a header.
+    pub fn without(mut self, name: &str) -> Self {
+        self.headers.retain(|(got, _)| got != name);
+        self
+    }
+
     /// Sends the body in chunks of this size instead of with a length.
     pub fn chunked(mut self, size: usize) -> Self {
         self.chunk = Some(size);

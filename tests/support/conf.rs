@@ -40,6 +40,11 @@ impl Provider {
         Self::new(name, &upstream.base_url())
     }
 
+    /// A vendor that speaks Anthropic's Messages.
+    pub fn anthropic(name: &str, upstream: &Upstream) -> Self {
+        Self { vendor: "anthropic".to_owned(), ..Self::of(name, upstream) }
+    }
+
     /// Credentials by name; `a` and `b` are those that the scripted vendor knows.
     pub fn credentials(mut self, names: &[&str]) -> Self {
         self.credentials = names.iter().map(|&name| name.to_owned()).collect();

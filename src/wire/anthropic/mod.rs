@@ -21,7 +21,7 @@ pub use count::{count_tokens_body, count_tokens_in, count_tokens_out};
 pub use error::{error_body, error_event};
 pub use request_in::request_in;
 pub use request_out::request_out;
-pub use response_in::response_in;
+pub use response_in::{response_in, usage_in};
 pub use response_out::response_out;
 pub use stream_in::StreamReader;
 pub use stream_out::StreamWriter;

@@ -4,6 +4,7 @@ use super::block_in::read_content;
 use super::usage::Counts;
 use crate::chat::{Choice, Finish, Json, Response, parse};
 use crate::error::{Failure, Kind, Result};
+use crate::types::Usage;
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -34,6 +35,16 @@ pub fn response_in(body: &[u8]) -> Result<Response> {
         usage: read.usage.map(|counts| counts.usage()),
         service_tier,
     })
+}
+
+/// Reads only what a whole answer used, of one that is passed on as it is: its
+/// content may be of kinds that nobody here knows yet.
+pub fn usage_in(body: &[u8]) -> Option<Usage> {
+    #[derive(Deserialize)]
+    struct Used {
+        usage: Option<Counts>,
+    }
+    parse::<Used>(body).ok()?.usage.map(|counts| counts.usage())
 }
 
 pub(super) fn malformed(detail: &str) -> Failure {

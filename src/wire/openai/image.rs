@@ -43,6 +43,7 @@ fn part(reader: &mut Reader<'_>, each: &mut dyn FnMut(Option<ImageInput>)) -> Re
     members(reader, |key, reader| {
         match key.bytes().as_ref() {
             b"image_url" | b"input_image" => each(image(reader)?),
+            b"source" => each(source(reader)?),
             _ => reader.ignore()?,
         }
         Ok(())
@@ -70,6 +71,25 @@ fn image(reader: &mut Reader<'_>) -> Result<Option<ImageInput>, Syntax> {
     Ok(size.map(|(width, height)| ImageInput { width, height, low_detail }))
 }
 
+/// Anthropic's `{"type":"base64","media_type":…,"data":…}`, or another source.
+fn source(reader: &mut Reader<'_>) -> Result<Option<ImageInput>, Syntax> {
+    let mut data = None;
+    members(reader, |key, reader| {
+        match key.bytes().as_ref() {
+            b"data" => data = reader.string_or_skip()?,
+            _ => reader.ignore()?,
+        }
+        Ok(())
+    })?;
+    let size = data.and_then(|data| {
+        HEADER_BYTES.iter().find_map(|&bytes| {
+            let raw = data.raw.get(..bytes * 2).unwrap_or(data.raw);
+            size_of_base64(&Str { raw, ..data }.bytes(), bytes)
+        })
+    });
+    Ok(size.map(|(width, height)| ImageInput { width, height, low_detail: false }))
+}
+
 fn size_of_data_url(url: &Str<'_>) -> Option<(u32, u32)> {
     HEADER_BYTES.iter().find_map(|&bytes| {
         // Escapes make the text longer than its meaning, at most six times; in
@@ -83,16 +103,21 @@ fn size_of_data_url(url: &Str<'_>) -> Option<(u32, u32)> {
         if !kind.starts_with(b"data:") || !kind.ends_with(b";base64") {
             return None;
         }
-        let payload = text.get(comma + 1..)?.trim_ascii_end();
-        let unpadded = payload.len() - payload.iter().rev().take_while(|byte| **byte == b'=').count();
-        let whole = unpadded.min(bytes / 3 * 4);
-        // Three letters behind a group of four are two bytes, one is none.
-        let usable = if whole % 4 == 1 { whole - 1 } else { whole };
-        let usable = if usable < unpadded { usable / 4 * 4 } else { usable };
-        let image = STANDARD_NO_PAD.decode(payload.get(..usable)?).ok()?;
-        let size = imagesize::blob_size(&image).ok()?;
-        Some((u32::try_from(size.width).ok()?, u32::try_from(size.height).ok()?))
+        size_of_base64(text.get(comma + 1..)?, bytes)
     })
+}
+
+/// From the first so many `bytes` of an image in base64.
+fn size_of_base64(text: &[u8], bytes: usize) -> Option<(u32, u32)> {
+    let payload = text.trim_ascii_end();
+    let unpadded = payload.len() - payload.iter().rev().take_while(|byte| **byte == b'=').count();
+    let whole = unpadded.min(bytes / 3 * 4);
+    // Three letters behind a group of four are two bytes, one is none.
+    let usable = if whole % 4 == 1 { whole - 1 } else { whole };
+    let usable = if usable < unpadded { usable / 4 * 4 } else { usable };
+    let image = STANDARD_NO_PAD.decode(payload.get(..usable)?).ok()?;
+    let size = imagesize::blob_size(&image).ok()?;
+    Some((u32::try_from(size.width).ok()?, u32::try_from(size.height).ok()?))
 }
 
 fn members<'a>(

@@ -93,6 +93,8 @@ fn parts(reader: &mut Reader<'_>, found: &mut Messages) -> Result<(), Syntax> {
             continue;
         }
         reader.enter_object()?;
+        // Anthropic's blocks say beside their source what it is.
+        let (mut is_image, mut source) = (false, None);
         while let Some(key) = reader.key()? {
             let span = reader.skip()?;
             match key.bytes().as_ref() {
@@ -103,8 +105,18 @@ fn parts(reader: &mut Reader<'_>, found: &mut Messages) -> Result<(), Syntax> {
                 b"input_audio" | b"audio_url" | b"file" | b"input_file" | b"video_url" | b"input_video" => {
                     found.other_media += 1;
                 }
+                b"type" => is_image = reader.slice(span) == b"\"image\"",
+                b"source" => source = Some(span.len() as u64),
                 _ => {}
             }
+        }
+        match source {
+            Some(bytes) if is_image => {
+                found.images += 1;
+                found.image_bytes += bytes;
+            }
+            Some(_) => found.other_media += 1,
+            None => {}
         }
     }
     Ok(())

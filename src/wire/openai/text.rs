@@ -82,6 +82,8 @@ fn walk(op: Op, body: &[u8], each: &mut dyn FnMut(&str)) -> Result<(), Syntax> {
     while let Some(key) = reader.key()? {
         match (key.bytes().as_ref(), op) {
             (b"messages", Op::Chat | Op::Tokenize) => messages(&mut reader, each)?,
+            // Anthropic's place for what others say in a message.
+            (b"system", Op::Chat | Op::Tokenize) => strings(&mut reader, each)?,
             (b"tools" | b"functions" | b"response_format", Op::Chat | Op::Tokenize) => {
                 let span = reader.skip()?;
                 each(&String::from_utf8_lossy(reader.slice(span)));
@@ -136,7 +138,7 @@ fn strings(reader: &mut Reader<'_>, each: &mut dyn FnMut(&str)) -> Result<(), Sy
             reader.enter_array()?;
             while reader.element()? {
                 match reader.kind()? {
-                    Kind::Object => fields(reader, &[b"text", b"refusal"], each)?,
+                    Kind::Object => part(reader, each)?,
                     _ => one(reader, each)?,
                 }
             }
@@ -144,6 +146,25 @@ fn strings(reader: &mut Reader<'_>, each: &mut dyn FnMut(&str)) -> Result<(), Sy
         }
         _ => one(reader, each),
     }
+}
+
+/// One part of a content, or one of Anthropic's blocks: its words, what a tool
+/// is called with, and what it gave back.
+fn part(reader: &mut Reader<'_>, each: &mut dyn FnMut(&str)) -> Result<(), Syntax> {
+    reader.enter_object()?;
+    while let Some(key) = reader.key()? {
+        match (key.bytes().as_ref(), reader.kind()?) {
+            (b"text" | b"refusal" | b"thinking" | b"name", _) => one(reader, each)?,
+            (b"input", Kind::Object) => {
+                let span = reader.skip()?;
+                each(&String::from_utf8_lossy(reader.slice(span)));
+            }
+            // The reader bounds the depth.
+            (b"content", _) => strings(reader, each)?,
+            _ => reader.ignore()?,
+        }
+    }
+    Ok(())
 }
 
 fn fields(reader: &mut Reader<'_>, names: &[&[u8]], each: &mut dyn FnMut(&str)) -> Result<(), Syntax> {

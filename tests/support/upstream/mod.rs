@@ -2,6 +2,7 @@
 //! real one about what it is sent, records everything, and does on the wire
 //! exactly what the test says. It knows nothing of the hub.
 
+pub mod anthropic;
 pub mod http1;
 pub mod http2;
 pub mod reply;
@@ -60,6 +61,7 @@ pub struct Counts {
 }
 
 type Answer = Box<dyn Fn(&Seen) -> Reply + Send + Sync>;
+type Check = Box<dyn Fn(&Seen) -> Result<(), vendor::Refusal> + Send + Sync>;
 
 enum Script {
     Queue(VecDeque<Reply>),
@@ -69,7 +71,7 @@ enum Script {
 /// What the connections of one vendor have in common.
 pub struct Shared {
     script: Mutex<Script>,
-    rules: Rules,
+    check: Check,
     seen: Mutex<Vec<Seen>>,
     violations: Mutex<Vec<String>>,
     counts: watch::Sender<Counts>,
@@ -92,7 +94,7 @@ impl Shared {
     /// refuse never reaches the script.
     fn reply(&self, seen: Seen, early: Option<Reply>) -> Reply {
         let refused = match early {
-            None => self.rules.check(&seen).err(),
+            None => (self.check)(&seen).err(),
             Some(_) => None,
         };
         if let Some((violation, _)) = &refused {
@@ -120,6 +122,12 @@ impl Shared {
     }
 }
 
+/// OpenAI's own rules.
+fn strict() -> Check {
+    let rules = Rules::strict();
+    Box::new(move |seen| rules.check(seen))
+}
+
 /// A running vendor. Its connections end with it; dropping it fails the test
 /// when it was sent something a real vendor would have refused.
 pub struct Upstream {
@@ -131,12 +139,12 @@ pub struct Upstream {
 impl Upstream {
     /// Answers in this order, one reply per request; a request too many is a violation.
     pub async fn script(replies: impl IntoIterator<Item = Reply>) -> Self {
-        Self::with(Rules::strict(), Script::Queue(replies.into_iter().collect())).await
+        Self::with(strict(), Script::Queue(replies.into_iter().collect())).await
     }
 
     /// Answers every request by a function.
     pub async fn answer(answer: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -> Self {
-        Self::with(Rules::strict(), Script::Function(Box::new(answer))).await
+        Self::with(strict(), Script::Function(Box::new(answer))).await
     }
 
     /// Answers every request the same.
@@ -151,15 +159,25 @@ impl Upstream {
 
     /// Answers by a function, and refuses by other rules than the strict ones.
     pub async fn lawful(rules: Rules, answer: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -> Self {
-        Self::with(rules, Script::Function(Box::new(answer))).await
+        Self::with(Box::new(move |seen| rules.check(seen)), Script::Function(Box::new(answer))).await
     }
 
-    async fn with(rules: Rules, script: Script) -> Self {
+    /// As strict as Anthropic, and answers by a function.
+    pub async fn anthropic(answer: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -> Self {
+        Self::with(Box::new(anthropic::check), Script::Function(Box::new(answer))).await
+    }
+
+    /// As strict as Anthropic, and answers in this order.
+    pub async fn anthropic_script(replies: impl IntoIterator<Item = Reply>) -> Self {
+        Self::with(Box::new(anthropic::check), Script::Queue(replies.into_iter().collect())).await
+    }
+
+    async fn with(check: Check, script: Script) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let shared = Arc::new(Shared {
             script: Mutex::new(script),
-            rules,
+            check,
             seen: Mutex::default(),
             violations: Mutex::default(),
             counts: watch::Sender::new(Counts::default()),

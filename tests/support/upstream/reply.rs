@@ -131,6 +131,12 @@ impl Reply {
         self.raw(format!("data: {data}\n\n"))
     }
 
+    /// One event with its name, which is its type too, as Anthropic writes them.
+    pub fn anthropic(self, data: &Value) -> Self {
+        let name = data["type"].as_str().unwrap_or_default();
+        self.raw(format!("event: {name}\ndata: {data}\n\n"))
+    }
+
     /// One content delta of a chat stream.
     pub fn text(self, text: &str) -> Self {
         self.event(&super::vendor::delta(json!({ "content": text }), Value::Null))

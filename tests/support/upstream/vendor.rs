@@ -114,7 +114,7 @@ pub struct Rules {
 }
 
 /// A text for the test, and the vendor's answer.
-type Refusal = (String, Reply);
+pub type Refusal = (String, Reply);
 
 impl Rules {
     /// As OpenAI does it.
@@ -188,7 +188,7 @@ impl Rules {
 }
 
 /// Headers that belong to one connection, or to the caller alone, never come here.
-fn check_headers(seen: &Seen) -> Result<(), Refusal> {
+pub fn check_headers(seen: &Seen) -> Result<(), Refusal> {
     const NEVER: [&str; 6] =
         ["proxy-authorization", "cookie", "x-forwarded-for", "te", "upgrade", "proxy-connection"];
     let websocket = seen.path.starts_with("/v1/realtime");

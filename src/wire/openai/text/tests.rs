@@ -20,6 +20,17 @@ fn a_chats_texts_come_in_order() {
 }
 
 #[test]
+fn texts_of_anthropics_blocks_are_texts() {
+    let body = r#"{"system":[{"type":"text","text":"s"}],"messages":[
+        {"role":"assistant","content":[{"type":"thinking","thinking":"t","signature":"no"},
+            {"type":"tool_use","id":"no","name":"f","input":{"a":1}}]},
+        {"role":"user","content":[{"type":"tool_result","tool_use_id":"no","content":[{"type":"text","text":"r"}]},
+            {"type":"image","source":{"type":"base64","data":"no"}}]}]}"#;
+    assert_eq!(all(Op::Chat, body), ["s", "assistant", "t", "f", r#"{"a":1}"#, "user", "r"]);
+    assert_eq!(all(Op::Chat, r#"{"system":"s"}"#), ["s"]);
+}
+
+#[test]
 fn inputs_are_a_text_or_a_list() {
     assert_eq!(all(Op::Embedding, r#"{"input":"a"}"#), ["a"]);
     assert_eq!(all(Op::Embedding, r#"{"input":["a","b"]}"#), ["a", "b"]);
