@@ -44,6 +44,8 @@ pub struct Vendor {
     pub auth: Auth,
     /// What it speaks on its chat endpoint.
     pub dialect: Dialect,
+    /// Operations behind a second door of the vendor's, which wants `Authorization: Bearer`.
+    pub bearer: &'static [Op],
     /// Sent with every request.
     pub headers: &'static [(&'static str, &'static str)],
     /// Operations and their paths below the base.
@@ -114,6 +116,7 @@ const BASE: Vendor = Vendor {
     env: &[],
     auth: Auth::Bearer,
     dialect: Dialect::OpenAiChat,
+    bearer: &[],
     headers: &[],
     serves: &[CHAT],
     counting: Counting::Inclusive,
@@ -161,9 +164,18 @@ pub static VENDORS: &[Vendor] = &[
     Vendor {
         name: "gemini",
         title: "Google Gemini",
-        base_url: "https://generativelanguage.googleapis.com/v1beta/openai",
+        base_url: "https://generativelanguage.googleapis.com",
         env: &["GEMINI_API_KEY", "GOOGLE_API_KEY"],
-        serves: &[CHAT, EMBEDDING, IMAGE_GENERATION, MODELS],
+        auth: Auth::Header("x-goog-api-key"),
+        dialect: Dialect::Gemini,
+        // The path of a chat names the model, see `wire::translate::path`.
+        serves: &[
+            (Op::Chat, "/v1beta/models"),
+            (Op::Embedding, "/v1beta/openai/embeddings"),
+            (Op::ImageGeneration, "/v1beta/openai/images/generations"),
+        ],
+        bearer: &[Op::Embedding, Op::ImageGeneration],
+        shape: Shape { stream_usage: false, ..PLAIN },
         // Thoughts are part of the total only.
         counting: Counting::ReasoningApart,
         readings: &[

@@ -5,7 +5,7 @@
 use super::decide::draw;
 use super::guard::{Guard, Waited};
 use super::job::{Job, Rendered};
-use super::outgoing::{authority, headers};
+use super::outgoing::{authority, headers, path};
 use super::relay::{self, Stage};
 use super::sink::Sink;
 use super::upstream::{Broken, Head, Outgoing, Reading, Taken};
@@ -297,7 +297,7 @@ async fn call<S: Sink>(
     let provider = &*target.provider;
     let Rendered { body, content_type, adapted } = job.render(target).map_err(Missed::by_request)?;
     let headers = headers(job, visit, provider, credential, content_type);
-    let path = format!("{}{}", provider.base.path, provider.vendor.path(visit.op).unwrap_or(""));
+    let path = path(provider, target, visit);
     let authority = authority(provider);
     let outgoing = Outgoing {
         method: Method::POST,

@@ -3,9 +3,10 @@
 
 use super::job::Job;
 use super::visit::Visit;
-use crate::config::Provider;
+use crate::config::{Provider, Target};
 use crate::provider::Auth;
 use crate::types::Op;
+use crate::wire::translate;
 use http::{HeaderName, HeaderValue, header};
 
 /// Host, and port where it is not the scheme's own.
@@ -13,6 +14,16 @@ pub(super) fn authority(provider: &Provider) -> String {
     let base = &provider.base;
     let usual = if base.tls { 443 } else { 80 };
     if base.port == usual { base.host.clone() } else { format!("{}:{}", base.host, base.port) }
+}
+
+/// Path and query, from the provider's base on.
+pub(super) fn path(provider: &Provider, target: &Target, visit: &Visit) -> String {
+    let row = provider.vendor.path(visit.op).unwrap_or("");
+    let path = match visit.op {
+        Op::Chat => translate::path(provider.vendor.dialect, row, &target.upstream_model, visit.stream),
+        _ => row.into(),
+    };
+    format!("{}{path}", provider.base.path)
 }
 
 /// Headers of a vendor's request, all but `host` and `content-length`.
@@ -38,7 +49,7 @@ pub(super) fn headers(
         header::USER_AGENT,
         HeaderValue::from_static(concat!("aigne-hub/", env!("CARGO_PKG_VERSION"))),
     ));
-    headers.extend(authorization(provider, credential));
+    headers.extend(authorization(provider, credential, visit.op));
     for (name, value) in provider.vendor.headers {
         headers.push((HeaderName::from_static(name), HeaderValue::from_static(value)));
     }
@@ -48,12 +59,20 @@ pub(super) fn headers(
 }
 
 /// What a credential looks like on the wire.
-pub(super) fn authorization(provider: &Provider, credential: usize) -> Option<(HeaderName, HeaderValue)> {
+pub(super) fn authorization(
+    provider: &Provider,
+    credential: usize,
+    op: Op,
+) -> Option<(HeaderName, HeaderValue)> {
     let secret = provider.credentials.get(credential)?.secret.as_ref()?;
     let (name, text) = match provider.vendor.auth {
         Auth::None => return None,
-        Auth::Bearer | Auth::Optional => (header::AUTHORIZATION, format!("Bearer {}", secret.expose())),
-        Auth::Header(name) => (HeaderName::from_static(name), secret.expose().to_owned()),
+        Auth::Header(name) if !provider.vendor.bearer.contains(&op) => {
+            (HeaderName::from_static(name), secret.expose().to_owned())
+        }
+        Auth::Bearer | Auth::Optional | Auth::Header(_) => {
+            (header::AUTHORIZATION, format!("Bearer {}", secret.expose()))
+        }
     };
     let mut value = HeaderValue::from_str(&text).ok()?;
     value.set_sensitive(true);

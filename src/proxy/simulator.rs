@@ -93,7 +93,7 @@ fn last_text(job: &Job, op: Op) -> String {
             let parts = chat.messages.into_iter().flat_map(|message| message.parts);
             let texts =
                 parts.filter_map(|part| if let Part::Text(text) = part { Some(text.text) } else { None });
-            last = texts.last().unwrap_or_default();
+            last = texts.next_back().unwrap_or_default();
         }
         _ => openai::texts(op, &job.body, &mut |text| {
             last.clear();

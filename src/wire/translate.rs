@@ -2,11 +2,12 @@
 //! above asks here and never names a dialect's module.
 
 use super::openai::Counting;
-use super::{anthropic, openai, openai_chat};
+use super::{anthropic, gemini, openai, openai_chat};
 use crate::chat::{Adapted, Dialect, Request, Response, StreamIn, StreamOut};
 use crate::error::{Failure, Kind, Result};
 use crate::types::{Op, Usage};
 use bytes::Bytes;
+use std::borrow::Cow;
 
 /// Reads a caller's chat request.
 ///
@@ -32,7 +33,17 @@ pub fn request_out(to: Dialect, request: &Request, adapted: &mut Adapted) -> Res
         Dialect::Anthropic => {
             anthropic::request_out(request, &anthropic::model_traits(&request.model), adapted)
         }
+        Dialect::Gemini => gemini::request_out(request, &gemini::model_traits(&request.model), adapted),
         _ => Err(unknown(to)),
+    }
+}
+
+/// Where a vendor of this dialect is asked: the row's path, but for those that name the model in it.
+pub fn path<'a>(to: Dialect, row: &'a str, model: &str, stream: bool) -> Cow<'a, str> {
+    match (to, stream) {
+        (Dialect::Gemini, true) => gemini::path(model, gemini::Method::Stream).into(),
+        (Dialect::Gemini, false) => gemini::path(model, gemini::Method::Generate).into(),
+        _ => row.into(),
     }
 }
 
@@ -44,6 +55,7 @@ pub fn response_in(from: Dialect, body: &[u8], counting: Counting) -> Result<Res
     match from {
         Dialect::OpenAiChat => openai_chat::response_in(body, counting),
         Dialect::Anthropic => anthropic::response_in(body),
+        Dialect::Gemini => gemini::response_in(body),
         _ => Err(unknown(from)),
     }
 }
@@ -68,6 +80,7 @@ pub fn response_out(to: Dialect, response: &Response) -> Vec<u8> {
 pub fn stream_in(from: Dialect, counting: Counting) -> Box<dyn StreamIn> {
     match from {
         Dialect::Anthropic => Box::new(anthropic::StreamReader::new()),
+        Dialect::Gemini => Box::new(gemini::StreamReader::new()),
         _ => Box::new(openai_chat::StreamReader::new(counting)),
     }
 }
