@@ -70,8 +70,15 @@ async fn the_node_client_is_content() {
     run(command).await;
 }
 
-#[tokio::test]
-async fn anthropics_python_client_is_content_with_its_own_vendor() {
+fn anthropic_node_client() -> Command {
+    installed("tests/sdk/node/node_modules/@anthropic-ai/sdk");
+    let mut command = Command::new("node");
+    command.arg(installed("tests/sdk/node/anthropic_client.mjs"));
+    command
+}
+
+/// Runs a client against a vendor of its own dialect. Gives what that vendor refused.
+async fn with_anthropic(command: Command) -> Vec<String> {
     let piece = json!({ "type": "text_delta", "text": "first" });
     let begun = anthropic::begin(anthropic::start(&anthropic::usage()), 0, &anthropic::text(""));
     let begun = anthropic::delta(begun, 0, &piece).hang();
@@ -86,17 +93,37 @@ async fn anthropics_python_client_is_content_with_its_own_vendor() {
     .model("gpt", &["claude/claude-sonnet-4-5"], &[])
     .model("busy", &["throttled/claude-sonnet-4-5"], &[])
     .model("endless", &["silent/claude-sonnet-4-5"], &[]);
-    is_content(anthropic_client(), &conf).await;
+    is_content(command, &conf).await;
     endless.aborted().await;
-    let refused = upstream.take_violations();
+    upstream.take_violations()
+}
+
+/// Runs a client against a vendor of OpenAI's dialect.
+async fn with_any_other(command: Command) {
+    let upstream = Upstream::realistic().await;
+    let busy = Upstream::always(Reply::throttled(Some(7))).await;
+    let endless = Upstream::always(Reply::sse().text("first").hang()).await;
+    is_content(command, &conf(&upstream, &busy, &endless)).await;
+    endless.aborted().await;
+}
+
+#[tokio::test]
+async fn anthropics_python_client_is_content_with_its_own_vendor() {
+    let refused = with_anthropic(anthropic_client()).await;
     assert!(refused.len() == 1 && refused[0].contains("role"), "{refused:?}");
 }
 
 #[tokio::test]
 async fn anthropics_python_client_is_content_with_any_other_vendor() {
-    let upstream = Upstream::realistic().await;
-    let busy = Upstream::always(Reply::throttled(Some(7))).await;
-    let endless = Upstream::always(Reply::sse().text("first").hang()).await;
-    is_content(anthropic_client(), &conf(&upstream, &busy, &endless)).await;
-    endless.aborted().await;
+    with_any_other(anthropic_client()).await;
+}
+
+#[tokio::test]
+async fn anthropics_node_client_is_content_with_its_own_vendor() {
+    assert_eq!(with_anthropic(anthropic_node_client()).await, [""; 0]);
+}
+
+#[tokio::test]
+async fn anthropics_node_client_is_content_with_any_other_vendor() {
+    with_any_other(anthropic_node_client()).await;
 }

@@ -123,14 +123,13 @@ async fn events<S: Sink>(mut stage: Stage<'_, S>, mut taken: Taken, head: Head) 
                 taken.conn.abort().await;
                 return events.left(&stage);
             }
-            // A vendor that has said all and then forgets to close has answered well.
-            Next::Broken(_) if events.reader.complete() => {
-                taken.conn.abort().await;
-                let step = events.reader.broken_off();
-                return Box::pin(events.finish(stage, &head, step)).await;
-            }
             Next::Broken(missed) => {
                 taken.conn.abort().await;
+                let step = events.reader.broken_off();
+                // A vendor that has said all and then forgets to close has answered well.
+                if events.reader.complete() {
+                    return Box::pin(events.finish(stage, &head, step)).await;
+                }
                 return Box::pin(events.cut(stage, missed)).await;
             }
         };
@@ -239,7 +238,16 @@ impl Events {
     fn usage<S: Sink>(&mut self, stage: &Stage<'_, S>) -> (Usage, UsageSource) {
         if let Some(mut usage) = self.reader.usage() {
             usage.requests = 1;
-            return (usage, UsageSource::Provider);
+            if self.reader.complete() {
+                return (usage, UsageSource::Provider);
+            }
+            // Anthropic reports the input first and the output last; what came in between is counted here.
+            self.count(&stage.visit.upstream_model);
+            if self.counted <= usage.output_tokens() {
+                return (usage, UsageSource::Provider);
+            }
+            usage.output = self.counted.saturating_sub(usage.reasoning);
+            return (usage, UsageSource::Estimated);
         }
         let text = self.reader.take_text();
         (estimate(stage.job, stage.visit, &text, self.counted), UsageSource::Estimated)

@@ -85,7 +85,7 @@ impl Reader {
         }
     }
 
-    /// The vendor has said everything and then broke off instead of closing: what the caller is still owed.
+    /// The vendor broke off instead of closing: what the caller is still owed, if everything was said.
     pub(super) fn broken_off(&mut self) -> Step {
         match self {
             Reader::Plain(_) => Step::default(),

@@ -90,6 +90,7 @@ async fn leave(upstream: &Upstream, hub: Gateway, request: &Request, input: u64)
     assert_eq!(entry["outcome"], "client_gone", "{entry}");
     let count = |name: &str| entry["usage"][name].as_u64().unwrap();
     assert!(count("input") >= input && count("output") >= 3, "all that was said is counted: {entry}");
+    assert_eq!(entry["usage_source"], "estimated");
 }
 
 #[tokio::test]

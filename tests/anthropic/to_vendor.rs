@@ -278,3 +278,15 @@ async fn schemas_and_images_are_said_as_the_vendor_says_them() {
         json!([text("What is it?"), { "type": "image", "source": source }])
     );
 }
+
+#[tokio::test]
+async fn a_block_that_nobody_knows_yet_is_no_reason_to_fail() {
+    let novelty = json!({ "type": "brand_new", "data": [1, 2], "text": { "a": 1 } });
+    let whole = anthropic::message_reply(&json!([novelty, text("ok")]));
+    let reply = end(begin(start(&usage()), 0, &novelty), 0);
+    let streamed = finish(block(reply, 1, &["ok"]), "end_turn", &usage());
+    let upstream = Upstream::anthropic_script([whole, streamed]).await;
+    let hub = Gateway::start(&claude(&upstream, MODEL)).await;
+    assert_eq!(hub.call(&chat(json!({}))).await.expect(200).text(), "ok");
+    hub.call(&chat(json!({ "stream": true }))).await.expect(200).stream().expect_whole("ok");
+}

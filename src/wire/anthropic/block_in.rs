@@ -6,6 +6,10 @@ use crate::chat::{
 };
 use serde::Deserialize;
 
+/// The kinds that [`known`] knows.
+const KINDS: [&str; 7] =
+    ["text", "thinking", "redacted_thinking", "tool_use", "tool_result", "image", "document"];
+
 /// All kinds of blocks in one: a tagged enum would read each of them twice,
 /// and could not carry JSON as text.
 #[derive(Default, Deserialize)]
@@ -74,7 +78,8 @@ pub(super) fn read_content(content: &str) -> Result<Vec<Part>, serde_json::Error
     if content.starts_with('"') {
         return Ok(vec![Part::text(serde_json::from_str::<String>(content)?)]);
     }
-    let blocks: Vec<Block> = serde_json::from_str(content)?;
+    let blocks: Vec<Block> =
+        serde_json::from_str(content).or_else(|error| one_by_one(content).ok_or(error))?;
     let mut raw: Option<Vec<Json>> = None;
     let mut parts = Vec::with_capacity(blocks.len());
     for (number, block) in blocks.into_iter().enumerate() {
@@ -92,6 +97,25 @@ pub(super) fn read_content(content: &str) -> Result<Vec<Part>, serde_json::Error
         });
     }
     Ok(parts)
+}
+
+/// The blocks of a list in which one has known fields of unknown types.
+fn one_by_one(content: &str) -> Option<Vec<Block>> {
+    let raw: Vec<Json> = serde_json::from_str(content).ok()?;
+    raw.iter().map(read_block).collect()
+}
+
+/// Reads a block; of a kind without a meaning here only the kind, whatever else is in it.
+pub(super) fn read_block(json: &Json) -> Option<Block> {
+    #[derive(Deserialize)]
+    struct Kind {
+        r#type: String,
+    }
+    let known = |kind: &str| KINDS.contains(&kind);
+    json.read().or_else(|| {
+        let kind = json.read::<Kind>().map(|kind| kind.r#type).filter(|kind| !known(kind))?;
+        Some(Block { kind, ..Block::default() })
+    })
 }
 
 /// The part a block means; its type if it means none.

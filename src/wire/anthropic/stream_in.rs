@@ -1,6 +1,6 @@
 //! The vendor's stream, read into canonical events.
 
-use super::block_in::{Block, citation, redacted, signature};
+use super::block_in::{Block, citation, read_block, redacted, signature};
 use super::response_in::{finish, malformed};
 use super::usage::Counts;
 use crate::chat::{
@@ -154,7 +154,7 @@ impl StreamReader {
         if index >= MAX_BLOCKS {
             return Err(malformed("too many blocks"));
         }
-        let block: Block = json.read().ok_or_else(|| malformed("a block that cannot be read"))?;
+        let block = read_block(&json).ok_or_else(|| malformed("a block that cannot be read"))?;
         let open = match block.kind.as_str() {
             "text" => {
                 out.push(Event::PartStart(PartKind::Text));
