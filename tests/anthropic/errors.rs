@@ -193,3 +193,28 @@ async fn the_hubs_own_refusals_speak_the_callers_dialect() {
     assert!(answer.json()["error"]["message"].is_string(), "{answer:?}");
     upstream.take_violations();
 }
+
+#[tokio::test]
+async fn after_a_heartbeat_a_failure_is_an_event_of_the_callers_dialect() {
+    for vendor in BOTH {
+        let gate = Gate::new();
+        let (openai, claude) = (Reply::failed(500).after(&gate), anthropic::overloaded().after(&gate));
+        let upstream = match vendor {
+            Speaks::OpenAi => Upstream::always(openai).await,
+            Speaks::Anthropic => Upstream::anthropic(move |_| claude.clone()).await,
+        };
+        let conf = match vendor {
+            Speaks::OpenAi => Conf::one(&upstream),
+            Speaks::Anthropic => super::claude(&upstream, MODEL),
+        };
+        let conf = conf.set("timeouts", "heartbeat = \"20ms\"").set("retry", "max_attempts = 1");
+        let hub = Gateway::start(&conf).await;
+        let mut client = hub.open(&messages(json!({ "stream": true }))).await;
+        let head = client.head().await;
+        assert_eq!((head.status, head.header("content-type")), (200, Some("text/event-stream")));
+        assert!(head.header("request-id").is_some(), "{head:?}");
+        gate.open();
+        let spoken = Spoken::read(&client.rest().await.0);
+        assert!(spoken.error.is_some() && spoken.content.is_empty(), "{spoken:?}");
+    }
+}

@@ -161,3 +161,24 @@ async fn the_simulated_vendor_speaks_to_these_callers_too() {
     assert_eq!((&spoken.content[0]["text"], &spoken.stop_reason), (&json!("hi"), &json!("end_turn")));
     assert!(spoken.usage["input_tokens"].as_u64() > Some(0), "{spoken:?}");
 }
+
+#[tokio::test]
+async fn a_rules_cap_holds_whether_the_caller_named_a_limit_or_not() {
+    let rule = "[[rule]]\nname = \"short\"\nwhen = \"true\"\nthen = { max_output_tokens = 20 }\n";
+    let capped = |conf: Conf| conf.file("rules.toml", rule).set("rules", "files = [\"rules.toml\"]");
+    let native = Upstream::anthropic(anthropic::answer).await;
+    let other = Upstream::realistic().await;
+    let bare = json!({ "model": "gpt", "messages": [{ "role": "user", "content": "hi" }] });
+    let bare = Request::post("/v1/messages", &bare).key(KEY);
+    for (upstream, conf) in [(&native, claude(&native, MODEL)), (&other, Conf::one(&other))] {
+        let hub = Gateway::start(&capped(conf)).await;
+        for request in [&messages(json!({})), &bare] {
+            hub.call(request).await.expect(200);
+        }
+        for seen in upstream.seen() {
+            let sent = seen.json();
+            let limit = sent.get("max_completion_tokens").or_else(|| sent.get("max_tokens"));
+            assert_eq!(limit, Some(&json!(20)), "{sent}");
+        }
+    }
+}

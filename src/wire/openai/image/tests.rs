@@ -35,6 +35,24 @@ fn the_size_is_read_from_the_first_bytes() {
 }
 
 #[test]
+fn a_source_of_anthropics_is_an_image() {
+    let data = STANDARD.encode(png(640, 480, 9));
+    let body =
+        |source: &str| format!(r#"{{"messages":[{{"content":[{{"type":"image","source":{source}}}]}}]}}"#);
+    let found = |source: &str| {
+        let mut all = Vec::new();
+        images(body(source).as_bytes(), &mut |image| all.push(image));
+        all
+    };
+    let expected = ImageInput { width: 640, height: 480, low_detail: false };
+    assert_eq!(
+        found(&format!(r#"{{"type":"base64","media_type":"image/png","data":"{data}"}}"#)),
+        [Some(expected)]
+    );
+    assert_eq!(found(r#"{"type":"url","url":"https://example.com/a.png"}"#), [None]);
+}
+
+#[test]
 fn an_image_whose_size_is_not_here_is_still_an_image() {
     for url in [
         "https://example.com/a.png",

@@ -169,6 +169,22 @@ fn images_count_by_their_bound_and_not_by_their_bytes() {
 }
 
 #[test]
+fn sources_of_anthropics_blocks_are_media() {
+    let payload = "A".repeat(100_000);
+    let body = |kind: &str| {
+        format!(
+            r#"{{"model":"m","messages":[{{"role":"user","content":[
+            {{"source":{{"type":"base64","data":"{payload}"}},"type":"{kind}"}}]}}]}}"#
+        )
+    };
+    let image = chat(&body("image")).unwrap();
+    assert!(image.has_media && image.images == 1, "{image:?}");
+    assert!(image.input_bound > IMAGE_TOKEN_BOUND && image.input_bound < IMAGE_TOKEN_BOUND + 200);
+    let document = chat(&body("document")).unwrap();
+    assert!(document.has_media && document.images == 0 && document.input_bound > 100_000 + MEDIA_TOKEN_BOUND);
+}
+
+#[test]
 fn media_are_only_looked_for_in_contents() {
     let tools = with(r#""tools":[{"function":{"parameters":{"file":{},"image_url":{}}}}]"#).unwrap();
     assert!(!tools.has_media && tools.has_tools);
