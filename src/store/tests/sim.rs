@@ -395,7 +395,7 @@ impl Sim {
         let journal = Journal::new(self.disk.reader().unwrap());
         let walked = journal.walk(0, &mut |day, sequence, value| {
             if day < before.min(month_start(today)) {
-                let each = |record: Record| drop(self.droppable.insert(record.id()));
+                let each = |record: Record| self.droppable.extend([record.id()]);
                 Batch::read(sequence, value).and_then(|batch| batch.each(each)).unwrap();
             }
             Ok(())
