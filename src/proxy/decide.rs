@@ -269,8 +269,8 @@ fn hold(
         Ask { tokens: input.saturating_add(output), cost: prices.iter().map(cost).max().unwrap_or_default() }
     };
     let try_with = |ask: Ask| {
-        let (now, wall) = (plane.clock.mono(), plane.clock.wall());
-        caller.gate.admit(&caller.limits, ask, now, wall).map(|permit| (permit, ask))
+        // The books date a request by its arrival; the limits must count it in the same day.
+        caller.gate.admit(&caller.limits, ask, plane.clock.mono(), visit.at).map(|permit| (permit, ask))
     };
     let bound = payload_request(payload).map_or(0, |r| r.input_bound);
     let model = targets.first().map_or(&*visit.model, |t| &*t.upstream_model);

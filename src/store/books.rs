@@ -6,7 +6,7 @@ use super::batch::{Builder, Digest};
 use super::disk::{Row, Sealed};
 use super::journal::{Chain, Journal, Kept};
 use super::options::StoreError;
-use crate::ledger::{Calendar, Intent, OpenIntents, Record, Settlement, Spending};
+use crate::ledger::{Calendar, Intent, OpenIntents, Record, Settlement, Spending, day_of};
 use crate::types::{KeyId, RequestId};
 use ahash::{HashMap, HashMapExt, HashSet, HashSetExt};
 use std::collections::VecDeque;
@@ -42,7 +42,9 @@ pub(super) struct Books {
     next: u64,
     head: Digest,
     /// Day of the last batch. Batches never go to an earlier day, so that the
-    /// order of days is the order of sequence numbers even when the clock jumps.
+    /// order of days is the order of sequence numbers even when the clock jumps;
+    /// nor to an earlier one than that of a request in them, so that a request
+    /// of a day that was kept is there.
     day: i64,
     pub(super) kept: Kept,
     open: OpenIntents,
@@ -195,6 +197,7 @@ impl Books {
         if self.ended.ids.contains(&intent.id) || !self.open.open(intent.id, self.next) {
             return Taken::Duplicate;
         }
+        self.day = self.day.max(day_of(intent.at));
         self.builder().intent(intent);
         self.written();
         Taken::Written
@@ -207,6 +210,7 @@ impl Books {
         }
         self.open.end(settlement.id);
         self.count(settlement);
+        self.day = self.day.max(day_of(settlement.at));
         self.builder().settlement(settlement);
         self.written();
         Taken::Written
@@ -243,7 +247,7 @@ impl Books {
     }
 
     /// Ends the group: its batches, to be written on `today` or, when the clock
-    /// went back, on the day of the batch before.
+    /// went back, on the latest day before.
     pub(super) fn seal(&mut self, today: i64) -> Vec<Sealed> {
         self.seal_batch();
         let mut sealed = std::mem::take(&mut self.sealed);

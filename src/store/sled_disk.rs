@@ -11,6 +11,7 @@ use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 const JOURNAL_PREFIX: &str = "journal/";
 const STATE_TREE: &str = "state";
@@ -47,13 +48,24 @@ struct Open {
     today: Option<(i64, sled::Tree)>,
 }
 
+/// sled's threads hold its lock for a moment after it was closed.
+const LETTING_GO: Duration = Duration::from_millis(700);
+
 impl SledDisk {
     /// Opens or makes the database in `dir`.
     pub(super) fn open(dir: &Path, cache_bytes: u64, whole: Whole) -> Result<Self, DiskError> {
         let dir = dir.to_owned();
         let mut disk = Self { dir, cache_bytes, whole, open: None, mark: None, written: None };
-        disk.reopen()?;
-        Ok(disk)
+        let until = Instant::now() + LETTING_GO;
+        loop {
+            match disk.reopen() {
+                Err(error) if is_locked(&error) && Instant::now() < until => {
+                    std::thread::sleep(Duration::from_millis(10));
+                }
+                Err(error) => return Err(error),
+                Ok(_) => return Ok(disk),
+            }
+        }
     }
 
     fn open_or_error(&mut self) -> Result<&mut Open, DiskError> {

@@ -237,6 +237,18 @@ fn a_clock_that_goes_back_does_not_change_the_order() {
 }
 
 #[test]
+fn a_request_of_a_day_that_is_kept_is_there_whatever_the_clock_did_before_it_was_written() {
+    let mut sim = Sim::new(FakeDisk::default());
+    sim.run(&[Act::EndWithoutIntent, Act::Commit, Act::NextDay]);
+    let back_and_on =
+        [Act::Begin, Act::Move(-86_400), Act::Commit, Act::NextDay, Act::End(true), Act::Commit];
+    let later = [Act::Move(40 * 86_400), Act::EndWithoutIntent, Act::Commit];
+    back_and_on.into_iter().chain(later).for_each(|act| sim.act(act));
+    assert_eq!(sim.drop_days(day_of(START) + 1).unwrap(), 1, "the first day goes");
+    sim.check();
+}
+
+#[test]
 fn days_of_the_running_month_and_of_open_intents_stay() {
     let mut sim = Sim::new(FakeDisk::default());
     sim.run(&[Act::Begin, Act::Commit, Act::End(true), Act::Commit, Act::NextDay]);

@@ -10,7 +10,7 @@ use crate::limit::Limits;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 const SEEDS: u64 = 256;
-const ACTS: u64 = 120;
+const ACTS: u64 = 100;
 const HOUR: i64 = 3_600;
 const DAY: i64 = 24 * HOUR;
 

@@ -108,7 +108,7 @@ impl Sim {
             disk,
             clock: Clock::test(),
             limits: Default::default(),
-            spools: tempfile::tempdir().unwrap(),
+            spools: in_memory(),
             process: None,
             old: Vec::new(),
             next: 0,
@@ -177,7 +177,9 @@ impl Sim {
     }
 
     /// Takes over from processes that are gone, and ends what they left open.
-    fn inherit(&mut self) {
+    /// `false` when there was nothing.
+    fn inherit(&mut self) -> bool {
+        let predecessors = self.writer().predecessors.len();
         let heritage = self.heritage();
         let recovered: Vec<_> =
             heritage.orphans.iter().map(|intent| recovered(intent, find_price(intent).as_deref())).collect();
@@ -192,6 +194,13 @@ impl Sim {
         self.safe.ended.extend(recovered.iter().map(|settlement| settlement.id));
         for settlement in heritage.settled.iter().chain(&recovered) {
             self.process().inherit(settlement);
+        }
+        self.writer().predecessors.len() < predecessors || !recovered.is_empty()
+    }
+
+    fn look_for_heritage(&mut self) {
+        if self.inherit() {
+            self.reread();
         }
     }
 
@@ -265,14 +274,10 @@ impl Sim {
                     let gone = self.old.remove(0);
                     self.let_go(gone);
                 }
-                // What is in its spool counts as safe only with this.
-                self.inherit();
-                self.reread();
+                // The books have what was in its spool only after this.
+                self.look_for_heritage();
             }
-            Act::Inherit => {
-                self.inherit();
-                self.reread();
-            }
+            Act::Inherit => self.look_for_heritage(),
             Act::DropDays => drop(self.drop_days(day_of(self.clock.wall()) - 1)),
         }
     }
@@ -390,9 +395,7 @@ impl Sim {
         let journal = Journal::new(self.disk.reader().unwrap());
         let walked = journal.walk(0, &mut |day, sequence, value| {
             if day < before.min(month_start(today)) {
-                let each = |record: Record| {
-                    self.droppable.insert(record.id());
-                };
+                let each = |record: Record| self.droppable.extend([record.id()]);
                 Batch::read(sequence, value).and_then(|batch| batch.each(each)).unwrap();
             }
             Ok(())
@@ -400,4 +403,9 @@ impl Sim {
         walked.unwrap();
         self.ask(|reply| Command::DropDays(before, Reach::PastMonths, reply))
     }
+}
+
+/// The simulation needs no file that outlives the machine, and syncing takes time.
+fn in_memory() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
 }

@@ -89,7 +89,8 @@ impl Sim {
     }
 
     fn within(&self, key: &KeyId, day: Option<Ask>, month: Option<Ask>) {
-        let limits = (0..3).find(|n| intent(*n).key == *key).map(|n| &self.limits[n as usize]).unwrap();
+        let number = usize::from(key.as_str().as_bytes()[4] - b'0');
+        let limits = &self.limits[number];
         let (day, month) = (day.unwrap_or_default(), month.unwrap_or_default());
         assert!(limits.day_cost.is_none_or(|limit| day.cost <= limit), "{key} overspent its day");
         assert!(limits.day_tokens.is_none_or(|limit| day.tokens <= limit), "{key} overspent its day");
