@@ -51,7 +51,7 @@ pub struct Options {
     /// Print JSON instead of a table.
     #[arg(long)]
     json: bool,
-    /// Also write Markdown to this file. Default name: load-tests/results/<date>-<machine>.md.
+    /// Also write Markdown to this file. Default name: `load-tests/results/DATE-MACHINE.md`.
     #[arg(long, value_name = "FILE", num_args = 0..=1)]
     markdown: Option<Option<PathBuf>>,
     /// Fail when a bound does not hold.

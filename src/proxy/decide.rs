@@ -19,6 +19,7 @@ use crate::wire::openai::{self, Request};
 use crate::wire::translate;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
+use parking_lot::Mutex;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -100,7 +101,7 @@ pub(super) fn decide(arrival: Arrival<'_>, visit: &mut Visit) -> Result<Box<Job>
         request_headers: forwarded(headers, &ruled.request_headers),
         answer_headers: named(&ruled.response_headers),
         standing: permit.standing(),
-        permit: Some(permit),
+        permit: Mutex::new(Some(permit)),
         held: ask,
         snapshot,
         caller,

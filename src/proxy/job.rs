@@ -15,6 +15,7 @@ use crate::wire::openai::Request;
 use crate::wire::translate;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
+use parking_lot::Mutex;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,8 +36,8 @@ pub(super) struct Job {
     /// In the order in which they are tried.
     pub targets: Vec<Target>,
     pub clocks: Clocks,
-    /// Held until the request settles.
-    pub permit: Option<Permit>,
+    /// Held until what was used is known.
+    pub permit: Mutex<Option<Permit>>,
     /// The worst case that the permit holds.
     pub held: Ask,
     pub standing: Standing,

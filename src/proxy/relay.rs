@@ -6,6 +6,7 @@ use super::decide::{COUNT_BUDGET, count_input};
 use super::exchange::{End, Missed, missed_by};
 use super::guard::{Guard, Waited};
 use super::job::Job;
+use super::settle;
 use super::sink::{Gone, Sink};
 use super::stream::Reader;
 use super::upstream::{Head, Reading, Taken};
@@ -190,12 +191,15 @@ impl Events {
             let missed = Missed::new(Kind::VendorCut, "The model's vendor cut the answer short", detail);
             return Box::pin(self.cut(stage, missed)).await;
         }
-        if self.forward(&mut stage, head, step.out).await.is_err()
-            || stage.sink.last(Bytes::new()).await.is_err()
-        {
+        if self.forward(&mut stage, head, step.out).await.is_err() {
             return self.left(&stage);
         }
         let (usage, source) = self.usage(&stage);
+        settle::release(stage.job, stage.visit, &usage);
+        if stage.sink.last(Bytes::new()).await.is_err() {
+            let failure = Failure::new(Kind::CallerGone, "The client closed the connection");
+            return Ok(End { outcome: Outcome::ClientGone, failure: Some(failure), usage, source });
+        }
         Ok(End { outcome: Outcome::Ok, failure: None, usage, source })
     }
 
@@ -330,13 +334,17 @@ pub(super) async fn send_whole<S: Sink>(
     usage: Option<Usage>,
 ) -> End {
     head.length = Some(body.len() as u64);
+    let usage = usage.map(|usage| Usage { requests: 1, ..usage });
+    if let Some(usage) = &usage {
+        settle::release(stage.job, stage.visit, usage);
+    }
     let sent = async {
         stage.sink.head(head).await?;
         stage.sink.last(body.clone()).await
     };
     let left = sent.await.is_err();
     let (usage, source) = match usage {
-        Some(usage) => (Usage { requests: 1, ..usage }, UsageSource::Provider),
+        Some(usage) => (usage, UsageSource::Provider),
         None => {
             let text = openai::answer_text(stage.visit.op, &body);
             (estimate(stage.job, stage.visit, &text, 0), UsageSource::Estimated)

@@ -44,15 +44,13 @@ pub(super) async fn intend(job: &Job, visit: &mut Visit) -> Result<(), Failure> 
 }
 
 /// Settles a job: one ledger entry, the limits corrected, the request counted and logged.
-pub(super) async fn settle(mut job: Box<Job>, mut visit: Box<Visit>, end: End) {
+pub(super) async fn settle(job: Box<Job>, mut visit: Box<Visit>, end: End) {
     let plane = Arc::clone(&job.plane);
     let began = plane.clock.mono();
     let charge = charge(&job, &visit, &end.usage);
-    let used = Ask { tokens: end.usage.total_tokens(), cost: charge.as_ref().map_or(Pico::ZERO, |c| c.cost) };
     let billed = !matches!(end.outcome, Outcome::CacheHit | Outcome::Coalesced);
-    if let Some(permit) = job.permit.take() {
-        permit.settle(if billed { used } else { Ask::default() }, began, plane.clock.wall());
-    }
+    let used = if billed { used(&end.usage, charge.as_ref()) } else { Ask::default() };
+    give_back(&job, used);
     if visit.intended || !billed {
         let settlement = settlement(&job, &visit, &end, charge.clone(), billed);
         if let Err(error) = plane.store.settle(settlement).await {
@@ -62,6 +60,24 @@ pub(super) async fn settle(mut job: Box<Job>, mut visit: Box<Visit>, end: End) {
     visit.phases.settle = plane.clock.mono().since(began);
     let cost = charge.filter(|_| billed).map(|c| c.cost);
     report(&plane, visit, &end, cost);
+}
+
+/// Corrects the limits before the last byte goes out, so that a caller who asks again at once does
+/// not meet its own hold. `settle` finds it done.
+pub(super) fn release(job: &Job, visit: &Visit, usage: &Usage) {
+    let charge = charge(job, visit, usage);
+    give_back(job, used(usage, charge.as_ref()));
+}
+
+fn used(usage: &Usage, charge: Option<&Charge>) -> Ask {
+    Ask { tokens: usage.total_tokens(), cost: charge.map_or(Pico::ZERO, |c| c.cost) }
+}
+
+/// Does nothing the second time.
+fn give_back(job: &Job, used: Ask) {
+    if let Some(permit) = job.permit.lock().take() {
+        permit.settle(used, job.plane.clock.mono(), job.plane.clock.wall());
+    }
 }
 
 /// The price row that holds for what was really used.
