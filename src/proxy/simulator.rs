@@ -91,7 +91,7 @@ fn last_text(job: &Job, op: Op) -> String {
     match translate::request_in(job.dialect, &job.body) {
         Ok(chat) if op == Op::Chat => {
             let parts = chat.messages.into_iter().flat_map(|message| message.parts);
-            let texts =
+            let mut texts =
                 parts.filter_map(|part| if let Part::Text(text) = part { Some(text.text) } else { None });
             last = texts.next_back().unwrap_or_default();
         }
