@@ -7,10 +7,10 @@ use super::exchange::{End, Missed, missed_by};
 use super::guard::{Guard, Waited};
 use super::job::Job;
 use super::sink::{Gone, Sink};
-use super::stream::Reader;
+use super::stream::{Reader, ended_badly};
 use super::upstream::{Head, Reading, Taken};
 use super::visit::Visit;
-use crate::chat::Dialect;
+use crate::chat::{Dialect, Finish};
 use crate::config::Provider;
 use crate::error::{Failure, Kind};
 use crate::ledger::Outcome;
@@ -317,6 +317,12 @@ fn translated<S>(stage: &Stage<'_, S>, body: Bytes) -> Result<(Bytes, Option<Usa
     }
     let unreadable = |failure| Missed { failure, health: HealthEffect::Failed, gone: false, sent: false };
     let mut response = translate::response_in(from, &body, vendor.counting).map_err(unreadable)?;
+    // The caller's dialects have no word for it: another vendor may still do better.
+    if let Some(Finish::Error(word)) = &response.first().finish {
+        let wall = stage.job.plane.clock.wall().seconds();
+        let error = ended_badly(word);
+        return Err(Missed::judged(judge_error(vendor, &error, &http::HeaderMap::new(), wall)));
+    }
     response.created.get_or_insert(stage.visit.at.seconds());
     let usage = response.usage;
     Ok((translate::response_out(to, &response).into(), usage))
