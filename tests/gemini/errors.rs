@@ -44,11 +44,7 @@ async fn a_credential_that_the_vendor_does_not_know_is_rejected_by_it() {
 async fn what_the_vendor_said_of_the_request_is_passed_on() {
     let (_upstream, hub) = before(gemini::error(400, "INVALID_ARGUMENT", "It is too long")).await;
     let answer = hub.call(&chat(json!({}))).await.expect(400);
-    let error = &answer.json()["error"];
-    assert_eq!(
-        (&error["message"], &error["type"]),
-        (&json!("It is too long"), &json!("invalid_request_error"))
-    );
+    assert_eq!(answer.json()["error"]["message"], "It is too long");
 }
 
 #[tokio::test]
@@ -152,6 +148,25 @@ async fn a_call_that_the_model_botched_is_never_a_good_end() {
     .await;
     let stream = hub.call(&chat(json!({ "stream": true, "tools": tools() }))).await.expect(200).stream();
     assert!(stream.finish.is_none() && !stream.done && stream.error.is_some(), "{stream:?}");
+    let entry = entry(hub).await;
+    assert_eq!(
+        (&entry["outcome"], buckets(&entry)),
+        (&json!("truncated"), json!({ "input": 9, "output": 3 }))
+    );
+}
+
+#[tokio::test]
+async fn a_botched_call_is_another_vendors_chance() {
+    let nothing = || json!([]);
+    let whole = Reply::json(200, &gemini::said(&nothing(), Some("MALFORMED_FUNCTION_CALL"), &usage()));
+    let stream = gemini::last(Reply::sse(), &nothing(), "MALFORMED_FUNCTION_CALL", &usage());
+    for (reply, stream) in [(whole, false), (stream, true)] {
+        let (_google, _gpt, hub) = two(reply.clone()).await;
+        let answer = hub.call(&chat(json!({ "stream": stream }))).await.expect(200);
+        assert_eq!(answer.header("x-aigne-provider"), Some("mock"));
+        let (_upstream, hub) = before(reply).await;
+        hub.call(&chat(json!({ "stream": stream }))).await.expect(502);
+    }
 }
 
 #[tokio::test]

@@ -229,8 +229,10 @@ fn check_part(part: &Value) -> Result<(), Refusal> {
     {
         return Err(invalid("Invalid value at 'function_call.args'"));
     }
+    // Of both alphabets, as anywhere in this format.
     let bytes = |text: &Value| {
-        text.as_str().is_some_and(|text| base64::engine::general_purpose::STANDARD.decode(text).is_ok())
+        let text = text.as_str().map(|text| text.replace('-', "+").replace('_', "/"));
+        text.is_some_and(|text| base64::engine::general_purpose::STANDARD.decode(text).is_ok())
     };
     let encoded = [part.get("thoughtSignature"), part.get("inlineData").map(|blob| &blob["data"])];
     match encoded.into_iter().flatten().all(bytes) {
