@@ -135,7 +135,7 @@ async fn events<S: Sink>(mut stage: Stage<'_, S>, mut taken: Taken, head: Head) 
         };
         if let Some(error) = step.error {
             taken.conn.abort().await;
-            return Box::pin(events.refused(stage, error)).await;
+            return Box::pin(events.refused(stage, &head, step.out, error)).await;
         }
         if events.forward(&mut stage, &head, step.out).await.is_err() {
             taken.conn.abort().await;
@@ -183,7 +183,7 @@ impl Events {
         step: Step,
     ) -> Result<End, Missed> {
         if let Some(error) = step.error {
-            return Box::pin(self.refused(stage, error)).await;
+            return Box::pin(self.refused(stage, head, step.out, error)).await;
         }
         if !self.reader.complete() {
             let detail = "the stream ended without a finish reason";
@@ -199,12 +199,18 @@ impl Events {
         Ok(End { outcome: Outcome::Ok, failure: None, usage, source })
     }
 
-    /// The vendor said in the stream that it failed.
+    /// The vendor said in the stream that it failed, after `out`. A caller that has seen
+    /// nothing yet does not see that either: another vendor may begin anew.
     async fn refused<S: Sink>(
-        self: Box<Self>,
-        stage: Stage<'_, S>,
+        mut self: Box<Self>,
+        mut stage: Stage<'_, S>,
+        head: &Head,
+        out: Vec<Bytes>,
         error: VendorError,
     ) -> Result<End, Missed> {
+        if self.committed && self.forward(&mut stage, head, out).await.is_err() {
+            return self.left(&stage);
+        }
         let wall = stage.job.plane.clock.wall().seconds();
         let verdict = judge_error(stage.provider.vendor, &error, &http::HeaderMap::new(), wall);
         let missed = Missed::judged(verdict);
