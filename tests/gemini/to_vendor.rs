@@ -219,3 +219,31 @@ async fn embeddings_go_by_the_compatible_door() {
     );
     assert_eq!(buckets(&entry(hub).await), json!({ "input": 9 }));
 }
+
+#[tokio::test]
+async fn pictures_are_drawn_by_the_compatible_door() {
+    let drawn = json!({ "created": 1, "data": [{ "b64_json": "iVBORw0KGgo=" }] });
+    let (upstream, hub) = before(Reply::json(200, &drawn)).await;
+    let answer = hub.post("/v1/images/generations", &json!({ "model": "gpt", "prompt": "a cat" })).await;
+    assert_eq!(answer.expect(200).json()["data"], drawn["data"]);
+    let seen = upstream.only();
+    let door = "/v1beta/openai/images/generations";
+    assert_eq!((seen.path.as_str(), seen.credential()), (door, vendor::CREDENTIALS[0]));
+    assert_eq!(seen.json()["model"], MODEL);
+}
+
+#[tokio::test]
+async fn a_schema_beside_tools_is_asked_for_in_words_where_it_cannot_be_enforced() {
+    let ask = json!({ "tools": tools(), "response_format": { "type": "json_object" } });
+    for (model, enforced) in [(MODEL, false), (SIGNING, true)] {
+        let (upstream, hub) = scripted(model, [whole(&json!([text("{}")]))]).await;
+        let answer = hub.call(&chat(ask.clone())).await.expect(200);
+        let sent = upstream.only().json();
+        let told = [
+            sent["generationConfig"]["responseMimeType"] == "application/json",
+            sent.get("systemInstruction").is_none(),
+            answer.header("x-aigne-adapted").is_none(),
+        ];
+        assert_eq!(told, [enforced; 3], "{sent}");
+    }
+}

@@ -92,6 +92,7 @@ fn check_door(seen: &Seen) -> Result<(), Refusal> {
     }
     match (seen.path.as_str(), seen.json()["model"].as_str()) {
         ("/v1beta/openai/embeddings", Some(EMBEDDER)) => Ok(()),
+        ("/v1beta/openai/images/generations", Some(model)) if MODELS.contains(&model) => Ok(()),
         (path, _) => Err(not_found(path)),
     }
 }
