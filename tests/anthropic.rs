@@ -34,20 +34,20 @@ async fn before_gpt(reply: Reply) -> (Upstream, Gateway) {
     (upstream, hub)
 }
 
-fn with(mut body: Value, more: Value) -> Value {
+pub(super) fn with(mut body: Value, more: Value) -> Value {
     let Value::Object(more) = more else { panic!("{more}") };
     body.as_object_mut().unwrap().extend(more);
     body
 }
 
 /// A chat in OpenAI's dialect.
-fn chat(more: Value) -> Request {
+pub(super) fn chat(more: Value) -> Request {
     let body = json!({ "model": "gpt", "messages": [{ "role": "user", "content": "hi" }] });
     Request::post("/v1/chat/completions", &with(body, more)).key(KEY)
 }
 
 /// A chat in Anthropic's dialect, with the key where its clients put it.
-fn messages(more: Value) -> Request {
+pub(super) fn messages(more: Value) -> Request {
     let body =
         json!({ "model": "gpt", "max_tokens": 100, "messages": [{ "role": "user", "content": "hi" }] });
     Request::post("/v1/messages", &with(body, more))
@@ -57,19 +57,19 @@ fn messages(more: Value) -> Request {
 
 /// What a stream in Anthropic's dialect said, held to its rules on the way.
 #[derive(Debug, Default)]
-struct Spoken {
+pub(super) struct Spoken {
     kinds: Vec<String>,
     /// The blocks as they are when put together.
-    content: Vec<Value>,
+    pub(super) content: Vec<Value>,
     message: Value,
-    usage: Map<String, Value>,
-    stop_reason: Value,
+    pub(super) usage: Map<String, Value>,
+    pub(super) stop_reason: Value,
     error: Option<Value>,
     stopped: bool,
 }
 
 impl Spoken {
-    fn read(body: &[u8]) -> Self {
+    pub(super) fn read(body: &[u8]) -> Self {
         let mut spoken = Self::default();
         for event in String::from_utf8_lossy(body).split("\n\n").filter(|event| !event.is_empty()) {
             if event.starts_with(':') {
@@ -135,14 +135,14 @@ impl Spoken {
 
     /// Fails unless the stream came to its proper end.
     #[track_caller]
-    fn expect_whole(self) -> Self {
+    pub(super) fn expect_whole(self) -> Self {
         assert!(self.stopped && self.error.is_none() && self.stop_reason.is_string(), "{self:?}");
         self
     }
 
     /// Fails unless it broke off in the one honest way.
     #[track_caller]
-    fn expect_broken(self, kind: &str) -> Self {
+    pub(super) fn expect_broken(self, kind: &str) -> Self {
         let got = self.error.as_ref().and_then(|error| error["type"].as_str());
         assert_eq!((got, self.stopped, &self.stop_reason), (Some(kind), false, &Value::Null), "{self:?}");
         self
@@ -150,14 +150,14 @@ impl Spoken {
 }
 
 /// The only entry of the books.
-async fn entry(hub: Gateway) -> Value {
+pub(super) async fn entry(hub: Gateway) -> Value {
     let mut books = hub.ledger().await;
     assert_eq!(books.len(), 1, "{books:?}");
     books.remove(0)
 }
 
 /// The filled buckets of an entry's usage.
-fn buckets(entry: &Value) -> Value {
+pub(super) fn buckets(entry: &Value) -> Value {
     let mut usage = entry["usage"].as_object().unwrap().clone();
     usage.retain(|name, count| name != "requests" && *count != json!(0));
     Value::Object(usage)

@@ -16,6 +16,7 @@ mod cache;
 mod choosing;
 mod commands;
 mod endpoints;
+mod gemini;
 mod ledger;
 mod lifecycle;
 mod lifecycle_upgrade;

@@ -8,10 +8,10 @@ use super::guard::{Guard, Waited};
 use super::job::Job;
 use super::settle;
 use super::sink::{Gone, Sink};
-use super::stream::Reader;
+use super::stream::{Reader, ended_badly};
 use super::upstream::{Head, Reading, Taken};
 use super::visit::Visit;
-use crate::chat::Dialect;
+use crate::chat::{Dialect, Finish};
 use crate::config::Provider;
 use crate::error::{Failure, Kind};
 use crate::ledger::Outcome;
@@ -136,7 +136,7 @@ async fn events<S: Sink>(mut stage: Stage<'_, S>, mut taken: Taken, head: Head) 
         };
         if let Some(error) = step.error {
             taken.conn.abort().await;
-            return Box::pin(events.refused(stage, error)).await;
+            return Box::pin(events.refused(stage, &head, step.out, error)).await;
         }
         if events.forward(&mut stage, &head, step.out).await.is_err() {
             taken.conn.abort().await;
@@ -184,7 +184,7 @@ impl Events {
         step: Step,
     ) -> Result<End, Missed> {
         if let Some(error) = step.error {
-            return Box::pin(self.refused(stage, error)).await;
+            return Box::pin(self.refused(stage, head, step.out, error)).await;
         }
         if !self.reader.complete() {
             let detail = "the stream ended without a finish reason";
@@ -203,12 +203,18 @@ impl Events {
         Ok(End { outcome: Outcome::Ok, failure: None, usage, source })
     }
 
-    /// The vendor said in the stream that it failed.
+    /// The vendor said in the stream that it failed, after `out`. A caller that has seen
+    /// nothing yet does not see that either: another vendor may begin anew.
     async fn refused<S: Sink>(
-        self: Box<Self>,
-        stage: Stage<'_, S>,
+        mut self: Box<Self>,
+        mut stage: Stage<'_, S>,
+        head: &Head,
+        out: Vec<Bytes>,
         error: VendorError,
     ) -> Result<End, Missed> {
+        if self.committed && self.forward(&mut stage, head, out).await.is_err() {
+            return self.left(&stage);
+        }
         let wall = stage.job.plane.clock.wall().seconds();
         let verdict = judge_error(stage.provider.vendor, &error, &http::HeaderMap::new(), wall);
         let missed = Missed::judged(verdict);
@@ -321,6 +327,12 @@ fn translated<S>(stage: &Stage<'_, S>, body: Bytes) -> Result<(Bytes, Option<Usa
     }
     let unreadable = |failure| Missed { failure, health: HealthEffect::Failed, gone: false, sent: false };
     let mut response = translate::response_in(from, &body, vendor.counting).map_err(unreadable)?;
+    // The caller's dialects have no word for it: another vendor may still do better.
+    if let Some(Finish::Error(word)) = &response.first().finish {
+        let wall = stage.job.plane.clock.wall().seconds();
+        let error = ended_badly(word);
+        return Err(Missed::judged(judge_error(vendor, &error, &http::HeaderMap::new(), wall)));
+    }
     response.created.get_or_insert(stage.visit.at.seconds());
     let usage = response.usage;
     Ok((translate::response_out(to, &response).into(), usage))

@@ -4,7 +4,7 @@
 
 use super::job::Job;
 use super::visit::Visit;
-use crate::chat::{Dialect, Event, StreamIn, StreamOut};
+use crate::chat::{Dialect, Event, Finish, StreamIn, StreamOut};
 use crate::config::Provider;
 use crate::error::Result;
 use crate::types::Usage;
@@ -190,6 +190,8 @@ impl ChatReader {
                 }
                 Event::Part(_) | Event::Citation(_) => self.content = true,
                 Event::Usage(usage) => self.usage = Some(*usage),
+                // Not an end that a caller could tell from a good one, so not an end at all.
+                Event::Finish(Finish::Error(word)) => return Some(ended_badly(word)),
                 // Anthropic reports usage before its end; OpenAI after the finish reason.
                 Event::Finish(_) | Event::End => self.complete = true,
                 Event::Start { .. }
@@ -244,6 +246,12 @@ impl ChatReader {
         self.release(written, &mut step);
         step
     }
+}
+
+/// What a vendor said that ended its answer with a failure instead of a reason.
+pub(super) fn ended_badly(word: &str) -> VendorError {
+    let message = "the vendor ended the answer with an error".to_owned();
+    VendorError { message, code: Some(word.to_owned()), ..VendorError::default() }
 }
 
 fn too_long() -> crate::error::Failure {

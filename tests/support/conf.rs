@@ -45,6 +45,11 @@ impl Provider {
         Self { vendor: "anthropic".to_owned(), ..Self::of(name, upstream) }
     }
 
+    /// A vendor that speaks Gemini's own dialect.
+    pub fn gemini(name: &str, upstream: &Upstream) -> Self {
+        Self { vendor: "gemini".to_owned(), ..Self::new(name, &upstream.root_url()) }
+    }
+
     /// Credentials by name; `a` and `b` are those that the scripted vendor knows.
     pub fn credentials(mut self, names: &[&str]) -> Self {
         self.credentials = names.iter().map(|&name| name.to_owned()).collect();

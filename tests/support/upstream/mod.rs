@@ -3,6 +3,7 @@
 //! exactly what the test says. It knows nothing of the hub.
 
 pub mod anthropic;
+pub mod gemini;
 pub mod http1;
 pub mod http2;
 pub mod reply;
@@ -172,6 +173,16 @@ impl Upstream {
         Self::with(Box::new(anthropic::check), Script::Queue(replies.into_iter().collect())).await
     }
 
+    /// As strict as Gemini, and answers by a function.
+    pub async fn gemini(answer: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -> Self {
+        Self::with(Box::new(gemini::check), Script::Function(Box::new(answer))).await
+    }
+
+    /// As strict as Gemini, and answers in this order.
+    pub async fn gemini_script(replies: impl IntoIterator<Item = Reply>) -> Self {
+        Self::with(Box::new(gemini::check), Script::Queue(replies.into_iter().collect())).await
+    }
+
     async fn with(check: Check, script: Script) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -193,6 +204,11 @@ impl Upstream {
     /// `http://127.0.0.1:port/v1`
     pub fn base_url(&self) -> String {
         format!("http://{}/v1", self.address)
+    }
+
+    /// The same without a path.
+    pub fn root_url(&self) -> String {
+        format!("http://{}", self.address)
     }
 
     /// All requests so far, in the order in which they were complete.
