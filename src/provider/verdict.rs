@@ -1,6 +1,7 @@
 //! What a vendor's refusal means: whose fault, may the next target be tried,
 //! what about the credential. Tables of rows; the vendor's own come first.
 
+use crate::chat::Dialect;
 use crate::error::{Failure, Kind};
 use crate::provider::{Vendor, explicit_wait, retry_after, scrub};
 use crate::wire::openai::{VendorError, vendor_error};
@@ -197,8 +198,10 @@ fn decide(vendor: &Vendor, answer: &Answer<'_>) -> Verdict {
         _ => explicit_wait(answer.headers, answer.body, answer.wall_seconds),
     };
     let passed = kind == Kind::VendorRefused;
+    // Other dialects' words for types and codes mean nothing to a caller of ours.
+    let means = passed && vendor.dialect == Dialect::OpenAiChat;
     let short = |text: &Option<String>| {
-        text.as_deref().filter(|t| passed && !t.is_empty()).map(|t| scrub(t, LONGEST_CODE))
+        text.as_deref().filter(|t| means && !t.is_empty()).map(|t| scrub(t, LONGEST_CODE))
     };
     let status = passed.then_some(answer.status).filter(|s| (400..500).contains(s));
     Verdict {
