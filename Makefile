@@ -76,5 +76,5 @@ bench: deps ## micro-benchmarks
 	cargo bench -- $(ARGS)
 
 load: deps ## load tests against the real binary
-	cargo build --profile fast --workspace --bins
-	target/fast/load-tests $(or $(ARGS),run)
+	cargo build --release --workspace --bins
+	target/release/load-tests $(or $(ARGS),run)

@@ -91,7 +91,7 @@ impl Hub {
 
 /// Builds the hub with the profile the numbers are taken with.
 pub fn build(workspace: &Path) -> Result<()> {
-    let args = ["build", "--profile", "fast", "--package", "aigne-hub", "--bin", "aigne-hub"];
+    let args = ["build", "--release", "--package", "aigne-hub", "--bin", "aigne-hub"];
     let status = Command::new("cargo").args(args).current_dir(workspace).status().context("running cargo")?;
     if !status.success() {
         bail!("building the hub: {status}");

@@ -24,7 +24,7 @@ pub struct Options {
     /// About one minute instead of six.
     #[arg(long)]
     quick: bool,
-    /// Program of the hub. Default: target/fast/aigne-hub, built when missing.
+    /// Program of the hub. Default: target/release/aigne-hub, built when missing.
     #[arg(long, value_name = "PATH")]
     hub: Option<PathBuf>,
     /// Its arguments; {config} is the path of the generated configuration.
@@ -202,7 +202,7 @@ fn candidate(options: &Options) -> Result<Candidate> {
     let program = match &options.hub {
         Some(path) => path.clone(),
         None => {
-            let path = target.join("fast/aigne-hub");
+            let path = target.join("release/aigne-hub");
             if !path.exists() {
                 build(&workspace)?;
             }
@@ -223,7 +223,7 @@ fn candidate(options: &Options) -> Result<Candidate> {
 /// The command line without the path of the program.
 fn command() -> String {
     let args: Vec<String> = std::env::args().skip(1).collect();
-    format!("cargo run --profile fast -p load-tests -- {}", args.join(" "))
+    format!("cargo run --release -p load-tests -- {}", args.join(" "))
 }
 
 fn publish(report: &Report, options: &Options) -> Result<()> {
