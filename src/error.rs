@@ -65,8 +65,6 @@ kinds! {
     Unauthenticated = 401, "authentication_error", "invalid_api_key", "authentication_error", Caller, false;
     /// The address is not allowed.
     AddressDenied = 403, "permission_error", "ip_not_allowed", "permission_error", Policy, false;
-    /// The key may not do this.
-    Forbidden = 403, "permission_error", "not_allowed", "permission_error", Policy, false;
     /// A rule said no.
     RuleDenied = 403, "permission_error", "denied_by_rule", "permission_error", Policy, false;
     /// No such endpoint.
@@ -123,8 +121,6 @@ kinds! {
     Overloaded = 503, "api_error", "overloaded", "overloaded_error", Hub, false;
     /// The ledger cannot be written and policy wants it.
     LedgerUnavailable = 503, "api_error", "ledger_unavailable", "api_error", Hub, false;
-    /// The hub is shutting down.
-    Draining = 503, "api_error", "draining", "overloaded_error", Hub, false;
     /// A defect of the hub.
     Internal = 500, "api_error", "internal_error", "api_error", Hub, false;
 }

@@ -95,13 +95,12 @@ struct Events {
     committed: bool,
     /// Output tokens of text that was counted already and let go.
     counted: u64,
-    text: String,
 }
 
 async fn events<S: Sink>(mut stage: Stage<'_, S>, mut taken: Taken, head: Head) -> Result<End, Missed> {
     let clocks = stage.job.clocks;
     let reader = Reader::new(stage.job, stage.visit, stage.provider);
-    let mut events = Box::new(Events { reader, committed: false, counted: 0, text: String::new() });
+    let mut events = Box::new(Events { reader, committed: false, counted: 0 });
     let mut deadline = Instant::now() + clocks.first_token;
     loop {
         let piece = next(&mut stage, &mut taken, deadline).await;
@@ -240,9 +239,9 @@ impl Events {
 
     /// Counts collected output and lets it go, so that a long stream holds little of it.
     fn count(&mut self, model: &str) {
-        self.text = self.reader.take_text();
+        let text = self.reader.take_text();
         let (family, _) = tokens::family(model);
-        self.counted += tokens::count(family, &self.text, COUNT_BUDGET).tokens;
+        self.counted += tokens::count(family, &text, COUNT_BUDGET).tokens;
     }
 
     fn usage<S: Sink>(&mut self, stage: &Stage<'_, S>) -> (Usage, UsageSource) {

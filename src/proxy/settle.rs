@@ -201,9 +201,7 @@ fn outcome(end: &End) -> &'static str {
         (Outcome::Coalesced, _) => "coalesced",
         (_, Some(Kind::RateLimited | Kind::TooManyConcurrent | Kind::Flooded)) => "rate_limited",
         (_, Some(Kind::BudgetExceeded)) => "no_funds",
-        (_, Some(Kind::AddressDenied | Kind::Forbidden | Kind::RuleDenied | Kind::Unauthenticated)) => {
-            "blocked"
-        }
+        (_, Some(Kind::AddressDenied | Kind::RuleDenied | Kind::Unauthenticated)) => "blocked",
         (_, Some(kind)) if kind.row().blame == crate::error::Blame::Caller => "invalid",
         _ => "upstream_error",
     }

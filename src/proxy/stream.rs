@@ -43,7 +43,6 @@ pub(super) struct ChatReader {
     content: bool,
     complete: bool,
     text: String,
-    output_bytes: u64,
 }
 
 impl Reader {
@@ -65,7 +64,6 @@ impl Reader {
             content: false,
             complete: false,
             text: String::new(),
-            output_bytes: 0,
         }))
     }
 
@@ -181,7 +179,6 @@ impl ChatReader {
                 | Event::RefusalDelta(text)
                 | Event::ToolCallDelta { fragment: text, .. } => {
                     self.content = true;
-                    self.output_bytes += text.len() as u64;
                     self.text.push_str(text);
                 }
                 Event::ToolCallStart { name, .. } => {

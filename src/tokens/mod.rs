@@ -77,13 +77,6 @@ fn begins_with(name: &str, prefix: &str) -> bool {
     prefix.ends_with('.') || !rest.starts_with(|c: char| c.is_ascii_alphanumeric())
 }
 
-/// Loads the vocabularies, so that the first request does not: about 0.1 s and 21 MB.
-pub fn warm_up() {
-    for family in [Family::O200k, Family::Cl100k] {
-        count(family, "warm up", Duration::ZERO);
-    }
-}
-
 /// Counts; past `budget` of time the rest is extrapolated from what was
 /// counted. Never more than the text's bytes.
 ///
