@@ -135,11 +135,13 @@ mod tests {
         assert!(is_long(&session, body.len() - first.len()));
         caller.write_all(b"GET / HTTP/1.1\r\nHost: hub\r\n\r\n").await.unwrap();
         let mut whole = BytesMut::from(&first[..]);
+        let keepalive = session.get_keepalive();
+        assert!(keepalive.is_some());
         read_rest(&mut session, &mut whole, body.len(), soon()).await.unwrap();
         assert_eq!(whole, body);
         assert!(session.is_body_done());
         assert_eq!(session.req_header().headers["x-a"], "content-length: 7");
-        assert_eq!(session.get_keepalive(), Some(60));
+        assert_eq!(session.get_keepalive(), keepalive);
         let mut next = BytesMut::new();
         let ServerSession::H1(session) = session else { panic!() };
         session.into_inner().read_buf(&mut next).await.unwrap();

@@ -47,7 +47,11 @@ impl Opened {
 
 impl Pipe {
     /// Everything that may refuse a pipe.
-    pub(super) async fn open(plane: &Arc<Plane>, session: &mut ServerSession, visit: &mut Visit) -> Result<Opened> {
+    pub(super) async fn open(
+        plane: &Arc<Plane>,
+        session: &mut ServerSession,
+        visit: &mut Visit,
+    ) -> Result<Opened> {
         let present = plane.drain.enter();
         let snapshot = plane.snapshot.load_full();
         let caller = intake::admit(plane, &snapshot, session, visit)?;

@@ -73,7 +73,8 @@ impl HttpServerApp for Gateway {
         let request = session.req_header();
         let whole = match Endpoint::find(&request.method, request.uri.path()) {
             Ok(Endpoint::Inference(Op::Realtime, _)) if session.is_upgrade_req() => {
-                return self.hand_on(session, shutdown).await;
+                // Boxed: every connection would carry its state.
+                return Box::pin(self.hand_on(session, shutdown)).await;
             }
             Ok(Endpoint::Inference(op, dialect)) if op != Op::Realtime => {
                 let accept = if reused { Duration::ZERO } else { since_accept(&session) };
@@ -165,7 +166,13 @@ impl Gateway {
 
 impl Gateway {
     /// An inference request from the first header to the settlement.
-    async fn inference(&self, session: &mut ServerSession, op: Op, dialect: Dialect, accept: Duration) -> Whole {
+    async fn inference(
+        &self,
+        session: &mut ServerSession,
+        op: Op,
+        dialect: Dialect,
+        accept: Duration,
+    ) -> Whole {
         let plane = &self.plane;
         let present = plane.drain.enter();
         let snapshot = plane.snapshot.load_full();
