@@ -1,0 +1,94 @@
+//! `aigne-hub catalogue`: builds the tables of models and prices again from
+//! public lists. Only facts are taken from a list, and rows of prices are only
+//! added: what was booked by an old one must stay computable.
+
+mod build;
+mod decimal;
+mod facts;
+mod listed;
+mod litellm;
+mod models_dev;
+mod openrouter;
+mod rates;
+mod show;
+
+use super::ConfigArg;
+use crate::catalogue::Day;
+use clap::{Args, Subcommand};
+use std::path::PathBuf;
+use std::str::FromStr;
+
+#[derive(Args)]
+pub(super) struct Catalogue {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Brings the tables of models and prices up to date with public lists.
+    Build(Build),
+    /// Shows what is known of a model: abilities, limits, price.
+    Show(Show),
+}
+
+#[derive(Args)]
+struct Build {
+    /// A list: LiteLLM's model_prices_and_context_window.json, the api.json of models.dev, or
+    /// OpenRouter's answer of /api/v1/models. `FILE@2026-11-20` says when it was taken (default:
+    /// today); new prices hold from that day. Of several lists the first that names a price decides.
+    #[arg(long, required = true, num_args = 1.., value_name = "FILE[@DAY]")]
+    from: Vec<Source>,
+    /// The table of models.
+    #[arg(long, default_value = "conf/models.tsv")]
+    models: PathBuf,
+    /// The table of prices.
+    #[arg(long, default_value = "conf/prices.toml")]
+    prices: PathBuf,
+    /// Only say what would change.
+    #[arg(long)]
+    diff: bool,
+    /// Take models out that no list names any more.
+    #[arg(long)]
+    drop_gone: bool,
+}
+
+#[derive(Args)]
+struct Show {
+    #[command(flatten)]
+    config: ConfigArg,
+    /// A model as callers name it: an alias, or provider/model.
+    model: String,
+}
+
+/// A file, and the day on which it was taken.
+#[derive(Clone, Debug)]
+struct Source {
+    path: PathBuf,
+    day: Option<Day>,
+}
+
+impl FromStr for Source {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let Some((path, day)) = text.rsplit_once('@') else {
+            return Ok(Self { path: text.into(), day: None });
+        };
+        let day = Day::parse(day).ok_or_else(|| format!("{day:?} is no day such as 2026-11-20"))?;
+        Ok(Self { path: path.into(), day: Some(day) })
+    }
+}
+
+impl Catalogue {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// What cannot be read, understood or written, for the operator.
+    pub(super) fn run(self) -> Result<(), String> {
+        match self.command {
+            Command::Build(build) => build::run(&build),
+            Command::Show(show) => show::run(&show.config, &show.model),
+        }
+    }
+}
