@@ -13,6 +13,7 @@ mod access;
 mod anthropic;
 mod bodies;
 mod cache;
+mod catalogue;
 mod choosing;
 mod commands;
 mod endpoints;

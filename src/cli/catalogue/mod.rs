@@ -20,6 +20,8 @@ use std::str::FromStr;
 
 #[derive(Args)]
 pub(super) struct Catalogue {
+    #[command(flatten)]
+    config: ConfigArg,
     #[command(subcommand)]
     command: Command,
 }
@@ -55,8 +57,6 @@ struct Build {
 
 #[derive(Args)]
 struct Show {
-    #[command(flatten)]
-    config: ConfigArg,
     /// A model as callers name it: an alias, or provider/model.
     model: String,
 }
@@ -88,7 +88,7 @@ impl Catalogue {
     pub(super) fn run(self) -> Result<(), String> {
         match self.command {
             Command::Build(build) => build::run(&build),
-            Command::Show(show) => show::run(&show.config, &show.model),
+            Command::Show(show) => show::run(&self.config, &show.model),
         }
     }
 }
