@@ -16,6 +16,7 @@ mod cache;
 mod catalogue;
 mod choosing;
 mod commands;
+mod dialects;
 mod endpoints;
 mod gemini;
 mod ledger;

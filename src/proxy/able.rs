@@ -56,14 +56,14 @@ pub(super) fn keep_able(
         };
         needs.lack(card)
     };
-    let lacks: Vec<Option<Lack>> = plan.iter().map(|target| lack(target, &mut input)).collect();
-    if lacks.iter().all(Option::is_none) {
+    // The common case costs a comparison for each target and no memory.
+    if plan.iter().all(|target| lack(target, &mut input).is_none()) {
         return Ok(Vec::new());
     }
     let hard = |lack: &Lack| policy == Capabilities::Strict || !lack.is_adaptable();
     let (mut able, mut adapting, mut skipped) = (Vec::new(), Vec::new(), Vec::new());
-    for (target, lack) in std::mem::take(plan).into_iter().zip(lacks) {
-        match lack {
+    for target in std::mem::take(plan) {
+        match lack(&target, &mut input) {
             None => able.push(target),
             Some(lack) if hard(&lack) => skipped.push(Skipped { name: name(&target), lack }),
             Some(_) => adapting.push(target),

@@ -39,12 +39,14 @@ pub(super) fn hold(
     let beside = beside_tokens(visit.op, payload);
     let prices: Vec<(Arc<Price>, &Target)> =
         targets.iter().filter_map(|target| Some((price(snapshot, target, visit)?, target))).collect();
+    // A hold of a whole model would fill a limit of tokens that its answers are far below of.
+    let assumed = targets.iter().map(model_limit).max().unwrap_or(u64::MAX).min(ASSUMED_OUTPUT_TOKENS);
     let try_with = |input: u64, cap: Option<u64>| {
         let cost = |(price, target): &(Arc<Price>, &Target)| {
-            let output = output_bound(visit.op, payload, Some(target), cap);
+            let output = output_bound(visit.op, payload, model_limit(target), cap);
             price.worst_case(input, output).saturating_add(price.charge(&beside).cost)
         };
-        let tokens = input.saturating_add(output_bound(visit.op, payload, None, cap));
+        let tokens = input.saturating_add(output_bound(visit.op, payload, assumed, cap));
         let ask = Ask { tokens, cost: prices.iter().map(cost).max().unwrap_or_default() };
         // The books date a request by its arrival; the limits must count it in the same day.
         let admitted = caller.gate.admit(&caller.limits, ask, plane.clock.mono(), visit.at);
@@ -96,13 +98,12 @@ fn beside_tokens(op: Op, payload: &Payload) -> Usage {
     }
 }
 
-/// The most output tokens of a request: what it names, or else what the target's model can answer
-/// with. Without a target it is for limits of tokens, which a hold of a whole model would fill.
-fn output_bound(op: Op, payload: &Payload, target: Option<&Target>, cap: Option<u64>) -> u64 {
+/// The output tokens to hold for a request: what it names, or else the bound that it gets, or else
+/// `unnamed`; for each of its answers.
+fn output_bound(op: Op, payload: &Payload, unnamed: u64, cap: Option<u64>) -> u64 {
     match (op, payload) {
         (Op::Chat | Op::Completion, Payload::Json(request)) => {
-            let unnamed = || cap.unwrap_or_else(|| target.map_or(ASSUMED_OUTPUT_TOKENS, model_limit));
-            let each = request.max_output_tokens.unwrap_or_else(unnamed);
+            let each = request.max_output_tokens.or(cap).unwrap_or(unnamed);
             each.saturating_mul(request.choices.max(1))
         }
         _ => 0,

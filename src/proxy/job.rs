@@ -127,17 +127,13 @@ impl Job {
 fn bound_output(sampling: &mut Sampling, target: &Target, changes: &mut Adapted) -> Result<()> {
     let Some(most) = target.card.as_deref().and_then(Card::output_limit) else { return Ok(()) };
     let field = Field::MaxOutputTokens;
-    match sampling.max_output_tokens {
-        Some(wish) if wish > most => {
-            if !changes.adapt(field, format!("cut to {most}"))?.passes() {
-                sampling.max_output_tokens = Some(most);
-            }
-        }
-        None if translate::wants_output_limit(target.provider.vendor.dialect) => {
-            changes.drop_named(field, field.name(), format!("set to {most}"))?;
-            sampling.max_output_tokens = Some(most);
-        }
-        _ => {}
+    let wish = sampling.max_output_tokens;
+    if wish.is_some_and(|wish| wish > most) {
+        let passes = changes.adapt(field, format!("cut to {most}"))?.passes();
+        sampling.max_output_tokens = if passes { wish } else { Some(most) };
+    } else if wish.is_none() && translate::wants_output_limit(target.provider.vendor.dialect) {
+        changes.drop_named(field, field.name(), format!("set to {most}"))?;
+        sampling.max_output_tokens = Some(most);
     }
     Ok(())
 }
