@@ -267,15 +267,17 @@ fn pricing(price: &Price) -> Value {
 }
 
 fn rates(rates: &Rates) -> Map<String, Value> {
+    // What costs the same as text is no price of its own.
+    let apart = |rate: Rate, text: Rate| if rate == text { Rate::default() } else { rate };
     let named = [
         ("prompt", rates.input, true),
         ("completion", rates.output, true),
         ("input_cache_read", rates.cache_read, false),
         ("input_cache_write", rates.cache_write_5m, false),
         ("input_cache_write_1h", rates.cache_write_1h, false),
-        ("internal_reasoning", rates.reasoning, false),
-        ("audio", rates.audio_input, false),
-        ("audio_output", rates.audio_output, false),
+        ("internal_reasoning", apart(rates.reasoning, rates.output), false),
+        ("audio", apart(rates.audio_input, rates.input), false),
+        ("audio_output", apart(rates.audio_output, rates.output), false),
         ("image", rates.image, false),
         ("second", rates.second, false),
         ("character", rates.character, false),
