@@ -5,8 +5,8 @@ use super::{Build, facts, rates};
 use crate::catalogue::{self, Day};
 use crate::cli::out;
 use crate::ledger::PriceTable;
+use crate::types::Clock;
 use std::path::Path;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Where the lists are kept, and under which licence.
 const HOMES: &[(&str, &str)] = &[
@@ -25,8 +25,9 @@ in neither `can` nor `cannot` is not known. Licences of the lists: NOTICE.";
 const LIST: &str = "list ";
 
 pub(super) fn run(build: &Build) -> Result<(), String> {
+    let today = Day::of_seconds(Clock::machine().wall().seconds());
     let lists: Vec<List> =
-        build.from.iter().map(|source| listed::read(source, today())).collect::<Result<_, _>>()?;
+        build.from.iter().map(|source| listed::read(source, today)).collect::<Result<_, _>>()?;
     let models = read(&build.models)?.unwrap_or_default();
     let old = match models.is_empty() {
         true => Vec::new(),
@@ -75,11 +76,6 @@ fn notes_for(old: &str, lists: &[List]) -> String {
     };
     let lists: Vec<String> = HOMES.iter().filter_map(line).collect();
     format!("{NOTES}\n{}", lists.join("\n"))
-}
-
-fn today() -> Day {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Day::of_seconds(i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
 }
 
 fn name(path: &Path) -> String {

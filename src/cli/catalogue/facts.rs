@@ -11,24 +11,20 @@ type Key = (String, String);
 pub(super) fn merge(old: &[Card], lists: &[List], drop_gone: bool) -> (Vec<Card>, Vec<String>) {
     let before: BTreeMap<Key, &Card> =
         old.iter().map(|card| ((card.provider.to_string(), card.model.to_string()), card)).collect();
-    let listed = lists.iter().flat_map(|list| list.models.keys().cloned());
-    let keys: BTreeSet<Key> = before.keys().cloned().chain(listed).collect();
+    let fresh = fresh(&before, lists);
+    let keys: BTreeSet<&Key> = before.keys().chain(fresh.keys()).collect();
     let (mut cards, mut changes) = (Vec::new(), Vec::new());
     for key in keys {
-        let known = before.get(&key).copied();
-        let (provider, model) = &key;
-        match (together(&key, lists), known) {
-            (Some(new), None) => {
-                changes.push(format!("model + {provider}/{model}"));
-                cards.push(new);
-            }
-            (Some(new), Some(known)) => {
-                let new = with_other_lists(new, known, lists);
-                let moved = differences(known, &new);
-                if !moved.is_empty() {
-                    changes.push(format!("model ~ {provider}/{model}: {}", moved.join(", ")));
+        let (provider, model) = key;
+        match (fresh.get(key), before.get(key)) {
+            (Some(new), known) => {
+                let moved = known.map(|known| differences(known, new));
+                match moved {
+                    None => changes.push(format!("model + {provider}/{model}")),
+                    Some(moved) if moved.is_empty() => {}
+                    Some(moved) => changes.push(format!("model ~ {provider}/{model}: {}", moved.join(", "))),
                 }
-                cards.push(new);
+                cards.push(new.clone());
             }
             (None, Some(known)) => {
                 let gone = sources(known).all(|source| lists.iter().any(|list| list.name == source));
@@ -36,13 +32,49 @@ pub(super) fn merge(old: &[Card], lists: &[List], drop_gone: bool) -> (Vec<Card>
                     changes.push(format!("model - {provider}/{model}: no list names it any more"));
                 }
                 if !(gone && drop_gone) {
-                    cards.push(known.clone());
+                    cards.push((*known).clone());
                 }
             }
             (None, None) => {}
         }
     }
     (cards, changes)
+}
+
+/// What the lists say of each model that they name.
+fn fresh(before: &BTreeMap<Key, &Card>, lists: &[List]) -> BTreeMap<Key, Card> {
+    let keys: BTreeSet<&Key> = lists.iter().flat_map(|list| list.models.keys()).collect();
+    let card = |key: &Key| {
+        let card = together(key, lists)?;
+        let known = before.get(key).map(|known| with_other_lists(card.clone(), known, lists));
+        Some((key.clone(), known.unwrap_or(card)))
+    };
+    let mut fresh: BTreeMap<Key, Card> = keys.into_iter().filter_map(card).collect();
+    let plain: BTreeMap<Key, Card> = fresh.clone();
+    for ((provider, model), card) in &mut fresh {
+        let Some(sibling) = undated(model).and_then(|name| plain.get(&(provider.clone(), name.to_owned())))
+        else {
+            continue;
+        };
+        let said = card.can.union(card.cannot);
+        card.can = card.can.union(sibling.can.without(said));
+        card.cannot = card.cannot.union(sibling.cannot.without(said));
+    }
+    fresh
+}
+
+/// The name without the day at its end: `gpt-4o-2024-08-06`, `claude-opus-4-7-20260416` and
+/// `gpt-4-0613` are days of `gpt-4o`, `claude-opus-4-7` and `gpt-4`. What the newest of them cannot
+/// do, no older one can.
+fn undated(model: &str) -> Option<&str> {
+    let digits = |text: &str, count: usize| text.len() == count && text.bytes().all(|b| b.is_ascii_digit());
+    let (rest, last) = model.rsplit_once('-')?;
+    if digits(last, 8) || digits(last, 4) {
+        return Some(rest);
+    }
+    let (rest, month) = rest.rsplit_once('-').filter(|_| digits(last, 2))?;
+    let (rest, year) = rest.rsplit_once('-').filter(|_| digits(month, 2))?;
+    Some(rest).filter(|_| digits(year, 4))
 }
 
 fn sources(card: &Card) -> impl Iterator<Item = &str> {
@@ -136,6 +168,27 @@ mod tests {
         assert_eq!(again.len(), 1);
         assert!(again[0].source.contains("litellm") && again[0].cannot.contains(crate::chat::Ability::Audio));
         assert!(changes.iter().all(|change| !change.contains(" - ")), "{changes:?}");
+    }
+
+    #[test]
+    fn a_dated_name_takes_what_it_does_not_say_from_its_sibling() {
+        for (model, plain) in [
+            ("gpt-4o-2024-08-06", Some("gpt-4o")),
+            ("claude-opus-4-7-20260416", Some("claude-opus-4-7")),
+            ("gpt-4-0613", Some("gpt-4")),
+            ("claude-opus-4-7", None),
+            ("gpt-5", None),
+            ("x-12-34", None),
+        ] {
+            assert_eq!(undated(model), plain, "{model}");
+        }
+        let dated = ONE
+            .replace("\"m\"", "\"m-2026-01-02\"")
+            .replace("\"supports_vision\":true", "\"supports_vision\":false");
+        let (cards, _) = merge(&[], &[list(&dated, "2026-11-20"), list(OTHER, "2026-07-02")], false);
+        let dated = cards.iter().find(|card| &*card.model == "m-2026-01-02").unwrap();
+        assert_eq!(dated.cannot.to_string(), "image,document,audio,video");
+        assert_eq!(dated.context, Some(272_000), "only abilities");
     }
 
     #[test]

@@ -15,6 +15,7 @@ mod show;
 use super::ConfigArg;
 use crate::catalogue::Day;
 use clap::{Args, Subcommand};
+use std::convert::Infallible;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -69,14 +70,15 @@ struct Source {
 }
 
 impl FromStr for Source {
-    type Err = String;
+    type Err = Infallible;
 
-    fn from_str(text: &str) -> Result<Self, String> {
-        let Some((path, day)) = text.rsplit_once('@') else {
-            return Ok(Self { path: text.into(), day: None });
-        };
-        let day = Day::parse(day).ok_or_else(|| format!("{day:?} is no day such as 2026-11-20"))?;
-        Ok(Self { path: path.into(), day: Some(day) })
+    /// What stands behind the last `@` is a day, or else part of the name.
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        let dated = text.rsplit_once('@').and_then(|(path, day)| Some((path, Day::parse(day)?)));
+        Ok(match dated {
+            Some((path, day)) => Self { path: path.into(), day: Some(day) },
+            None => Self { path: text.into(), day: None },
+        })
     }
 }
 
@@ -89,6 +91,24 @@ impl Catalogue {
         match self.command {
             Command::Build(build) => build::run(&build),
             Command::Show(show) => show::run(&self.config, &show.model),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_day_behind_the_name_is_one() {
+        for (text, path, day) in [
+            ("a.json@2026-11-20", "a.json", Some("2026-11-20")),
+            ("a@b.json", "a@b.json", None),
+            ("a.json@2026-13-20", "a.json@2026-13-20", None),
+            ("a@2026-01-01@2026-02-02", "a@2026-01-01", Some("2026-02-02")),
+        ] {
+            let source: Source = text.parse().unwrap();
+            assert_eq!((source.path, source.day), (path.into(), day.and_then(Day::parse)), "{text}");
         }
     }
 }

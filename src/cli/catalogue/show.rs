@@ -4,9 +4,8 @@ use crate::catalogue::Day;
 use crate::cli::{ConfigArg, out};
 use crate::config::{Document, Environment, Registry, Snapshot, Target};
 use crate::server;
-use crate::types::Wall;
+use crate::types::Clock;
 use serde_json::{Value, json};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 pub(super) fn run(config: &ConfigArg, name: &str) -> Result<(), String> {
     let environment = Environment::capture();
@@ -24,8 +23,7 @@ pub(super) fn run(config: &ConfigArg, name: &str) -> Result<(), String> {
 }
 
 fn shown(snapshot: &Snapshot, target: &Target) -> Value {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let now = Wall(i64::try_from(now.as_micros()).unwrap_or(i64::MAX));
+    let now = Clock::machine().wall();
     let (provider, vendor) = (target.provider.name.as_str(), target.provider.vendor.name);
     let price = snapshot.prices.find(provider, vendor, &target.upstream_model, now);
     let card = target.card.as_deref().map(|card| {
