@@ -13,7 +13,7 @@ use super::job::Job;
 use super::pipes::Pipes;
 use super::sink::{Direct, Sink, early_head, response};
 use super::visit::Visit;
-use super::{Plane, listing, settle, shared};
+use super::{Plane, listing, models, settle, shared};
 use crate::chat::Dialect;
 use crate::config::{Caller, Snapshot};
 use crate::error::{Failure, Kind, Result};
@@ -217,7 +217,7 @@ impl Gateway {
         let _present = plane.drain.enter();
         let snapshot = plane.snapshot.load_full();
         let mut visit = Visit::new(endpoint.op().unwrap_or(Op::Models), &plane.clock);
-        visit.dialect = endpoint.dialect();
+        visit.dialect = endpoint.dialect_of(&session.req_header().headers);
         let result = self.local_body(session, &snapshot, &mut visit, endpoint).await;
         match result {
             Ok(body) => {
@@ -246,8 +246,16 @@ impl Gateway {
     ) -> Result<Bytes> {
         let caller: Arc<Caller> = intake::admit(&self.plane, snapshot, session, visit)?;
         match endpoint {
-            Endpoint::Models => Ok(listing::models(snapshot, &caller)),
-            Endpoint::Model(id) => listing::model(snapshot, &caller, &id),
+            Endpoint::Models | Endpoint::Model(_) => {
+                let query = session.req_header().uri.query().unwrap_or("");
+                let (dialect, now) = (visit.dialect, visit.at);
+                let asked = models::Asked { snapshot, caller: &caller, dialect, query, now };
+                if let Endpoint::Model(id) = &endpoint {
+                    models::one(&asked, id)
+                } else {
+                    models::list(&asked)
+                }
+            }
             Endpoint::Tokenize | Endpoint::CountTokens => {
                 let mut share: Share = self.plane.buffered.share();
                 let body = intake::body(session, &snapshot.bounds, &mut share).await?;
