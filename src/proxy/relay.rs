@@ -1,7 +1,7 @@
 //! A vendor's answer on its way to the caller: event by event as it arrives,
 //! or whole, with a reader looking on for usage, errors and the end.
 
-use super::answer::{AnswerHead, is_events};
+use super::answer::AnswerHead;
 use super::decide::{COUNT_BUDGET, count_input};
 use super::exchange::{End, Missed, missed_by};
 use super::guard::{Guard, Waited};
@@ -20,6 +20,7 @@ use crate::tokens;
 use crate::types::{Op, Usage, UsageSource};
 use crate::wire::openai::{self, Step, VendorError};
 use crate::wire::translate;
+use crate::wire::transport::is_events;
 use bytes::{Bytes, BytesMut};
 use http::header;
 use std::pin::pin;
@@ -333,6 +334,13 @@ fn translated<S>(stage: &Stage<'_, S>, body: Bytes) -> Result<(Bytes, Option<Usa
         return Err(Missed::judged(judge_error(vendor, &error, &http::HeaderMap::new(), wall)));
     }
     response.created.get_or_insert(stage.visit.at.seconds());
+    // Some vendors name neither the answer nor its model.
+    if response.id.is_empty() {
+        response.id = stage.visit.id.to_string();
+    }
+    if response.model.is_empty() {
+        response.model = stage.visit.upstream_model.to_string();
+    }
     let usage = response.usage;
     Ok((translate::response_out(to, &response).into(), usage))
 }

@@ -1,6 +1,7 @@
 //! Dialects: bytes in, meaning out, and back. Only here is vendor JSON known.
 
 pub mod anthropic;
+pub mod bedrock;
 pub mod gemini;
 pub mod json;
 pub mod multipart;
@@ -8,3 +9,4 @@ pub mod openai;
 pub mod openai_chat;
 pub mod sse;
 pub mod translate;
+pub mod transport;

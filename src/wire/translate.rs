@@ -2,7 +2,8 @@
 //! above asks here and never names a dialect's module.
 
 use super::openai::Counting;
-use super::{anthropic, gemini, openai, openai_chat};
+use super::transport::{self, Transport};
+use super::{anthropic, bedrock, gemini, openai, openai_chat};
 use crate::chat::{Adapted, Dialect, Request, Response, StreamIn, StreamOut};
 use crate::error::{Failure, Kind, Result};
 use crate::types::{Op, Usage};
@@ -34,6 +35,9 @@ pub fn request_out(to: Dialect, request: &Request, adapted: &mut Adapted) -> Res
             anthropic::request_out(request, &anthropic::model_traits(&request.model), adapted)
         }
         Dialect::Gemini => gemini::request_out(request, &gemini::model_traits(&request.model), adapted),
+        Dialect::Bedrock => {
+            bedrock::request_out(request, &bedrock::model_traits(&request.model), adapted)
+        }
         _ => Err(unknown(to)),
     }
 }
@@ -43,7 +47,25 @@ pub fn path<'a>(to: Dialect, row: &'a str, model: &str, stream: bool) -> Cow<'a,
     match (to, stream) {
         (Dialect::Gemini, true) => gemini::path(model, gemini::Method::Stream).into(),
         (Dialect::Gemini, false) => gemini::path(model, gemini::Method::Generate).into(),
+        (Dialect::Bedrock, true) => bedrock::path(model, bedrock::Method::ConverseStream).into(),
+        (Dialect::Bedrock, false) => bedrock::path(model, bedrock::Method::Converse).into(),
         _ => row.into(),
+    }
+}
+
+/// How a vendor of this dialect cuts its streams into events of at most so many bytes.
+pub fn transport(from: Dialect, max_event_bytes: usize) -> Transport {
+    match from {
+        Dialect::Bedrock => Transport::frames(max_event_bytes),
+        _ => Transport::sse(max_event_bytes),
+    }
+}
+
+/// The media type of such streams.
+pub fn media_type(from: Dialect) -> &'static str {
+    match from {
+        Dialect::Bedrock => transport::FRAMES,
+        _ => transport::SSE,
     }
 }
 
@@ -56,6 +78,7 @@ pub fn response_in(from: Dialect, body: &[u8], counting: Counting) -> Result<Res
         Dialect::OpenAiChat => openai_chat::response_in(body, counting),
         Dialect::Anthropic => anthropic::response_in(body),
         Dialect::Gemini => gemini::response_in(body),
+        Dialect::Bedrock => bedrock::response_in(body),
         _ => Err(unknown(from)),
     }
 }
@@ -81,6 +104,7 @@ pub fn stream_in(from: Dialect, counting: Counting) -> Box<dyn StreamIn> {
     match from {
         Dialect::Anthropic => Box::new(anthropic::StreamReader::new()),
         Dialect::Gemini => Box::new(gemini::StreamReader::new()),
+        Dialect::Bedrock => Box::new(bedrock::StreamReader::new()),
         _ => Box::new(openai_chat::StreamReader::new(counting)),
     }
 }
