@@ -11,6 +11,7 @@ mod support;
 
 mod access;
 mod anthropic;
+mod bedrock;
 mod bodies;
 mod cache;
 mod choosing;

@@ -78,11 +78,14 @@ impl AwsKeys {
         let body = SignableBody::Precomputed(digest(request.body));
         let signable = SignableRequest::new(request.method, address, headers, body).map_err(unsigned)?;
         let (headers, _) = sign(signable, &params).map_err(unsigned)?.into_parts().0.into_parts();
-        headers.into_iter().map(|header| {
-            let mut value = HeaderValue::from_str(header.value()).map_err(unsigned)?;
-            value.set_sensitive(true);
-            Ok((HeaderName::from_static(header.name()), value))
-        }).collect()
+        headers
+            .into_iter()
+            .map(|header| {
+                let mut value = HeaderValue::from_str(header.value()).map_err(unsigned)?;
+                value.set_sensitive(true);
+                Ok((HeaderName::from_static(header.name()), value))
+            })
+            .collect()
     }
 
     /// Learns from a refusal how far AWS's clock is from ours, so that a machine whose clock is wrong
@@ -129,16 +132,25 @@ mod tests {
     }
 
     fn request<'a>(method: &'a str, path: &'a str) -> Signable<'a> {
-        Signable { method, tls: true, authority: "example.amazonaws.com", path, content_type: None, body: &[] }
+        Signable {
+            method,
+            tls: true,
+            authority: "example.amazonaws.com",
+            path,
+            content_type: None,
+            body: &[],
+        }
     }
 
     /// The signature, the names of what it signs, and the other headers.
     fn signed(keys: &AwsKeys, request: &Signable<'_>, now: Wall) -> (String, String, Vec<String>) {
         let headers = keys.sign("service", request, now).unwrap();
-        let (own, others): (Vec<_>, Vec<_>) = headers.iter().partition(|(name, _)| *name == header::AUTHORIZATION);
+        let (own, others): (Vec<_>, Vec<_>) =
+            headers.iter().partition(|(name, _)| *name == header::AUTHORIZATION);
         let text = own[0].1.to_str().unwrap();
         let after = |mark: &str| text.split_once(mark).unwrap().1.split(',').next().unwrap().to_owned();
-        let others = others.iter().map(|(name, value)| format!("{name}:{}", value.to_str().unwrap())).collect();
+        let others =
+            others.iter().map(|(name, value)| format!("{name}:{}", value.to_str().unwrap())).collect();
         (after("Signature="), after("SignedHeaders="), others)
     }
 
@@ -146,7 +158,13 @@ mod tests {
     fn signatures_are_those_of_the_published_examples() {
         let token = "6e86291e8372ff2a2260956d9b8aae1d763fbf315fa00fa31553b73ebf194267";
         for (method, path, token, names, expected) in [
-            ("POST", "/", None, "host;x-amz-date", "5da7c1a2acd57cee7505fc6676e4e544621c30862966e37dddb68e92efbe5d6b"),
+            (
+                "POST",
+                "/",
+                None,
+                "host;x-amz-date",
+                "5da7c1a2acd57cee7505fc6676e4e544621c30862966e37dddb68e92efbe5d6b",
+            ),
             (
                 "POST",
                 "/?Param1=value1",
@@ -180,7 +198,8 @@ mod tests {
 
     #[test]
     fn an_encoded_path_is_encoded_once_more() {
-        let keys = AwsKeys::new("ANOTREAL", &Secret::new("notrealrnrELgWzOk3IfjzDKtFBhDby"), None, "us-east-1");
+        let keys =
+            AwsKeys::new("ANOTREAL", &Secret::new("notrealrnrELgWzOk3IfjzDKtFBhDby"), None, "us-east-1");
         let request = Signable {
             authority: "tj9n5r0m12.execute-api.us-east-1.amazonaws.com",
             ..request("POST", "/test/@connections/JBDvjfGEIAMCERw%3D")

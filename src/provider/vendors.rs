@@ -130,7 +130,11 @@ const BEDROCK: &[Reading] = &[
     Reading { status: 403, sign: Sign::Message("bearer token"), kind: Kind::VendorAuth },
     Reading { status: 403, sign: Sign::Message("INVALID_PAYMENT_INSTRUMENT"), kind: Kind::VendorBilling },
     Reading { status: 403, sign: Sign::Code("AccessDenied"), kind: Kind::VendorUnknownModel },
-    Reading { status: 400, sign: Sign::Message("model identifier is invalid"), kind: Kind::VendorUnknownModel },
+    Reading {
+        status: 400,
+        sign: Sign::Message("model identifier is invalid"),
+        kind: Kind::VendorUnknownModel,
+    },
     Reading { status: 400, sign: Sign::Message("on-demand throughput"), kind: Kind::VendorUnknownModel },
     Reading { status: 400, sign: Sign::Code("ServiceQuotaExceeded"), kind: Kind::VendorRateLimited },
     Reading { status: 429, sign: Sign::Code("ModelNotReady"), kind: Kind::VendorOverloaded },

@@ -35,9 +35,7 @@ pub fn request_out(to: Dialect, request: &Request, adapted: &mut Adapted) -> Res
             anthropic::request_out(request, &anthropic::model_traits(&request.model), adapted)
         }
         Dialect::Gemini => gemini::request_out(request, &gemini::model_traits(&request.model), adapted),
-        Dialect::Bedrock => {
-            bedrock::request_out(request, &bedrock::model_traits(&request.model), adapted)
-        }
+        Dialect::Bedrock => bedrock::request_out(request, &bedrock::model_traits(&request.model), adapted),
         _ => Err(unknown(to)),
     }
 }

@@ -47,7 +47,12 @@ impl Resolver<'_> {
     }
 
     /// A vendor's address in a region. `None`, and noted: there has to be one, and there is none.
-    pub(super) fn regional(&mut self, url: &str, region: Option<&str>, span: &Range<usize>) -> Option<String> {
+    pub(super) fn regional(
+        &mut self,
+        url: &str,
+        region: Option<&str>,
+        span: &Range<usize>,
+    ) -> Option<String> {
         if !url.contains(REGION) {
             return Some(url.to_owned());
         }
@@ -74,7 +79,8 @@ impl Resolver<'_> {
     ) -> Option<AwsKeys> {
         let raw = &item.value;
         if !matches!(vendor.auth, Auth::SigV4(_)) {
-            let text = format!("is a pair of keys, which vendor {} does not take; write env or file", vendor.name);
+            let text =
+                format!("is a pair of keys, which vendor {} does not take; write env or file", vendor.name);
             self.notes.at(&item.span, text);
             return None;
         }

@@ -2,7 +2,8 @@
 
 use super::output::ANSWER_TOOL;
 use crate::chat::{
-    Citation, Dialect, Image, Json, Origin, Other, Part, Signature, Source, Text, Thinking, ToolCall, split_call_id,
+    Citation, Dialect, Image, Json, Origin, Other, Part, Signature, Source, Text, Thinking, ToolCall,
+    split_call_id,
 };
 use serde::Deserialize;
 
@@ -81,7 +82,11 @@ pub(super) fn part(json: &Json) -> Part {
     }
     if let Some(cited) = block.citations_content {
         let text: String = cited.content.into_iter().filter_map(|content| content.text).collect();
-        return Part::Text(Text { text, citations: cited.citations.iter().map(citation).collect(), cache: None });
+        return Part::Text(Text {
+            text,
+            citations: cited.citations.iter().map(citation).collect(),
+            cache: None,
+        });
     }
     block.image.and_then(image).unwrap_or_else(|| other(json))
 }
@@ -108,7 +113,10 @@ fn reasoned(thoughts: Reasoning) -> Part {
         Reasoning { redacted_content: Some(data), .. } => redacted(data),
         Reasoning { reasoning_text, .. } => {
             let ReasoningText { text, signature: signed } = reasoning_text.unwrap_or_default();
-            Part::Thinking(Thinking { text, signature: signed.filter(|text| !text.is_empty()).map(signature) })
+            Part::Thinking(Thinking {
+                text,
+                signature: signed.filter(|text| !text.is_empty()).map(signature),
+            })
         }
     }
 }

@@ -4,8 +4,8 @@ use super::ids::{call_id, document_name};
 use super::tools_out::write_cache_point;
 use super::traits::Family;
 use crate::chat::{
-    Adapted, Array, Audio, CacheHint, Dialect, Document, Field, Image, ModelTraits, Object, Origin, Part, Source,
-    ToolResult,
+    Adapted, Array, Audio, CacheHint, Dialect, Document, Field, Image, ModelTraits, Object, Origin, Part,
+    Source, ToolResult,
 };
 use crate::error::Result;
 use crate::wire::anthropic::is_signed;
@@ -224,7 +224,8 @@ impl<'a> Blocks<'a> {
                 Part::RedactedThinking { data, .. } => object.put("redactedContent", data),
                 Part::Thinking(thinking) => object.object("reasoningText", |object| {
                     object.put("text", &thinking.text);
-                    object.put_some("signature", thinking.signature.as_ref().map(|signature| &signature.text));
+                    object
+                        .put_some("signature", thinking.signature.as_ref().map(|signature| &signature.text));
                 }),
                 _ => {}
             });

@@ -141,7 +141,8 @@ pub(super) mod tests {
 
     /// An event.
     pub(in crate::wire::bedrock) fn event(name: &str, payload: &str) -> Vec<u8> {
-        let headers = [(":event-type", name), (":content-type", "application/json"), (":message-type", "event")];
+        let headers =
+            [(":event-type", name), (":content-type", "application/json"), (":message-type", "event")];
         encode(&headers, payload.as_bytes())
     }
 
@@ -182,7 +183,8 @@ pub(super) mod tests {
         let mut stream = event("messageStart", r#"{"role":"assistant"}"#);
         let exception = [(":message-type", "exception"), (":exception-type", "throttlingException")];
         stream.extend(encode(&exception, br#"{"message":"slow down"}"#));
-        let error = [(":message-type", "error"), (":error-code", "InternalFailure"), (":error-message", "a \"b\"")];
+        let error =
+            [(":message-type", "error"), (":error-code", "InternalFailure"), (":error-message", "a \"b\"")];
         stream.extend(encode(&error, b""));
         let frames = read_all(&stream, &[]).unwrap();
         let said: Vec<_> = frames.iter().map(|f| (f.name.as_str(), f.data.as_ref())).collect();

@@ -53,7 +53,8 @@ pub(super) fn document_name(name: &str) -> Cow<'_, str> {
         _ => name,
     };
     let fits = |c: char| c.is_ascii_alphanumeric() || "-()[] ".contains(c);
-    if !stem.is_empty() && stem.len() <= MAX_DOCUMENT_BYTES && stem.chars().all(fits) && !stem.contains("  ") {
+    if !stem.is_empty() && stem.len() <= MAX_DOCUMENT_BYTES && stem.chars().all(fits) && !stem.contains("  ")
+    {
         return Cow::Borrowed(stem);
     }
     let mut out = String::with_capacity(stem.len().min(MAX_DOCUMENT_BYTES));
@@ -88,7 +89,11 @@ mod tests {
         assert_eq!(tool_name("look_up-2").unwrap(), "look_up-2");
         for bad in ["", "a b", "é", &"x".repeat(65)] {
             let failure = tool_name(bad).unwrap_err();
-            assert_eq!((failure.kind, failure.param.as_deref()), (Kind::InvalidRequest, Some("tools")), "{bad}");
+            assert_eq!(
+                (failure.kind, failure.param.as_deref()),
+                (Kind::InvalidRequest, Some("tools")),
+                "{bad}"
+            );
         }
     }
 

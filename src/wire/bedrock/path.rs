@@ -36,7 +36,10 @@ mod tests {
     fn a_model_is_one_segment_whatever_its_name() {
         for (model, expected) in [
             ("amazon.nova-lite-v1:0", "/model/amazon.nova-lite-v1%3A0/converse"),
-            ("eu.anthropic.claude-sonnet-4-5-20250929-v1:0", "/model/eu.anthropic.claude-sonnet-4-5-20250929-v1%3A0/converse"),
+            (
+                "eu.anthropic.claude-sonnet-4-5-20250929-v1:0",
+                "/model/eu.anthropic.claude-sonnet-4-5-20250929-v1%3A0/converse",
+            ),
             (
                 "arn:aws:bedrock:us-east-1:123456789012:inference-profile/us.x",
                 "/model/arn%3Aaws%3Abedrock%3Aus-east-1%3A123456789012%3Ainference-profile%2Fus.x/converse",

@@ -99,7 +99,9 @@ impl StreamIn for StreamReader {
         let read = || parse::<EventIn>(data).map_err(|error| malformed(&error.to_string()));
         match name {
             // It has neither id nor model; whoever writes the caller's stream makes them up.
-            "messageStart" => out.push(Event::Start { id: String::new(), model: String::new(), created: None }),
+            "messageStart" => {
+                out.push(Event::Start { id: String::new(), model: String::new(), created: None })
+            }
             "contentBlockStart" => self.start_block(read()?, out)?,
             "contentBlockDelta" => self.read_delta(read()?, out)?,
             "contentBlockStop" => self.stop_block(read()?.content_block_index, out),

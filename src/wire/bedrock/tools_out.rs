@@ -3,9 +3,7 @@
 use super::ids::tool_name;
 use super::output::{ANSWER_TOOL, Form};
 use super::traits::Family;
-use crate::chat::{
-    Adapted, Array, CacheHint, Field, ModelTraits, Object, Output, Part, Request, ToolChoice,
-};
+use crate::chat::{Adapted, Array, CacheHint, Field, ModelTraits, Object, Output, Part, Request, ToolChoice};
 use crate::error::Result;
 use std::collections::BTreeSet;
 
@@ -45,7 +43,10 @@ pub(super) fn write(
                     object.object("toolSpec", |spec| {
                         spec.put("name", name);
                         // Empty texts are refused.
-                        spec.put_some("description", tool.description.as_ref().filter(|text| !text.is_empty()));
+                        spec.put_some(
+                            "description",
+                            tool.description.as_ref().filter(|text| !text.is_empty()),
+                        );
                         spec.object("inputSchema", |schema| schema.put("json", &tool.schema_or_empty()));
                         spec.put_some("strict", tool.strict.filter(|_| strict));
                     });

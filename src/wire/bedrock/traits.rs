@@ -127,7 +127,9 @@ mod tests {
     fn models_take_what_their_makers_say() {
         let claude = model_traits("us.anthropic.claude-sonnet-4-5-20250929-v1:0");
         assert_eq!(claude.thinking, ThinkingStyle::Budget);
-        assert!(claude.json_schema && claude.top_k && claude.cache_hints && !claude.media_urls && !claude.user);
+        assert!(
+            claude.json_schema && claude.top_k && claude.cache_hints && !claude.media_urls && !claude.user
+        );
         let nova = model_traits("amazon.nova-lite-v1:0");
         assert!(nova.top_k && nova.cache_hints && !nova.json_schema && nova.media_urls);
         assert_eq!(nova.thinking, ThinkingStyle::None);

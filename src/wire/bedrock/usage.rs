@@ -58,8 +58,14 @@ mod tests {
             r#"{"inputTokens":10,"outputTokens":4,"totalTokens":26,"cacheReadInputTokens":5,"cacheWriteInputTokens":7,
                 "cacheDetails":[{"ttl":"1h","inputTokens":4},{"ttl":"5m","inputTokens":3}]}"#,
         );
-        let expected =
-            Usage { input: 10, cache_read: 5, cache_write_5m: 3, cache_write_1h: 4, output: 4, ..Usage::default() };
+        let expected = Usage {
+            input: 10,
+            cache_read: 5,
+            cache_write_5m: 3,
+            cache_write_1h: 4,
+            output: 4,
+            ..Usage::default()
+        };
         assert_eq!(usage, expected);
         assert_eq!(usage.total_tokens(), 26);
     }

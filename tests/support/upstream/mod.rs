@@ -3,6 +3,7 @@
 //! exactly what the test says. It knows nothing of the hub.
 
 pub mod anthropic;
+pub mod bedrock;
 pub mod gemini;
 pub mod http1;
 pub mod http2;
@@ -181,6 +182,16 @@ impl Upstream {
     /// As strict as Gemini, and answers in this order.
     pub async fn gemini_script(replies: impl IntoIterator<Item = Reply>) -> Self {
         Self::with(Box::new(gemini::check), Script::Queue(replies.into_iter().collect())).await
+    }
+
+    /// As strict as Bedrock, and answers by a function.
+    pub async fn bedrock(answer: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -> Self {
+        Self::with(Box::new(bedrock::check), Script::Function(Box::new(answer))).await
+    }
+
+    /// As strict as Bedrock, and answers in this order.
+    pub async fn bedrock_script(replies: impl IntoIterator<Item = Reply>) -> Self {
+        Self::with(Box::new(bedrock::check), Script::Queue(replies.into_iter().collect())).await
     }
 
     async fn with(check: Check, script: Script) -> Self {
