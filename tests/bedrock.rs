@@ -1,6 +1,7 @@
 //! Amazon Bedrock behind the hub: callers of either dialect get what they know, the vendor
 //! gets bodies of its own shape under signatures that it computes again, and the books are exact.
 
+mod botocore;
 mod errors;
 mod from_anthropic;
 mod keys;
