@@ -32,6 +32,9 @@ pub enum Transport {
     Frames(Frames),
 }
 
+/// The name of an event, if it has one, and its payload.
+pub type Fields<'a> = (Option<&'a [u8]>, Cow<'a, [u8]>);
+
 /// One event of a transport.
 #[derive(Debug)]
 pub enum Message {
@@ -92,7 +95,7 @@ impl Transport {
 
 impl Message {
     /// The name and the payload. `None`: a comment, or a blank line.
-    pub fn fields(&self) -> Option<(Option<&[u8]>, Cow<'_, [u8]>)> {
+    pub fn fields(&self) -> Option<Fields<'_>> {
         match self {
             Message::Sse(raw) => {
                 let fields = sse::fields(raw);

@@ -47,6 +47,20 @@ async fn a_chat_arrives_in_the_vendors_words() {
 }
 
 #[tokio::test]
+async fn what_it_costs_is_known_and_counted_tokens_cost_nothing() {
+    let (upstream, hub) = before(NOVA, whole(&json!([text("ok")]))).await;
+    let count = json!({ "model": "gpt", "messages": [{ "role": "user", "content": "hi there" }] });
+    let counted = Request::post("/v1/messages/count_tokens", &count).header("x-api-key", conf::KEY);
+    assert!(hub.call(&counted).await.expect(200).json()["input_tokens"].as_u64() > Some(0));
+    assert_eq!(upstream.counts().requests, 0);
+    hub.call(&chat(json!({}))).await.expect(200);
+    let books = hub.ledger().await;
+    let charge = &books.iter().find(|entry| entry["usage_source"] == "provider").unwrap()["charge"];
+    // 9 tokens in at 0.06 and 3 out at 0.24 per million.
+    assert_eq!(charge["cost"], "0.00000126", "{books:?}");
+}
+
+#[tokio::test]
 async fn an_arn_is_one_segment_of_the_path() {
     let (upstream, hub) = before(bedrock::ARN, whole(&json!([text("ok")]))).await;
     hub.call(&chat(json!({}))).await.expect(200);

@@ -238,6 +238,8 @@ impl Writer<'_> {
         self.adapted.drop_if(self.request.user.is_some(), Field::User)?;
         self.write_notes(object)?;
         let tier = self.request.service_tier.as_deref().filter(|tier| *tier != "auto");
+        // Anthropic's word for the usual one.
+        let tier = tier.map(|tier| if tier == "standard_only" { "default" } else { tier });
         let known = tier.filter(|tier| TIERS.contains(tier));
         self.adapted.drop_if(tier.is_some() && known.is_none(), Field::ServiceTier)?;
         if let Some(tier) = known {
