@@ -22,6 +22,26 @@ async fn a_signature_is_no_secret_and_a_bearer_key_is_sent_as_it_is() {
 }
 
 #[tokio::test]
+async fn a_signature_holds_over_http2_and_tls() {
+    let upstream = upstream::http2::SecureUpstream::bedrock().await;
+    let section = format!(
+        "[[provider]]\nvendor = \"bedrock\"\nbase_url = {:?}\nca_file = {:?}\nregion = {:?}",
+        upstream.root_url(),
+        upstream.ca_file().to_string_lossy(),
+        bedrock::REGION
+    );
+    let conf = Conf::of([Provider::simulator("none")])
+        .section(&section)
+        .model("gpt", &[&format!("bedrock/{CLAUDE}")], &[])
+        .variable("AWS_ACCESS_KEY_ID", &format!("{}a", bedrock::KEY_ID))
+        .variable("AWS_SECRET_ACCESS_KEY", vendor::CREDENTIALS[0]);
+    let hub = Gateway::start(&conf).await;
+    assert_eq!(hub.call(&chat(json!({}))).await.expect(200).text(), vendor::TEXT);
+    hub.call(&chat(json!({ "stream": true }))).await.expect(200).stream().expect_whole(vendor::TEXT);
+    assert_eq!(upstream.seen().len(), 2);
+}
+
+#[tokio::test]
 async fn keys_that_are_lent_come_with_their_token() {
     let upstream = Upstream::bedrock(bedrock::answer).await;
     let row = r#"credentials = [{ access_key_id = { env = "ID" }, secret_access_key = { env = "SECRET" },
