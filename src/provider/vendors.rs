@@ -44,8 +44,8 @@ pub struct Vendor {
     pub auth: Auth,
     /// What it speaks on its chat endpoint.
     pub dialect: Dialect,
-    /// Operations behind a second door of the vendor's, which wants `Authorization: Bearer`.
-    pub bearer: &'static [Op],
+    /// In whose words it is asked for embeddings.
+    pub embeds: Dialect,
     /// Sent with every request.
     pub headers: &'static [(&'static str, &'static str)],
     /// Operations and their paths below the base.
@@ -64,6 +64,15 @@ impl Vendor {
     /// The path of an operation below the base URL.
     pub fn path(&self, op: Op) -> Option<&'static str> {
         self.serves.iter().find(|(o, _)| *o == op).map(|(_, path)| *path)
+    }
+
+    /// In whose words it is asked for an operation.
+    pub fn speaks(&self, op: Op) -> Dialect {
+        match op {
+            Op::Chat => self.dialect,
+            Op::Embedding => self.embeds,
+            _ => Dialect::OpenAiChat,
+        }
     }
 }
 
@@ -116,7 +125,7 @@ const BASE: Vendor = Vendor {
     env: &[],
     auth: Auth::Bearer,
     dialect: Dialect::OpenAiChat,
-    bearer: &[],
+    embeds: Dialect::OpenAiChat,
     headers: &[],
     serves: &[CHAT],
     counting: Counting::Inclusive,
@@ -168,13 +177,9 @@ pub static VENDORS: &[Vendor] = &[
         env: &["GEMINI_API_KEY", "GOOGLE_API_KEY"],
         auth: Auth::Header("x-goog-api-key"),
         dialect: Dialect::Gemini,
-        // The path of a chat names the model, see `wire::translate::path`.
-        serves: &[
-            (Op::Chat, "/v1beta/models"),
-            (Op::Embedding, "/v1beta/openai/embeddings"),
-            (Op::ImageGeneration, "/v1beta/openai/images/generations"),
-        ],
-        bearer: &[Op::Embedding, Op::ImageGeneration],
+        embeds: Dialect::Gemini,
+        // All paths name the model, see `wire::translate::path`.
+        serves: &[(Op::Chat, "/v1beta/models"), (Op::Embedding, "/v1beta/models")],
         shape: Shape { stream_usage: false, ..PLAIN },
         // Thoughts are part of the total only.
         counting: Counting::ReasoningApart,

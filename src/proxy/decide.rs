@@ -226,11 +226,10 @@ fn targets(snapshot: &Snapshot, visit: &Visit, model: &Model, draw: u64) -> Resu
         plan.extend(order.into_iter().filter_map(|i| model.targets.get(i).cloned()));
     }
     plan.extend(model.fallback.iter().cloned());
-    plan.retain(|t| serves(&t));
-    if plan.is_empty() {
-        let text = format!("The model `{}` does not offer this endpoint", visit.model);
-        return Err(Failure::new(Kind::InvalidRequest, text).param("model"));
+    if !plan.iter().any(|t| serves(&t)) {
+        return Err(not_served(visit, &plan));
     }
+    plan.retain(|t| serves(&t));
     plan.retain(|t| priced(&t));
     if plan.is_empty() {
         let text = format!(
@@ -240,6 +239,20 @@ fn targets(snapshot: &Snapshot, visit: &Visit, model: &Model, draw: u64) -> Resu
         return Err(Failure::new(Kind::Unpriced, text).param("model"));
     }
     Ok(plan)
+}
+
+/// Nobody who serves the model has such an endpoint: says who, so that the caller knows why.
+fn not_served(visit: &Visit, plan: &[Target]) -> Failure {
+    let mut titles: Vec<&str> = Vec::new();
+    for title in plan.iter().map(|target| target.provider.vendor.title) {
+        if !titles.contains(&title) {
+            titles.push(title);
+        }
+    }
+    let (model, what) = (&visit.model, visit.op.title());
+    let text =
+        format!("The model `{model}` is served by {}, which does not offer {what}", titles.join(" and "));
+    Failure::new(Kind::InvalidRequest, text).param("model")
 }
 
 /// The price row of a target at the time of the request.

@@ -12,7 +12,7 @@ use crate::limit::{Ask, Permit, Standing};
 use crate::types::Op;
 use crate::wire::multipart;
 use crate::wire::openai::Request;
-use crate::wire::translate;
+use crate::wire::translate::{self, Asked, Plan};
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
 use parking_lot::Mutex;
@@ -96,28 +96,54 @@ impl Job {
                 let mut changes = Adapted::default();
                 let body = translate::request_out(vendor.dialect, &request, &mut changes)?;
                 adapted.extend(changes.header());
-                Ok(Rendered { body: vec![body.into()], content_type: json, adapted })
+                Ok(Rendered::one(vec![body.into()], json, adapted))
+            }
+            Payload::Json(_) if vendor.speaks(self.op) != Dialect::OpenAiChat && self.op != Op::Chat => {
+                let mut changes = Adapted::default();
+                let asked = self.ask(target, &mut changes)?;
+                let mut calls = asked.calls.into_iter().map(Bytes::from);
+                let body = calls.next().into_iter().collect();
+                adapted.extend(changes.header());
+                let rendered = Rendered::one(body, json, adapted);
+                Ok(Rendered { more: calls.collect(), plan: Some(asked.plan), ..rendered })
             }
             Payload::Json(request) => {
                 let body = request.render(&self.body, &target.upstream_model, &vendor.shape, &mut adapted);
-                Ok(Rendered { body, content_type: json, adapted })
+                Ok(Rendered::one(body, json, adapted))
             }
             Payload::Form { content_type, model } => {
                 let mut patch = crate::wire::json::Patch::new();
                 patch.replace(model.clone(), target.upstream_model.as_bytes());
-                Ok(Rendered { body: patch.pieces(&self.body), content_type: content_type.clone(), adapted })
+                Ok(Rendered::one(patch.pieces(&self.body), content_type.clone(), adapted))
             }
-            Payload::Pipe => Ok(Rendered { body: Vec::new(), content_type: json, adapted }),
+            Payload::Pipe => Ok(Rendered::one(Vec::new(), json, adapted)),
         }
+    }
+
+    /// The calls that an operation other than chat takes of a vendor that has its own words for it.
+    fn ask(&self, target: &Target, changes: &mut Adapted) -> Result<Asked> {
+        let dialect = target.provider.vendor.speaks(self.op);
+        translate::embed_out(dialect, &self.body, &target.upstream_model, changes)
     }
 }
 
 /// A request as one target gets it.
 pub(super) struct Rendered {
+    /// In pieces.
     pub body: Vec<Bytes>,
+    /// The bodies of further calls, where the vendor does less in one than the caller asked for.
+    pub more: Vec<Bytes>,
     pub content_type: HeaderValue,
     /// Fields that were adapted or dropped.
     pub adapted: Vec<String>,
+    /// How answers of an operation other than chat are read, if they are translated.
+    pub plan: Option<Plan>,
+}
+
+impl Rendered {
+    fn one(body: Vec<Bytes>, content_type: HeaderValue, adapted: Vec<String>) -> Self {
+        Self { body, more: Vec::new(), content_type, adapted, plan: None }
+    }
 }
 
 /// The model field of a form.

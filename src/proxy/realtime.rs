@@ -97,7 +97,7 @@ impl Pipe {
             request.remove_header(name);
         }
         request.insert_header(header::HOST, authority(provider))?;
-        if let Some((name, value)) = authorization(provider, self.opened.credential, Op::Realtime) {
+        if let Some((name, value)) = authorization(provider, self.opened.credential) {
             request.insert_header(name, value)?;
         }
         for (name, value) in &provider.headers {

@@ -19,14 +19,14 @@ use crate::provider::{HealthEffect, judge, judge_error};
 use crate::tokens;
 use crate::types::{Op, Usage, UsageSource};
 use crate::wire::openai::{self, Step, VendorError};
-use crate::wire::translate;
+use crate::wire::translate::{self, Plan};
 use bytes::{Bytes, BytesMut};
 use http::header;
 use std::pin::pin;
 use tokio::time::Instant;
 
 /// The largest JSON answer; images in base64 are the large ones.
-const MAX_WHOLE_BYTES: usize = 128 * 1024 * 1024;
+pub(super) const MAX_WHOLE_BYTES: usize = 128 * 1024 * 1024;
 
 /// What a relay works with.
 pub(super) struct Stage<'a, S> {
@@ -37,6 +37,8 @@ pub(super) struct Stage<'a, S> {
     pub provider: &'a Provider,
     /// Fields that were adapted or dropped for this vendor.
     pub adapted: Vec<String>,
+    /// How the answer of an operation other than chat is read, if it is translated.
+    pub plan: Option<Plan>,
 }
 
 /// Relays a success. `Err` only while the caller has seen no content.
@@ -315,6 +317,9 @@ async fn whole<S: Sink>(mut stage: Stage<'_, S>, mut taken: Taken, head: Head) -
 /// The answer in the caller's dialect, and what it used.
 fn translated<S>(stage: &Stage<'_, S>, body: Bytes) -> Result<(Bytes, Option<Usage>), Missed> {
     let vendor = stage.provider.vendor;
+    if let Some(plan) = &stage.plan {
+        return joined(stage, plan, &[body]);
+    }
     let (from, to) = (vendor.dialect, stage.visit.dialect);
     if stage.visit.op != Op::Chat || (from, to) == (Dialect::OpenAiChat, Dialect::OpenAiChat) {
         let usage = openai::usage(stage.visit.op, vendor.counting, &body);
@@ -324,7 +329,6 @@ fn translated<S>(stage: &Stage<'_, S>, body: Bytes) -> Result<(Bytes, Option<Usa
         let usage = translate::usage_in(from, &body, vendor.counting);
         return Ok((body, usage));
     }
-    let unreadable = |failure| Missed { failure, health: HealthEffect::Failed, gone: false, sent: false };
     let mut response = translate::response_in(from, &body, vendor.counting).map_err(unreadable)?;
     // The caller's dialects have no word for it: another vendor may still do better.
     if let Some(Finish::Error(word)) = &response.first().finish {
@@ -337,6 +341,21 @@ fn translated<S>(stage: &Stage<'_, S>, body: Bytes) -> Result<(Bytes, Option<Usa
     Ok((translate::response_out(to, &response).into(), usage))
 }
 
+/// The answers of all calls of an operation other than chat as one, and what they used.
+pub(super) fn joined<S>(
+    stage: &Stage<'_, S>,
+    plan: &Plan,
+    answers: &[Bytes],
+) -> Result<(Bytes, Option<Usage>), Missed> {
+    let count = || count_input(stage.visit.op, &stage.visit.upstream_model, &stage.job.body);
+    let read = plan.answer(answers, stage.provider.vendor.counting, &count).map_err(unreadable)?;
+    Ok((read.0.into(), read.1))
+}
+
+fn unreadable(failure: Failure) -> Missed {
+    Missed { failure, health: HealthEffect::Failed, gone: false, sent: false }
+}
+
 /// Sends an answer of known length and says what it used.
 pub(super) async fn send_whole<S: Sink>(
     stage: &mut Stage<'_, S>,
@@ -345,7 +364,7 @@ pub(super) async fn send_whole<S: Sink>(
     usage: Option<Usage>,
 ) -> End {
     head.length = Some(body.len() as u64);
-    let usage = usage.map(|usage| Usage { requests: 1, ..usage });
+    let usage = usage.map(|usage| Usage { requests: usage.requests.max(1), ..usage });
     if let Some(usage) = &usage {
         settle::release(stage.job, stage.visit, usage);
     }

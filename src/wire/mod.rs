@@ -1,6 +1,7 @@
 //! Dialects: bytes in, meaning out, and back. Only here is vendor JSON known.
 
 pub mod anthropic;
+pub mod embed;
 pub mod gemini;
 pub mod json;
 pub mod multipart;

@@ -1,5 +1,10 @@
 //! The one table of dialects: which module reads and writes which. Everybody
-//! above asks here and never names a dialect's module.
+//! above asks here and never names a dialect's module. Operations other than
+//! chat are in [`Asked`] and [`Plan`].
+
+mod beside;
+
+pub use beside::{Asked, Plan, embed_out, embed_path};
 
 use super::openai::Counting;
 use super::{anthropic, gemini, openai, openai_chat};

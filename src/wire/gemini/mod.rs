@@ -25,7 +25,8 @@ mod thinking;
 mod traits;
 mod usage;
 
-pub use embed::{EmbedPlan, Encoding, embed_in, embed_out};
+pub use super::embed::{EmbedPlan, Encoding};
+pub use embed::{embed_in, embed_out, embed_usage};
 pub use error::error_body;
 pub use path::{Method, path};
 pub use request_in::request_in;

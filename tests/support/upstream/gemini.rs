@@ -1,7 +1,7 @@
 //! Google's Gemini as far as the hub can notice: what it refuses, and answers
 //! of a model that says the same as OpenAI's.
 
-use super::vendor::{self, CREDENTIALS, INPUT_TOKENS, OUTPUT_TOKENS, PIECES, Refusal, TEXT, check_headers};
+use super::vendor::{CREDENTIALS, INPUT_TOKENS, OUTPUT_TOKENS, PIECES, Refusal, TEXT, check_headers};
 use super::{Reply, Seen};
 use base64::Engine;
 use serde_json::{Map, Value, json};
@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 /// Models that the vendor knows: one that is told to think by a budget, and
 /// one that is told by a level and wants its signatures back.
 pub const MODELS: [&str; 2] = ["gemini-2.5-flash", "gemini-3-pro-preview"];
-/// The model behind the OpenAI-compatible door.
+/// The model that embeds.
 pub const EMBEDDER: &str = "gemini-embedding-001";
 /// A signature of thoughts.
 pub const SIGNATURE: &str = "c2lnbmF0dXJlIG9mIHRob3VnaHRz";
@@ -70,9 +70,12 @@ const HELD: [&str; 5] = ["text", "inlineData", "fileData", "functionCall", "func
 /// Refuses as the vendor would.
 pub fn check(seen: &Seen) -> Result<(), Refusal> {
     check_headers(seen)?;
-    let Some(rest) = seen.path.strip_prefix("/v1beta/models/") else { return check_door(seen) };
+    let Some(rest) = seen.path.strip_prefix("/v1beta/models/") else { return Err(not_found(&seen.path)) };
     check_key(seen)?;
     let Some((model, method)) = rest.split_once(':') else { return Err(not_found(rest)) };
+    if (model, method) == (EMBEDDER, "batchEmbedContents") {
+        return check_embed(&seen.json());
+    }
     let known = ["generateContent", "streamGenerateContent?alt=sse"].contains(&method);
     if seen.method != "POST" || !known || !MODELS.contains(&model) {
         return Err(not_found(rest));
@@ -85,16 +88,28 @@ pub fn check(seen: &Seen) -> Result<(), Refusal> {
     check_contents(model, body["contents"].as_array().map_or(&[][..], Vec::as_slice))
 }
 
-/// The OpenAI-compatible door, which takes the key as OpenAI does.
-fn check_door(seen: &Seen) -> Result<(), Refusal> {
-    if seen.header("x-goog-api-key").is_some() || !CREDENTIALS.contains(&seen.credential()) {
-        return Err(bad_key());
+/// One entry for each text, all of the model that the path names.
+fn check_embed(body: &Value) -> Result<(), Refusal> {
+    let Some(entries @ [_, ..]) = body["requests"].as_array().map(Vec::as_slice) else {
+        return Err(invalid("* BatchEmbedContentsRequest.requests: contents is not specified"));
+    };
+    if entries.len() > 100 || body.as_object().is_none_or(|members| members.len() != 1) {
+        return Err(invalid(
+            "* BatchEmbedContentsRequest.requests: at most 100 requests can be in one batch",
+        ));
     }
-    match (seen.path.as_str(), seen.json()["model"].as_str()) {
-        ("/v1beta/openai/embeddings", Some(EMBEDDER)) => Ok(()),
-        ("/v1beta/openai/images/generations", Some(model)) if MODELS.contains(&model) => Ok(()),
-        (path, _) => Err(not_found(path)),
+    const KNOWN: [&str; 5] = ["model", "content", "taskType", "title", "outputDimensionality"];
+    for entry in entries {
+        let names = entry.as_object().into_iter().flat_map(Map::keys);
+        if let Some(name) = names.into_iter().find(|name| !KNOWN.contains(&name.as_str())) {
+            return Err(invalid(&format!("Invalid JSON payload received. Unknown name \"{name}\"")));
+        }
+        let text = entry["content"]["parts"][0]["text"].as_str();
+        if entry["model"] != format!("models/{EMBEDDER}") || text.is_none_or(str::is_empty) {
+            return Err(invalid("* EmbedContentRequest.content: contents is not specified"));
+        }
     }
+    Ok(())
 }
 
 fn check_key(seen: &Seen) -> Result<(), Refusal> {
@@ -300,8 +315,8 @@ pub fn overloaded() -> Value {
 pub fn answer(seen: &Seen) -> Reply {
     let body = seen.json();
     let call = json!([call("get_weather", json!({ "city": "Bern" }))]);
-    if seen.path.ends_with("/embeddings") {
-        return vendor::answer(&Seen { path: "/v1/embeddings".to_owned(), ..seen.clone() });
+    if seen.path.ends_with(":batchEmbedContents") {
+        return embeddings(body["requests"].as_array().map_or(0, Vec::len), true);
     }
     match (wants_tools(&body), seen.path.contains(":stream")) {
         (true, false) => whole(&call),
@@ -312,6 +327,16 @@ pub fn answer(seen: &Seen) -> Reply {
             last(more(more(Reply::sse(), &first), &second), &third, "STOP", &usage())
         }
     }
+}
+
+/// So many embeddings; the vendor does not always count their tokens.
+pub fn embeddings(count: usize, counted: bool) -> Reply {
+    let row = |index| json!({ "values": [0.25, -0.5, index] });
+    let mut body = json!({ "embeddings": (0..count).map(row).collect::<Vec<_>>() });
+    if counted {
+        body["usageMetadata"] = json!({ "promptTokenCount": INPUT_TOKENS, "totalTokenCount": INPUT_TOKENS });
+    }
+    Reply::json(200, &body)
 }
 
 fn wants_tools(body: &Value) -> bool {
