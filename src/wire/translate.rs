@@ -2,12 +2,22 @@
 //! above asks here and never names a dialect's module.
 
 use super::openai::Counting;
+pub use super::received::{InPath, Received};
 use super::{anthropic, gemini, openai, openai_chat};
 use crate::chat::{Adapted, Dialect, Request, Response, StreamIn, StreamOut};
 use crate::error::{Failure, Kind, Result};
 use crate::types::{Op, Usage};
 use bytes::Bytes;
 use std::borrow::Cow;
+
+/// Puts a body into the form that everything behind the arrival reads, and says which dialect
+/// it has then. Dialects that need nothing get the same bytes back.
+///
+/// # Errors
+/// What is wrong with the body.
+pub fn received(from: Dialect, op: Op, _in_path: &InPath, body: Bytes) -> Result<Received> {
+    Ok(Received::untouched(op, from, body))
+}
 
 /// Reads a caller's chat request.
 ///
