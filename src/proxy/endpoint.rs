@@ -4,14 +4,15 @@
 use crate::chat::Dialect;
 use crate::error::{Failure, Kind, Result};
 use crate::types::Op;
+use crate::wire::translate::InPath;
 use http::Method;
 use percent_encoding::percent_decode_str;
 
 /// Where a request goes.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Endpoint {
-    /// A vendor's operation.
-    Inference(Op, Dialect),
+    /// A vendor's operation, in the caller's dialect, and what of the request stands in the path.
+    Inference(Op, Dialect, InPath),
     /// `GET /v1/models`
     Models,
     /// `GET /v1/models/{id}`
@@ -71,7 +72,7 @@ impl Endpoint {
                 (Op::Models, _) => Endpoint::Models,
                 (Op::Tokenize, Dialect::Anthropic) => Endpoint::CountTokens,
                 (Op::Tokenize, _) => Endpoint::Tokenize,
-                (op, dialect) => Endpoint::Inference(*op, *dialect),
+                (op, dialect) => Endpoint::Inference(*op, *dialect, InPath::default()),
             }),
             Some(_) => Err(wrong_method(method, path)),
             None => Err(Failure::new(
@@ -84,7 +85,7 @@ impl Endpoint {
     /// The operation, for the metrics.
     pub(super) fn op(&self) -> Option<Op> {
         match self {
-            Endpoint::Inference(op, _) => Some(*op),
+            Endpoint::Inference(op, ..) => Some(*op),
             Endpoint::Models | Endpoint::Model(_) => Some(Op::Models),
             Endpoint::Tokenize | Endpoint::CountTokens => Some(Op::Tokenize),
             Endpoint::Health | Endpoint::Ready | Endpoint::Home => None,
@@ -96,7 +97,7 @@ impl Endpoint {
     /// What the caller speaks: decides the shape of errors too.
     pub(super) fn dialect(&self) -> Dialect {
         match self {
-            Endpoint::Inference(_, dialect) => *dialect,
+            Endpoint::Inference(_, dialect, _) => *dialect,
             Endpoint::CountTokens => Dialect::Anthropic,
             _ => OPENAI,
         }

@@ -22,8 +22,8 @@ use std::time::Duration;
 
 pub(super) struct Job {
     pub op: Op,
-    /// What the caller speaks.
-    pub dialect: Dialect,
+    /// What the body speaks. The answer is written in `Visit::dialect`, which is the caller's.
+    pub speaks: Dialect,
     pub plane: Arc<Plane>,
     pub snapshot: Arc<Snapshot>,
     pub caller: Arc<Caller>,
@@ -90,8 +90,8 @@ impl Job {
         let vendor = target.provider.vendor;
         let mut adapted = Vec::new();
         match &self.payload {
-            Payload::Json(_) if self.op == Op::Chat && self.dialect != vendor.dialect => {
-                let mut request = translate::request_in(self.dialect, &self.body)?;
+            Payload::Json(_) if self.op == Op::Chat && self.speaks != vendor.dialect => {
+                let mut request = translate::request_in(self.speaks, &self.body)?;
                 request.model = target.upstream_model.to_string();
                 let mut changes = Adapted::default();
                 let body = translate::request_out(vendor.dialect, &request, &mut changes)?;

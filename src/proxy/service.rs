@@ -19,6 +19,7 @@ use crate::error::{Failure, Kind, Result};
 use crate::ledger::Outcome;
 use crate::limit::Standing;
 use crate::types::Op;
+use crate::wire::translate::InPath;
 use async_trait::async_trait;
 use bytes::Bytes;
 use pingora::http::RequestHeader;
@@ -84,10 +85,10 @@ impl ProxyHttp for Gateway {
         let request = session.req_header();
         let endpoint = Endpoint::find(&request.method, request.uri.path());
         match endpoint {
-            Ok(Endpoint::Inference(Op::Realtime, _)) => self.realtime(session, ctx).await,
-            Ok(Endpoint::Inference(op, dialect)) => {
+            Ok(Endpoint::Inference(Op::Realtime, ..)) => self.realtime(session, ctx).await,
+            Ok(Endpoint::Inference(op, dialect, in_path)) => {
                 let accept = if ctx.reused { Duration::ZERO } else { since_accept(session) };
-                match Box::pin(self.inference(session, op, dialect, accept)).await {
+                match Box::pin(self.inference(session, op, dialect, &in_path, accept)).await {
                     Whole::Yes => Ok(true),
                     // Anything but an error here would end the body as if it were complete.
                     Whole::Cut => pingora::Error::e_explain(
@@ -169,7 +170,14 @@ impl ProxyHttp for Gateway {
 
 impl Gateway {
     /// An inference request from the first header to the settlement.
-    async fn inference(&self, session: &mut Session, op: Op, dialect: Dialect, accept: Duration) -> Whole {
+    async fn inference(
+        &self,
+        session: &mut Session,
+        op: Op,
+        dialect: Dialect,
+        in_path: &InPath,
+        accept: Duration,
+    ) -> Whole {
         let plane = &self.plane;
         let present = plane.drain.enter();
         let snapshot = plane.snapshot.load_full();
@@ -198,7 +206,8 @@ impl Gateway {
         visit.phases.body = plane.clock.mono().since(admitted);
         visit.request_bytes = body.len() as u64;
         let headers = &session.req_header().headers;
-        let arrival = Arrival { plane, snapshot, caller, headers, query: "", body, share, present };
+        let query = "";
+        let arrival = Arrival { plane, snapshot, caller, headers, query, in_path, body, share, present };
         match decide(arrival, &mut visit) {
             Ok(job) => answer(session, job, visit).await,
             Err(Refused { failure, standing }) => {

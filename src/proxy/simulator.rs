@@ -88,7 +88,7 @@ fn count(model: &str, text: &str) -> u64 {
 
 fn last_text(job: &Job, op: Op) -> String {
     let mut last = String::new();
-    match translate::request_in(job.dialect, &job.body) {
+    match translate::request_in(job.speaks, &job.body) {
         Ok(chat) if op == Op::Chat => {
             let parts = chat.messages.into_iter().flat_map(|message| message.parts);
             let mut texts =

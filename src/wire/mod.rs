@@ -7,5 +7,6 @@ pub mod json;
 pub mod multipart;
 pub mod openai;
 pub mod openai_chat;
+mod received;
 pub mod sse;
 pub mod translate;

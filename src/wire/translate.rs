@@ -7,12 +7,22 @@ mod beside;
 pub use beside::{Asked, Plan, embed_out, embed_path};
 
 use super::openai::Counting;
+pub use super::received::{InPath, Received};
 use super::{anthropic, gemini, openai, openai_chat};
 use crate::chat::{Adapted, Dialect, Request, Response, StreamIn, StreamOut};
 use crate::error::{Failure, Kind, Result};
 use crate::types::{Op, Usage};
 use bytes::Bytes;
 use std::borrow::Cow;
+
+/// Puts a body into the form that everything behind the arrival reads, and says which dialect
+/// it has then. Dialects that need nothing get the same bytes back.
+///
+/// # Errors
+/// What is wrong with the body.
+pub fn received(from: Dialect, op: Op, _in_path: &InPath, body: Bytes) -> Result<Received> {
+    Ok(Received::untouched(op, from, body))
+}
 
 /// Reads a caller's chat request.
 ///
