@@ -29,4 +29,5 @@ mod inference;
 mod sdk;
 
 mod harness;
+mod images;
 mod tidy;

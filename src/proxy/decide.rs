@@ -309,7 +309,11 @@ fn hold(
 /// What is billed besides tokens, at most: images asked for, characters to be spoken.
 fn beside_tokens(op: Op, payload: &Payload) -> Usage {
     let request = payload_request(payload);
-    let images = request.map_or(1, |r| r.choices.max(1));
+    let images = match payload {
+        Payload::Json(request) => request.choices.max(1),
+        Payload::Form { choices, .. } => (*choices).max(1),
+        Payload::Pipe => 1,
+    };
     let characters = request.map_or(0, |r| r.input_bound);
     let usage = Usage { requests: 1, ..Usage::default() };
     match op {

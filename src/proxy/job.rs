@@ -53,10 +53,12 @@ pub(super) struct Job {
 /// How the body is to be read and rewritten.
 pub(super) enum Payload {
     Json(Box<Request>),
-    /// `multipart/form-data`: only the model is read and replaced.
+    /// `multipart/form-data`: the model is read and replaced.
     Form {
         content_type: HeaderValue,
         model: Range<usize>,
+        /// `n`: how many pictures are asked for.
+        choices: u64,
     },
     /// A WebSocket, of which nothing is read.
     Pipe,
@@ -98,7 +100,7 @@ impl Job {
                 adapted.extend(changes.header());
                 Ok(Rendered::one(vec![body.into()], json, adapted))
             }
-            Payload::Json(_) if vendor.speaks(self.op) != Dialect::OpenAiChat && self.op != Op::Chat => {
+            Payload::Json(_) | Payload::Form { .. } if vendor.has_own_words(self.op) => {
                 let mut changes = Adapted::default();
                 let asked = self.ask(target, &mut changes)?;
                 let mut calls = asked.calls.into_iter().map(Bytes::from);
@@ -111,7 +113,7 @@ impl Job {
                 let body = request.render(&self.body, &target.upstream_model, &vendor.shape, &mut adapted);
                 Ok(Rendered::one(body, json, adapted))
             }
-            Payload::Form { content_type, model } => {
+            Payload::Form { content_type, model, .. } => {
                 let mut patch = crate::wire::json::Patch::new();
                 patch.replace(model.clone(), target.upstream_model.as_bytes());
                 Ok(Rendered::one(patch.pieces(&self.body), content_type.clone(), adapted))
@@ -122,8 +124,15 @@ impl Job {
 
     /// The calls that an operation other than chat takes of a vendor that has its own words for it.
     fn ask(&self, target: &Target, changes: &mut Adapted) -> Result<Asked> {
-        let dialect = target.provider.vendor.speaks(self.op);
-        translate::embed_out(dialect, &self.body, &target.upstream_model, changes)
+        let (vendor, model) = (target.provider.vendor, &target.upstream_model);
+        if self.op == Op::Embedding {
+            return translate::embed_out(vendor.embeds, &self.body, model, changes);
+        }
+        let form = match &self.payload {
+            Payload::Form { content_type, .. } => content_type.to_str().ok(),
+            Payload::Json(_) | Payload::Pipe => None,
+        };
+        translate::draw_out(vendor.draws, self.op, (&self.body, form), model, changes)
     }
 }
 
@@ -146,10 +155,12 @@ impl Rendered {
     }
 }
 
-/// The model field of a form.
+/// What is read of a form.
 pub(super) fn form(body: &Bytes, content_type: &HeaderValue) -> Option<(Payload, String)> {
     let boundary = multipart::boundary(content_type.to_str().ok()?)?;
     let model = multipart::field(body, &boundary, "model")?;
     let name = std::str::from_utf8(body.get(model.clone())?).ok()?.to_owned();
-    Some((Payload::Form { content_type: content_type.clone(), model }, name))
+    let choices = multipart::field(body, &boundary, "n").and_then(|n| body.get(n));
+    let choices = choices.and_then(|n| std::str::from_utf8(n).ok()?.trim().parse().ok()).unwrap_or(1);
+    Some((Payload::Form { content_type: content_type.clone(), model, choices }, name))
 }

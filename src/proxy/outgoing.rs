@@ -22,6 +22,9 @@ pub(super) fn path(provider: &Provider, target: &Target, visit: &Visit) -> Strin
     let path = match visit.op {
         Op::Chat => translate::path(provider.vendor.dialect, row, &target.upstream_model, visit.stream),
         Op::Embedding => translate::embed_path(provider.vendor.embeds, row, &target.upstream_model),
+        Op::ImageGeneration | Op::ImageEdit => {
+            translate::draw_path(provider.vendor.draws, row, &target.upstream_model)
+        }
         _ => row.into(),
     };
     format!("{}{path}", provider.base.path)

@@ -7,6 +7,7 @@ use super::exchange::{End, Missed, missed_by};
 use super::guard::{Guard, Waited};
 use super::job::Job;
 use super::settle;
+use super::several;
 use super::sink::{Gone, Sink};
 use super::stream::{Reader, ended_badly};
 use super::upstream::{Head, Reading, Taken};
@@ -19,7 +20,7 @@ use crate::provider::{HealthEffect, judge, judge_error};
 use crate::tokens;
 use crate::types::{Op, Usage, UsageSource};
 use crate::wire::openai::{self, Step, VendorError};
-use crate::wire::translate::{self, Plan};
+use crate::wire::translate::{self, Plan, Told};
 use bytes::{Bytes, BytesMut};
 use http::header;
 use std::pin::pin;
@@ -307,7 +308,10 @@ async fn whole<S: Sink>(mut stage: Stage<'_, S>, mut taken: Taken, head: Head) -
     if let Some(verdict) = judge(stage.provider.vendor, head.status, &head.headers, &body, wall) {
         return Err(Missed::judged(verdict));
     }
-    let (body, usage) = translated(&stage, body)?;
+    let (body, usage) = match translated(&stage, &body) {
+        Ok(read) => read,
+        Err(missed) => return Ok(several::spent(&stage, &[body], missed)?),
+    };
     let answer = AnswerHead::relayed(stage.job, stage.visit, &head, &stage.adapted);
     let end = send_whole(&mut stage, answer, body, usage).await;
     stage.visit.phases.relay += stage.job.plane.clock.mono().since(now);
@@ -315,21 +319,21 @@ async fn whole<S: Sink>(mut stage: Stage<'_, S>, mut taken: Taken, head: Head) -
 }
 
 /// The answer in the caller's dialect, and what it used.
-fn translated<S>(stage: &Stage<'_, S>, body: Bytes) -> Result<(Bytes, Option<Usage>), Missed> {
+fn translated<S>(stage: &Stage<'_, S>, body: &Bytes) -> Result<(Bytes, Option<Usage>), Missed> {
     let vendor = stage.provider.vendor;
     if let Some(plan) = &stage.plan {
-        return joined(stage, plan, &[body]);
+        return joined(stage, plan, std::slice::from_ref(body));
     }
     let (from, to) = (vendor.dialect, stage.visit.dialect);
     if stage.visit.op != Op::Chat || (from, to) == (Dialect::OpenAiChat, Dialect::OpenAiChat) {
-        let usage = openai::usage(stage.visit.op, vendor.counting, &body);
-        return Ok((body, usage));
+        let usage = openai::usage(stage.visit.op, vendor.counting, body);
+        return Ok((body.clone(), usage));
     }
     if from == to {
-        let usage = translate::usage_in(from, &body, vendor.counting);
-        return Ok((body, usage));
+        let usage = translate::usage_in(from, body, vendor.counting);
+        return Ok((body.clone(), usage));
     }
-    let mut response = translate::response_in(from, &body, vendor.counting).map_err(unreadable)?;
+    let mut response = translate::response_in(from, body, vendor.counting).map_err(unreadable)?;
     // The caller's dialects have no word for it: another vendor may still do better.
     if let Some(Finish::Error(word)) = &response.first().finish {
         let wall = stage.job.plane.clock.wall().seconds();
@@ -348,7 +352,12 @@ pub(super) fn joined<S>(
     answers: &[Bytes],
 ) -> Result<(Bytes, Option<Usage>), Missed> {
     let count = || count_input(stage.visit.op, &stage.visit.upstream_model, &stage.job.body);
-    let read = plan.answer(answers, stage.provider.vendor.counting, &count).map_err(unreadable)?;
+    let (counting, now) = (stage.provider.vendor.counting, stage.visit.at.seconds());
+    let told = Told { counting, now, count: &count };
+    let read = plan.answer(answers, &told).map_err(|failure| match failure.kind {
+        Kind::VendorRefused => Missed::by_request(failure),
+        _ => unreadable(failure),
+    })?;
     Ok((read.0.into(), read.1))
 }
 

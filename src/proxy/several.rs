@@ -76,7 +76,7 @@ pub(super) async fn call<S: Sink>(
     let (body, usage) = match read {
         Ok(read) => read,
         Err(missed) => {
-            let used = plan.used(&answered.bodies);
+            let used = plan.used(&answered.bodies, provider.vendor.counting);
             let failed = answered.failed.unwrap_or(missed);
             return Ok(unserved(&stage, failed, used, count));
         }
@@ -103,6 +103,17 @@ async fn collect(calls: Vec<Call<'_>>, answered: &mut Answered) {
                 return;
             }
         }
+    }
+}
+
+/// What becomes of answers that held nothing for the caller: where the vendor says what they used
+/// and no other vendor would do better, the request ends and that is booked.
+pub(super) fn spent<S>(stage: &Stage<'_, S>, answers: &[Bytes], missed: Missed) -> Result<End, Missed> {
+    let plan = stage.plan.as_ref().filter(|_| !missed.failure.kind.row().next_target);
+    let used = plan.and_then(|plan| plan.used(answers, stage.provider.vendor.counting));
+    match used {
+        Some(used) => Ok(unserved(stage, missed, Some(used), answers.len() as u64)),
+        None => Err(missed),
     }
 }
 

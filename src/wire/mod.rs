@@ -3,6 +3,7 @@
 pub mod anthropic;
 pub mod embed;
 pub mod gemini;
+pub mod images;
 pub mod json;
 pub mod multipart;
 pub mod openai;

@@ -4,7 +4,7 @@
 
 mod beside;
 
-pub use beside::{Asked, Plan, embed_out, embed_path};
+pub use beside::{Asked, Plan, Told, draw_out, draw_path, embed_out, embed_path};
 
 use super::openai::Counting;
 pub use super::received::{InPath, Received};

@@ -1,11 +1,12 @@
 //! Google's Gemini, to and from the canonical conversation: `generateContent`,
-//! its stream, and embeddings.
+//! its stream, embeddings, and pictures.
 //!
-//! Both ways round, but for embeddings, which callers ask for in OpenAI's words. What
+//! Both ways round, but for embeddings and pictures, which callers ask for in OpenAI's words. What
 //! a model of the family takes is in [`model_traits`].
 
 mod citation;
 mod config_in;
+mod draw;
 mod embed;
 mod error;
 mod logprobs;
@@ -26,6 +27,7 @@ mod traits;
 mod usage;
 
 pub use super::embed::{EmbedPlan, Encoding};
+pub use draw::{draw_in, draw_out, draw_path, draw_usage};
 pub use embed::{embed_in, embed_out, embed_usage};
 pub use error::error_body;
 pub use path::{Method, path};

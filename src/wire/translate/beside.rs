@@ -3,12 +3,13 @@
 //! calls as it takes, and its answers become one in OpenAI's words again.
 
 use super::super::embed::EmbedPlan;
-use super::super::gemini;
+use super::super::images::{self, DrawPlan, Drawn, Draws};
 use super::super::openai::Counting;
+use super::super::{gemini, openai_chat};
 use super::unknown;
 use crate::chat::{Adapted, Dialect};
 use crate::error::Result;
-use crate::types::Usage;
+use crate::types::{Op, Usage};
 use bytes::Bytes;
 use std::borrow::Cow;
 
@@ -27,45 +28,97 @@ pub struct Asked {
 pub enum Plan {
     /// Embeddings.
     Embed(Dialect, EmbedPlan),
+    /// Pictures.
+    Draw(Draws, DrawPlan),
+}
+
+/// What the translation of an answer needs to know besides.
+pub struct Told<'a> {
+    /// How the vendor's numbers nest.
+    pub counting: Counting,
+    /// Seconds since the Unix epoch, where the vendor does not say when it answered.
+    pub now: i64,
+    /// Counts the tokens of the request's input; called where the vendor counts none.
+    pub count: &'a dyn Fn() -> u64,
 }
 
 impl Plan {
     /// Is an answer to some of the calls better than none?
     pub fn takes_part(&self) -> bool {
-        match self {
-            Plan::Embed(..) => false,
-        }
+        matches!(self, Plan::Draw(..))
     }
 
     /// What some of the calls used, if the vendor says.
-    pub fn used(&self, answers: &[Bytes]) -> Option<Usage> {
+    pub fn used(&self, answers: &[Bytes], counting: Counting) -> Option<Usage> {
         match self {
             Plan::Embed(Dialect::Gemini, _) => gemini::embed_usage(answers),
             Plan::Embed(..) => None,
+            Plan::Draw(Draws::Gemini | Draws::InChat, _) => self.drawn(answers, counting).ok()?.usage,
+            Plan::Draw(..) => images::merged_usage(answers, counting),
         }
     }
 
     /// One answer in OpenAI's words for those of all calls, and what they used, if the vendor says.
-    /// `count` counts the tokens of the request's input; it is called where the vendor counts none.
     ///
     /// # Errors
-    /// `VendorMalformed` when an answer cannot be read or does not fit the request.
-    pub fn answer(
-        &self,
-        answers: &[Bytes],
-        _counting: Counting,
-        count: &dyn Fn() -> u64,
-    ) -> Result<(Vec<u8>, Option<Usage>)> {
+    /// `VendorMalformed` when an answer cannot be read or does not fit the request, and
+    /// `VendorRefused` when it holds nothing of what was asked for.
+    pub fn answer(&self, answers: &[Bytes], told: &Told<'_>) -> Result<(Vec<u8>, Option<Usage>)> {
         match self {
             Plan::Embed(from, plan) => {
                 let read = embed_in(*from, answers, plan)?;
                 if read.1.is_some() {
                     return Ok(read);
                 }
-                let counted = EmbedPlan { estimated_tokens: count(), ..plan.clone() };
+                let counted = EmbedPlan { estimated_tokens: (told.count)(), ..plan.clone() };
                 embed_in(*from, answers, &counted)
             }
+            Plan::Draw(Draws::Gemini | Draws::InChat, plan) => {
+                images::write(&self.drawn(answers, told.counting)?, *plan, told.now)
+            }
+            Plan::Draw(..) => images::merge(answers, told.counting, told.now),
         }
+    }
+
+    fn drawn(&self, answers: &[Bytes], counting: Counting) -> Result<Drawn> {
+        let mut drawn = Drawn::default();
+        for answer in answers {
+            drawn.add(match self {
+                Plan::Draw(Draws::Gemini, _) => gemini::draw_in(answer)?,
+                _ => openai_chat::draw_in(answer, counting)?,
+            });
+        }
+        Ok(drawn)
+    }
+}
+
+/// Writes a request for pictures; `form` is the content type of a body that is a form.
+///
+/// # Errors
+/// What is wrong with it, or that something in it must not be dropped.
+pub fn draw_out(
+    to: Draws,
+    op: Op,
+    (body, form): (&[u8], Option<&str>),
+    model: &str,
+    adapted: &mut Adapted,
+) -> Result<Asked> {
+    let wish = images::read(op, body, form)?;
+    let (calls, plan) = match to {
+        Draws::OpenAi => return Err(unknown(to.dialect())),
+        Draws::Gemini => gemini::draw_out(wish, model, adapted)?,
+        Draws::InChat => openai_chat::draw_out(wish, model, adapted)?,
+        Draws::Xai => images::xai_out(wish, model, adapted)?,
+        Draws::Ark => images::ark_out(wish, model, adapted)?,
+    };
+    Ok(Asked { calls, plan: Plan::Draw(to, plan) })
+}
+
+/// Where a vendor is asked for pictures: the row's path, but for those that name the model in it.
+pub fn draw_path<'a>(to: Draws, row: &'a str, model: &str) -> Cow<'a, str> {
+    match to {
+        Draws::Gemini => gemini::draw_path(model).into(),
+        _ => row.into(),
     }
 }
 

@@ -9,6 +9,8 @@ use serde_json::{Map, Value, json};
 /// Models that the vendor knows: one that is told to think by a budget, and
 /// one that is told by a level and wants its signatures back.
 pub const MODELS: [&str; 2] = ["gemini-2.5-flash", "gemini-3-pro-preview"];
+/// A model that draws amid a conversation, and one that only draws.
+pub const DRAWERS: [&str; 2] = ["gemini-2.5-flash-image", "imagen-4.0-generate-001"];
 /// The model that embeds.
 pub const EMBEDDER: &str = "gemini-embedding-001";
 /// A signature of thoughts.
@@ -52,11 +54,13 @@ const NAMES: &[(&str, &[&str])] = &[
             "responseSchema",
             "responseJsonSchema",
             "responseModalities",
+            "imageConfig",
             "thinkingConfig",
             "responseLogprobs",
             "logprobs",
         ],
     ),
+    ("imageConfig", &["aspectRatio", "imageSize"]),
     ("thinkingConfig", &["includeThoughts", "thinkingBudget", "thinkingLevel"]),
     ("tools", &["functionDeclarations", "googleSearch", "codeExecution", "urlContext"]),
     ("functionDeclarations", &["name", "description", "parameters", "parametersJsonSchema"]),
@@ -76,8 +80,11 @@ pub fn check(seen: &Seen) -> Result<(), Refusal> {
     if (model, method) == (EMBEDDER, "batchEmbedContents") {
         return check_embed(&seen.json());
     }
+    if (model, method) == (DRAWERS[1], "predict") {
+        return check_predict(&seen.json());
+    }
     let known = ["generateContent", "streamGenerateContent?alt=sse"].contains(&method);
-    if seen.method != "POST" || !known || !MODELS.contains(&model) {
+    if seen.method != "POST" || !known || ![&MODELS[..], &DRAWERS[..1]].concat().contains(&model) {
         return Err(not_found(rest));
     }
     let Ok(body @ Value::Object(_)) = serde_json::from_slice::<Value>(&seen.body) else {
@@ -86,6 +93,22 @@ pub fn check(seen: &Seen) -> Result<(), Refusal> {
     check_names(&body, "")?;
     check_config(model, &body)?;
     check_contents(model, body["contents"].as_array().map_or(&[][..], Vec::as_slice))
+}
+
+/// One prompt and at most four pictures.
+fn check_predict(body: &Value) -> Result<(), Refusal> {
+    const KNOWN: [&str; 5] =
+        ["sampleCount", "aspectRatio", "sampleImageSize", "outputOptions", "personGeneration"];
+    const RATIOS: [&str; 5] = ["1:1", "3:4", "4:3", "9:16", "16:9"];
+    let (parameters, prompt) = (&body["parameters"], body["instances"][0]["prompt"].as_str());
+    let names = parameters.as_object().into_iter().flat_map(Map::keys);
+    let unknown = names.into_iter().any(|name| !KNOWN.contains(&name.as_str()));
+    let many = !(1..=4).contains(&parameters["sampleCount"].as_u64().unwrap_or(0));
+    let odd = parameters["aspectRatio"].as_str().is_some_and(|ratio| !RATIOS.contains(&ratio));
+    match unknown || many || odd || prompt.is_none_or(str::is_empty) {
+        true => Err(invalid(&format!("Invalid value in {body}"))),
+        false => Ok(()),
+    }
 }
 
 /// One entry for each text, all of the model that the path names.
@@ -152,6 +175,9 @@ fn check_config(model: &str, body: &Value) -> Result<(), Refusal> {
     }
     if config["stopSequences"].as_array().is_some_and(|stop| stop.len() > 5) {
         return Err(invalid("The number of stop sequences must not exceed 5"));
+    }
+    if model != DRAWERS[0] && config.get("imageConfig").is_some() {
+        return Err(invalid("Image config is not supported for this model."));
     }
     let json = config["responseMimeType"] == "application/json";
     if config.get("responseJsonSchema").is_some() && !json {

@@ -6,6 +6,7 @@ pub mod anthropic;
 pub mod gemini;
 pub mod http1;
 pub mod http2;
+pub mod pictures;
 pub mod reply;
 pub mod vendor;
 
@@ -161,6 +162,14 @@ impl Upstream {
     /// Answers by a function, and refuses by other rules than the strict ones.
     pub async fn lawful(rules: Rules, answer: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -> Self {
         Self::with(Box::new(move |seen| rules.check(seen)), Script::Function(Box::new(answer))).await
+    }
+
+    /// As strict as a check says, and answers by a function.
+    pub async fn checked(
+        check: impl Fn(&Seen) -> Result<(), vendor::Refusal> + Send + Sync + 'static,
+        answer: impl Fn(&Seen) -> Reply + Send + Sync + 'static,
+    ) -> Self {
+        Self::with(Box::new(check), Script::Function(Box::new(answer))).await
     }
 
     /// As strict as Anthropic, and answers by a function.
