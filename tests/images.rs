@@ -113,7 +113,7 @@ async fn imagen_is_asked_by_its_own_method_and_paid_by_the_picture() {
         Reply::json(200, &json!({ "predictions": vec![picture; count] }))
     };
     let upstream = Upstream::gemini(answer).await;
-    let price = "[[price]]\nprovider = \"google\"\nmodel = \"imagen\"\nvalid_from = \"2020-01-01\"\nimage = \"40000\"\n";
+    let price = "[[price]]\nprovider = \"google\"\nmodel = \"imagen-4.0-generate-001\"\nvalid_from = \"2020-01-01\"\nimage = \"40000\"\n";
     let conf =
         google(&upstream, IMAGEN).file("prices.toml", price).set("prices", "files = [\"prices.toml\"]");
     let hub = Gateway::start(&conf).await;
@@ -194,7 +194,8 @@ async fn pictures_in_a_chat_come_as_the_message_s_images() {
     let streamed =
         hub.call(&chat(json!({ "stream": true, "modalities": ["image", "text"] }))).await.expect(200);
     let text = String::from_utf8(streamed.body.to_vec()).unwrap();
-    let pictures = text.lines().filter_map(|line| serde_json::from_str::<Value>(line.strip_prefix("data: ")?).ok());
+    let pictures =
+        text.lines().filter_map(|line| serde_json::from_str::<Value>(line.strip_prefix("data: ")?).ok());
     let pictures: Vec<Value> = pictures.map(|chunk| chunk["choices"][0]["delta"]["images"].clone()).collect();
     assert_eq!(pictures.iter().filter(|images| **images == picture).count(), 1, "{text}");
 }

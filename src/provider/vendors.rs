@@ -17,6 +17,8 @@ pub enum Auth {
     Optional,
     /// The key alone, in a header of the vendor's own.
     Header(&'static str),
+    /// AWS's signature for this service where the credential is a pair of keys, Bearer otherwise.
+    SigV4(&'static str),
     /// None at all (the simulator).
     None,
 }
@@ -24,7 +26,7 @@ pub enum Auth {
 impl Auth {
     /// Does the vendor answer nobody without a key?
     pub fn needs_key(self) -> bool {
-        matches!(self, Auth::Bearer | Auth::Header(_))
+        matches!(self, Auth::Bearer | Auth::Header(_) | Auth::SigV4(_))
     }
 }
 
@@ -35,7 +37,7 @@ pub struct Vendor {
     pub name: &'static str,
     /// The name for people.
     pub title: &'static str,
-    /// Scheme, host and path prefix. Empty: must be configured.
+    /// Scheme, host and path prefix. Empty: must be configured. `{region}` stands for a region.
     pub base_url: &'static str,
     /// Environment variable that holds another base (`OLLAMA_HOST`), if the vendor has one.
     pub base_env: Option<&'static str>,
@@ -64,6 +66,11 @@ pub struct Vendor {
 }
 
 impl Vendor {
+    /// Does its address name a region?
+    pub fn is_regional(&self) -> bool {
+        self.base_url.contains("{region}")
+    }
+
     /// The path of an operation below the base URL.
     pub fn path(&self, op: Op) -> Option<&'static str> {
         self.serves.iter().find(|(o, _)| *o == op).map(|(_, path)| *path)
@@ -137,6 +144,34 @@ const GROK_THINKERS: &[&str] = &["grok-4", "grok-3-mini", "grok-code"];
 /// because as a prefix it would also catch those that can.
 const GROK_FIXED_EFFORT: &[&str] = &["grok-4-", "grok-4.20"];
 
+/// Bedrock tells kinds of errors by a header. A 403 may be about the key, about the
+/// clock, or about a model that the account or the key may not use.
+const BEDROCK: &[Reading] = &[
+    // The clock of this machine is wrong; the keys may be good.
+    Reading { status: 0, sign: Sign::Message("signature expired"), kind: Kind::VendorError },
+    Reading { status: 0, sign: Sign::Message("signature not yet current"), kind: Kind::VendorError },
+    Reading { status: 0, sign: Sign::Code("RequestTimeTooSkewed"), kind: Kind::VendorError },
+    Reading { status: 0, sign: Sign::Code("RequestExpired"), kind: Kind::VendorError },
+    Reading { status: 400, sign: Sign::Code("ExpiredToken"), kind: Kind::VendorAuth },
+    Reading { status: 400, sign: Sign::Code("UnrecognizedClient"), kind: Kind::VendorAuth },
+    Reading { status: 400, sign: Sign::Code("IncompleteSignature"), kind: Kind::VendorAuth },
+    Reading { status: 400, sign: Sign::Code("MissingAuthenticationToken"), kind: Kind::VendorAuth },
+    Reading { status: 403, sign: Sign::Message("API key"), kind: Kind::VendorAuth },
+    Reading { status: 403, sign: Sign::Message("bearer token"), kind: Kind::VendorAuth },
+    Reading { status: 403, sign: Sign::Message("INVALID_PAYMENT_INSTRUMENT"), kind: Kind::VendorBilling },
+    Reading { status: 403, sign: Sign::Code("AccessDenied"), kind: Kind::VendorUnknownModel },
+    Reading {
+        status: 400,
+        sign: Sign::Message("model identifier is invalid"),
+        kind: Kind::VendorUnknownModel,
+    },
+    Reading { status: 400, sign: Sign::Message("on-demand throughput"), kind: Kind::VendorUnknownModel },
+    Reading { status: 400, sign: Sign::Code("ServiceQuotaExceeded"), kind: Kind::VendorRateLimited },
+    Reading { status: 429, sign: Sign::Code("ModelNotReady"), kind: Kind::VendorOverloaded },
+    // The model itself failed.
+    Reading { status: 424, sign: Sign::Any, kind: Kind::VendorError },
+];
+
 /// What every row starts from.
 const BASE: Vendor = Vendor {
     name: "",
@@ -187,10 +222,14 @@ pub static VENDORS: &[Vendor] = &[
     Vendor {
         name: "bedrock",
         title: "Amazon Bedrock",
-        // The host names the region, so there is no default.
+        base_url: "https://bedrock-runtime.{region}.amazonaws.com",
         env: &["AWS_BEARER_TOKEN_BEDROCK"],
-        // 424 is Bedrock's way to say that the model itself failed.
-        readings: &[Reading { status: 424, sign: Sign::Any, kind: Kind::VendorError }],
+        auth: Auth::SigV4("bedrock"),
+        dialect: Dialect::Bedrock,
+        // The path of a chat names the model, see `wire::translate::path`.
+        serves: &[(Op::Chat, "/model")],
+        shape: Shape { stream_usage: false, ..PLAIN },
+        readings: BEDROCK,
         ..BASE
     },
     Vendor {
@@ -305,6 +344,19 @@ pub static VENDORS: &[Vendor] = &[
         auth: Auth::Optional,
         serves: &[CHAT, COMPLETION, EMBEDDING, MODELS],
         shape: OLD_MAX_TOKENS,
+        ..BASE
+    },
+    Vendor {
+        name: "ollama-native",
+        title: "Ollama (its own API)",
+        base_url: "http://127.0.0.1:11434",
+        base_env: Some("OLLAMA_HOST"),
+        env: &["OLLAMA_API_KEY"],
+        auth: Auth::Optional,
+        dialect: Dialect::Ollama,
+        embeds: Dialect::Ollama,
+        serves: &[(Op::Chat, "/api/chat"), (Op::Embedding, "/api/embed")],
+        shape: Shape { stream_usage: false, ..PLAIN },
         ..BASE
     },
     Vendor {

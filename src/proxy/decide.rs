@@ -16,7 +16,7 @@ use crate::rules::{Decision, Facts};
 use crate::tokens;
 use crate::types::{Op, Usage};
 use crate::wire::openai::{self, Request};
-use crate::wire::translate::{self, InPath, Received};
+use crate::wire::translate::{self, AnswerForm, InPath, Received};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use parking_lot::Mutex;
@@ -72,6 +72,7 @@ pub(super) fn decide(arrival: Arrival<'_>, visit: &mut Visit) -> Result<Box<Job>
     let Received { op, mut body, speaks, content_type } =
         translate::received(visit.dialect, visit.op, in_path, body)?;
     visit.op = op;
+    visit.form = in_path.form;
     let is_form = |v: &&HeaderValue| v.as_bytes().starts_with(b"multipart/form-data");
     let form_type = match content_type {
         Some(text) => HeaderValue::try_from(text).ok(),
@@ -166,7 +167,12 @@ fn rule(
     if snapshot.rules.is_empty() {
         return Ok(Decision::default());
     }
-    let secret = [header::AUTHORIZATION, header::COOKIE, HeaderName::from_static("x-api-key")];
+    let secret = [
+        header::AUTHORIZATION,
+        header::COOKIE,
+        HeaderName::from_static("x-api-key"),
+        HeaderName::from_static("x-goog-api-key"),
+    ];
     let shown: Vec<(&str, &str)> = headers
         .iter()
         .filter(|(name, _)| !secret.contains(name))
@@ -406,7 +412,8 @@ fn caching(
         .min(settings.max_ttl);
     let explicit = by_rule.is_some() || wish.ttl.is_some() || set.is_some();
     let key = match payload {
-        Payload::Json(_) if !ttl.is_zero() => {
+        // What is kept is replayed as it was sent, and a list is no stream of events.
+        Payload::Json(_) if !ttl.is_zero() && visit.form == AnswerForm::Usual => {
             {
                 // One body may mean two things in two dialects.
                 let name = format!("{}:{}", translate::name(visit.dialect), model.name);

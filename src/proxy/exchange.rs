@@ -5,9 +5,9 @@
 use super::decide::draw;
 use super::guard::{Guard, Waited};
 use super::job::{Job, Rendered};
-use super::outgoing::{authority, headers, path};
+use super::outgoing::Prepared;
 use super::relay::{self, Stage};
-use super::several;
+use super::several::{self, Calls};
 use super::sink::Sink;
 use super::upstream::{Broken, Head, Outgoing, Reading, Taken};
 use super::visit::Visit;
@@ -17,7 +17,6 @@ use crate::ledger::Outcome;
 use crate::provider::{HealthEffect, Verdict, judge};
 use crate::route::{Attempt, Candidate, Fault, back_off};
 use crate::types::{Mono, Usage, UsageSource};
-use http::Method;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -298,23 +297,16 @@ async fn call<S: Sink>(
     let provider = &*target.provider;
     let rendered = job.render(target).map_err(Missed::by_request)?;
     let Rendered { body, more, content_type, adapted, plan } = rendered;
-    let headers = headers(job, visit, provider, credential, content_type);
-    let path = path(provider, target, visit);
-    let authority = authority(provider);
-    let outgoing = Outgoing {
-        method: Method::POST,
-        path: &path,
-        authority: &authority,
-        tls: provider.base.tls,
-        headers: &headers,
-        body: &body,
-    };
     if let (Some(plan), false) = (&plan, more.is_empty()) {
         let stage = Stage { job, visit, sink, guard, provider, adapted, plan: None };
-        let end = Box::pin(several::call(stage, &outgoing, &more, plan)).await;
+        let calls = Calls { target, credential, content_type, bodies: (body, more) };
+        let end = Box::pin(several::call(stage, calls, plan)).await;
         attempt.accepted();
         return end;
     }
+    let prepared = Prepared::new(job, visit, target, credential, content_type, &body);
+    let prepared = prepared.map_err(Missed::by_request)?;
+    let outgoing = prepared.outgoing(provider, &body);
     let mut fresh = false;
     let (taken, head) = loop {
         match open(job, visit, sink, guard, provider, &outgoing, fresh).await? {
@@ -331,6 +323,9 @@ async fn call<S: Sink>(
         *first_byte = Some(now);
     }
     if head.status != 200 {
+        if let Some(keys) = provider.credentials.get(credential).and_then(|c| c.aws.as_ref()) {
+            keys.note_clock(&head.headers, job.plane.clock.wall());
+        }
         return Box::pin(refusal(job, visit, sink, guard, provider, taken, head)).await;
     }
     relay::relay(Stage { job, visit, sink, guard, provider, adapted, plan }, taken, head).await

@@ -109,6 +109,12 @@ impl Job {
                 let rendered = Rendered::one(body, json, adapted);
                 Ok(Rendered { more: calls.collect(), plan: Some(asked.plan), ..rendered })
             }
+            Payload::Json(request)
+                if self.op == Op::Chat
+                    && let Some(body) = self.as_sent(request) =>
+            {
+                Ok(Rendered::one(body, json, adapted))
+            }
             Payload::Json(request) => {
                 let body = request.render(&self.body, &target.upstream_model, &vendor.shape, &mut adapted);
                 Ok(Rendered::one(body, json, adapted))
@@ -120,6 +126,12 @@ impl Job {
             }
             Payload::Pipe => Ok(Rendered::one(Vec::new(), json, adapted)),
         }
+    }
+
+    /// The body without what was put into it when it came, if anything was.
+    fn as_sent(&self, request: &Request) -> Option<Vec<Bytes>> {
+        let end_of_ours = request.members.get(1).map_or(0, |member| member.value.end);
+        translate::as_sent(self.speaks, &self.body, end_of_ours)
     }
 
     /// The calls that an operation other than chat takes of a vendor that has its own words for it.

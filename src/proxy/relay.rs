@@ -1,7 +1,7 @@
 //! A vendor's answer on its way to the caller: event by event as it arrives,
 //! or whole, with a reader looking on for usage, errors and the end.
 
-use super::answer::{AnswerHead, is_events};
+use super::answer::AnswerHead;
 use super::decide::{COUNT_BUDGET, count_input};
 use super::exchange::{End, Missed, missed_by};
 use super::guard::{Guard, Waited};
@@ -21,6 +21,7 @@ use crate::tokens;
 use crate::types::{Op, Usage, UsageSource};
 use crate::wire::openai::{self, Step, VendorError};
 use crate::wire::translate::{self, Plan, Told};
+use crate::wire::transport::is_events;
 use bytes::{Bytes, BytesMut};
 use http::header;
 use std::pin::pin;
@@ -228,7 +229,7 @@ impl Events {
         if !self.committed {
             return Err(missed);
         }
-        let event = translate::error_event(stage.visit.dialect, &missed.failure);
+        let event = self.reader.failure(stage.visit.dialect, &missed.failure);
         let _ = stage.sink.last(event).await;
         let (usage, source) = self.usage(&stage);
         Ok(End { outcome: Outcome::Truncated, failure: Some(missed.failure), usage, source })
@@ -327,7 +328,7 @@ fn translated<S>(stage: &Stage<'_, S>, body: &Bytes) -> Result<(Bytes, Option<Us
     let (from, to) = (vendor.dialect, stage.visit.dialect);
     if stage.visit.op != Op::Chat || (from, to) == (Dialect::OpenAiChat, Dialect::OpenAiChat) {
         let usage = openai::usage(stage.visit.op, vendor.counting, body);
-        return Ok((body.clone(), usage));
+        return Ok((in_dialect(stage, body.clone())?, usage));
     }
     if from == to {
         let usage = translate::usage_in(from, body, vendor.counting);
@@ -341,6 +342,13 @@ fn translated<S>(stage: &Stage<'_, S>, body: &Bytes) -> Result<(Bytes, Option<Us
         return Err(Missed::judged(judge_error(vendor, &error, &http::HeaderMap::new(), wall)));
     }
     response.created.get_or_insert(stage.visit.at.seconds());
+    // Some vendors name neither the answer nor its model.
+    if response.id.is_empty() {
+        response.id = stage.visit.id.to_string();
+    }
+    if response.model.is_empty() {
+        response.model = stage.visit.upstream_model.to_string();
+    }
     let usage = response.usage;
     Ok((translate::response_out(to, &response).into(), usage))
 }
@@ -358,7 +366,14 @@ pub(super) fn joined<S>(
         Kind::VendorRefused => Missed::by_request(failure),
         _ => unreadable(failure),
     })?;
-    Ok((read.0.into(), read.1))
+    Ok((in_dialect(stage, read.0.into())?, read.1))
+}
+
+/// An answer of OpenAI's to something other than a chat, in the caller's dialect.
+fn in_dialect<S>(stage: &Stage<'_, S>, body: Bytes) -> Result<Bytes, Missed> {
+    let Visit { dialect, op, form, .. } = &*stage.visit;
+    let told = translate::told(*dialect, *op, *form, &body).map_err(unreadable)?;
+    Ok(told.map_or(body, Bytes::from))
 }
 
 fn unreadable(failure: Failure) -> Missed {

@@ -6,16 +6,19 @@ use super::answer::AnswerHead;
 use super::exchange::{End, Missed, missed_by};
 use super::guard::Waited;
 use super::job::Job;
+use super::outgoing::Prepared;
 use super::relay::{MAX_WHOLE_BYTES, Stage, estimate, joined, send_whole};
 use super::sink::Sink;
 use super::upstream::{Broken, Head, Outgoing, Reading, Taken};
-use crate::config::Provider;
+use super::visit::Visit;
+use crate::config::{Provider, Target};
 use crate::error::{Failure, Kind};
 use crate::provider::{HealthEffect, judge};
 use crate::types::{Usage, UsageSource};
 use crate::wire::translate::Plan;
 use bytes::{Bytes, BytesMut};
 use futures_util::{StreamExt, stream};
+use http::HeaderValue;
 use std::pin::{Pin, pin};
 use std::time::Duration;
 
@@ -33,27 +36,30 @@ struct Answered {
     failed: Option<Missed>,
 }
 
-/// Makes all calls: that of `first` and one for each body of `more`. `Err` only while the
+/// What the calls have in common, and their bodies: the first one, in pieces, and the others.
+pub(super) struct Calls<'a> {
+    pub target: &'a Target,
+    pub credential: usize,
+    pub content_type: HeaderValue,
+    pub bodies: (Vec<Bytes>, Vec<Bytes>),
+}
+
+/// Makes all calls. `Err` only while the
 /// caller has seen nothing and no vendor has answered anything.
-pub(super) async fn call<S: Sink>(
-    stage: Stage<'_, S>,
-    first: &Outgoing<'_>,
-    more: &[Bytes],
-    plan: &Plan,
-) -> Result<End, Missed> {
+pub(super) async fn call<S: Sink>(stage: Stage<'_, S>, calls: Calls<'_>, plan: &Plan) -> Result<End, Missed> {
     let Stage { job, visit, sink, guard, provider, mut adapted, .. } = stage;
     let began = job.plane.clock.mono();
+    let (first, more) = &calls.bodies;
     let mut answered = Answered::default();
     let waited = {
-        let mut calls: Vec<Call<'_>> = Vec::with_capacity(more.len() + 1);
-        calls.push(Box::pin(one(job, provider, Outgoing { method: first.method.clone(), ..*first })));
+        let visit: &Visit = visit;
+        let mut steps: Vec<Call<'_>> = Vec::with_capacity(more.len() + 1);
+        steps.push(Box::pin(one(job, visit, &calls, first)));
         for body in more {
-            let outgoing =
-                Outgoing { method: first.method.clone(), body: std::slice::from_ref(body), ..*first };
-            calls.push(Box::pin(one(job, provider, outgoing)));
+            steps.push(Box::pin(one(job, visit, &calls, std::slice::from_ref(body))));
         }
         let deadline = guard.total;
-        guard.watch(sink, deadline, pin!(collect(calls, &mut answered))).await
+        guard.watch(sink, deadline, pin!(collect(steps, &mut answered))).await
     };
     visit.phases.upstream_wait += job.plane.clock.mono().since(began);
     match waited {
@@ -64,7 +70,7 @@ pub(super) async fn call<S: Sink>(
             answered.failed = Some(Missed::new(Kind::VendorTimeout, text, "the request's time is over"));
         }
     }
-    let calls = more.len() + 1;
+    let asked = more.len() + 1;
     let mut stage = Stage { job, visit, sink, guard, provider, adapted: Vec::new(), plan: None };
     let Some(head) = answered.head else {
         return Err(answered.failed.unwrap_or_else(|| Missed::gone(true)));
@@ -81,8 +87,8 @@ pub(super) async fn call<S: Sink>(
             return Ok(unserved(&stage, failed, used, count));
         }
     };
-    if answered.bodies.len() < calls {
-        adapted.push(format!("n: {count} of {calls} calls were answered"));
+    if answered.bodies.len() < asked {
+        adapted.push(format!("n: {count} of {asked} calls were answered"));
     }
     stage.adapted = adapted;
     let head = AnswerHead::relayed(stage.job, stage.visit, &head, &stage.adapted);
@@ -127,7 +133,13 @@ fn unserved<S>(stage: &Stage<'_, S>, missed: Missed, used: Option<Usage>, calls:
 }
 
 /// One call, on a fresh connection when a pooled one turns out to be dead.
-async fn one(job: &Job, provider: &Provider, outgoing: Outgoing<'_>) -> Result<(Head, Bytes), Missed> {
+async fn one(job: &Job, visit: &Visit, calls: &Calls<'_>, body: &[Bytes]) -> Result<(Head, Bytes), Missed> {
+    let Calls { target, credential, content_type, .. } = calls;
+    let provider = &*target.provider;
+    // Prepared here and not for all at once: a signature holds for a few minutes only.
+    let prepared = Prepared::new(job, visit, target, *credential, content_type.clone(), body);
+    let prepared = prepared.map_err(Missed::by_request)?;
+    let outgoing = prepared.outgoing(provider, body);
     let upstreams = &job.plane.upstreams;
     let clocks = job.clocks;
     let (mut taken, head) = match upstreams.pooled(provider) {

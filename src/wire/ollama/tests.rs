@@ -78,7 +78,8 @@ fn thinking_is_a_switch_and_a_level_where_the_model_has_them() {
 #[test]
 fn the_shape_of_the_answer_is_its_format() {
     let schema = json!({ "type": "object" });
-    let format = json!({ "type": "json_schema", "json_schema": { "name": "a", "schema": schema, "strict": true } });
+    let format =
+        json!({ "type": "json_schema", "json_schema": { "name": "a", "schema": schema, "strict": true } });
     assert_eq!(sent(json!({ "response_format": format })).0["format"], schema);
     assert_eq!(sent(json!({ "response_format": { "type": "json_object" } })).0["format"], "json");
 }
@@ -113,10 +114,14 @@ fn a_whole_answer_is_read_with_its_calls_and_counts() {
     let response = response_in(body.to_string().as_bytes()).unwrap();
     let choice = response.first();
     assert_eq!(choice.finish, Some(Finish::ToolCalls));
-    let calls: Vec<&ToolCall> = choice.parts.iter().filter_map(|part| match part {
-        Part::ToolCall(call) => Some(call),
-        _ => None,
-    }).collect();
+    let calls: Vec<&ToolCall> = choice
+        .parts
+        .iter()
+        .filter_map(|part| match part {
+            Part::ToolCall(call) => Some(call),
+            _ => None,
+        })
+        .collect();
     assert_eq!((calls[0].arguments.as_str(), calls[1].arguments.as_str()), (r#"{"at":"sky"}"#, "{}"));
     assert!(calls[0].id.starts_with("call_") && calls[1].id == "given");
     assert!(matches!(&choice.parts[0], Part::Thinking(thinking) if thinking.text == "hm"));
@@ -157,8 +162,17 @@ fn a_stream_is_read_line_by_line() {
             other => format!("{other:?}"),
         })
         .collect();
-    let expected = ["start qwen3", "thinks hm", "says Hel", "calls look", "with {}", "end of call", "used 9 3",
-                    "Length", "End"];
+    let expected = [
+        "start qwen3",
+        "thinks hm",
+        "says Hel",
+        "calls look",
+        "with {}",
+        "end of call",
+        "used 9 3",
+        "Length",
+        "End",
+    ];
     assert_eq!(words, expected);
 }
 
@@ -177,11 +191,15 @@ fn a_stream_that_fails_or_stops_short_has_no_end() {
 
 #[test]
 fn embeddings_go_and_come_in_one_call() {
-    let body = json!({ "model": "mine", "input": ["a", "b"], "dimensions": 2, "truncate": false, "other": 1 });
+    let body =
+        json!({ "model": "mine", "input": ["a", "b"], "dimensions": 2, "truncate": false, "other": 1 });
     let mut adapted = Adapted::default();
     let (out, plan) = embed_out(body.to_string().as_bytes(), "nomic-embed-text", &mut adapted).unwrap();
     let out: Value = serde_json::from_slice(&out).unwrap();
-    assert_eq!(out, json!({ "model": "nomic-embed-text", "input": ["a", "b"], "dimensions": 2, "truncate": false }));
+    assert_eq!(
+        out,
+        json!({ "model": "nomic-embed-text", "input": ["a", "b"], "dimensions": 2, "truncate": false })
+    );
     assert_eq!(adapted.header().as_deref(), Some("other: dropped"));
     let answer = br#"{"model":"nomic-embed-text","embeddings":[[1,2],[3,4]],"prompt_eval_count":4}"#;
     let (out, usage) = embed_in(answer, &plan).unwrap();

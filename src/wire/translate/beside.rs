@@ -5,7 +5,7 @@
 use super::super::embed::EmbedPlan;
 use super::super::images::{self, DrawPlan, Drawn, Draws};
 use super::super::openai::Counting;
-use super::super::{gemini, openai_chat};
+use super::super::{gemini, ollama, openai_chat};
 use super::unknown;
 use crate::chat::{Adapted, Dialect};
 use crate::error::Result;
@@ -129,14 +129,19 @@ pub fn draw_path<'a>(to: Draws, row: &'a str, model: &str) -> Cow<'a, str> {
 pub fn embed_out(to: Dialect, body: &[u8], model: &str, adapted: &mut Adapted) -> Result<Asked> {
     let (calls, plan) = match to {
         Dialect::Gemini => gemini::embed_out(body, model, adapted)?,
+        Dialect::Ollama => {
+            let (body, plan) = ollama::embed_out(body, model, adapted)?;
+            (vec![body], plan)
+        }
         _ => return Err(unknown(to)),
     };
     Ok(Asked { calls, plan: Plan::Embed(to, plan) })
 }
 
 fn embed_in(from: Dialect, answers: &[Bytes], plan: &EmbedPlan) -> Result<(Vec<u8>, Option<Usage>)> {
-    match from {
-        Dialect::Gemini => gemini::embed_in(answers, plan),
+    match (from, answers) {
+        (Dialect::Gemini, _) => gemini::embed_in(answers, plan),
+        (Dialect::Ollama, [answer]) => ollama::embed_in(answer, plan),
         _ => Err(unknown(from)),
     }
 }

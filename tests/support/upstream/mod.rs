@@ -6,6 +6,7 @@ pub mod anthropic;
 pub mod gemini;
 pub mod http1;
 pub mod http2;
+pub mod ollama;
 pub mod pictures;
 pub mod reply;
 pub mod vendor;

@@ -74,7 +74,9 @@ fn check_message(message: &Value) -> Result<(), Refusal> {
         return Err(bad("unknown role"));
     }
     if !message["content"].is_string() {
-        return Err(bad("json: cannot unmarshal into Go struct field ChatRequest.messages.content of type string"));
+        return Err(bad(
+            "json: cannot unmarshal into Go struct field ChatRequest.messages.content of type string",
+        ));
     }
     for image in message["images"].as_array().into_iter().flatten() {
         let text = image.as_str().unwrap_or("?");
