@@ -18,10 +18,12 @@ mod choosing;
 mod commands;
 mod endpoints;
 mod gemini;
+mod google;
 mod ledger;
 mod lifecycle;
 mod lifecycle_upgrade;
 mod metrics;
+mod ollama;
 mod run;
 mod streams;
 mod tokens;
@@ -30,4 +32,5 @@ mod inference;
 mod sdk;
 
 mod harness;
+mod images;
 mod tidy;

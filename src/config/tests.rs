@@ -78,7 +78,7 @@ fn the_example_is_what_runs_without_a_file() {
     assert!(snapshot.model("echo").unwrap().targets[0].provider.vendor.simulated);
     let mut names: Vec<&str> = snapshot.providers.keys().map(|name| name.as_str()).collect();
     names.sort_unstable();
-    assert_eq!(names, ["ollama", "simulator"]);
+    assert_eq!(names, ["ollama", "ollama-native", "simulator"]);
 }
 
 /// The example with every comment that is configuration switched on.

@@ -5,6 +5,7 @@ use crate::chat::Dialect;
 use crate::error::Kind;
 use crate::provider::verdict::{Reading, Sign};
 use crate::types::Op;
+use crate::wire::images::Draws;
 use crate::wire::openai::{Counting, Shape};
 
 /// How a credential is sent.
@@ -46,8 +47,10 @@ pub struct Vendor {
     pub auth: Auth,
     /// What it speaks on its chat endpoint.
     pub dialect: Dialect,
-    /// Operations behind a second door of the vendor's, which wants `Authorization: Bearer`.
-    pub bearer: &'static [Op],
+    /// In whose words it is asked for embeddings.
+    pub embeds: Dialect,
+    /// How it is asked for pictures.
+    pub draws: Draws,
     /// Sent with every request.
     pub headers: &'static [(&'static str, &'static str)],
     /// Operations and their paths below the base.
@@ -72,6 +75,25 @@ impl Vendor {
     pub fn path(&self, op: Op) -> Option<&'static str> {
         self.serves.iter().find(|(o, _)| *o == op).map(|(_, path)| *path)
     }
+
+    /// Is it asked for an operation other than chat in words that are not OpenAI's?
+    pub fn has_own_words(&self, op: Op) -> bool {
+        match op {
+            Op::Embedding => self.embeds != Dialect::OpenAiChat,
+            Op::ImageGeneration | Op::ImageEdit => self.draws != Draws::OpenAi,
+            _ => false,
+        }
+    }
+
+    /// In whose words it is asked for an operation.
+    pub fn speaks(&self, op: Op) -> Dialect {
+        match op {
+            Op::Chat => self.dialect,
+            Op::Embedding => self.embeds,
+            Op::ImageGeneration | Op::ImageEdit => self.draws.dialect(),
+            _ => Dialect::OpenAiChat,
+        }
+    }
 }
 
 /// A vendor by name.
@@ -83,6 +105,7 @@ const CHAT: (Op, &str) = (Op::Chat, "/chat/completions");
 const COMPLETION: (Op, &str) = (Op::Completion, "/completions");
 const EMBEDDING: (Op, &str) = (Op::Embedding, "/embeddings");
 const IMAGE_GENERATION: (Op, &str) = (Op::ImageGeneration, "/images/generations");
+const IMAGE_EDIT: (Op, &str) = (Op::ImageEdit, "/images/edits");
 const MODELS: (Op, &str) = (Op::Models, "/models");
 
 /// Everything OpenAI has, and what a compatible server may have.
@@ -91,7 +114,7 @@ const OPENAI_SERVES: &[(Op, &str)] = &[
     COMPLETION,
     EMBEDDING,
     IMAGE_GENERATION,
-    (Op::ImageEdit, "/images/edits"),
+    IMAGE_EDIT,
     (Op::Speech, "/audio/speech"),
     (Op::Transcription, "/audio/transcriptions"),
     (Op::Moderation, "/moderations"),
@@ -106,6 +129,13 @@ const PLAIN: Shape = Shape { drop: &[], rename: &[], stream_usage: true };
 /// which would leave the output unbounded.
 const OLD_MAX_TOKENS: Shape =
     Shape { drop: &[], rename: &[("max_completion_tokens", "max_tokens")], stream_usage: true };
+
+/// OpenAI's later models answer pictures as bytes and refuse to be asked for it.
+const OPENAI: Shape = Shape {
+    drop: &[("response_format", Some(&["gpt-image", "chatgpt-image"]))],
+    rename: &[],
+    stream_usage: true,
+};
 
 /// Models of xAI that think, and refuse the sampling fields below.
 const GROK_THINKERS: &[&str] = &["grok-4", "grok-3-mini", "grok-code"];
@@ -151,7 +181,8 @@ const BASE: Vendor = Vendor {
     env: &[],
     auth: Auth::Bearer,
     dialect: Dialect::OpenAiChat,
-    bearer: &[],
+    embeds: Dialect::OpenAiChat,
+    draws: Draws::OpenAi,
     headers: &[],
     serves: &[CHAT],
     counting: Counting::Inclusive,
@@ -168,6 +199,7 @@ pub static VENDORS: &[Vendor] = &[
         base_url: "https://api.openai.com/v1",
         env: &["OPENAI_API_KEY"],
         serves: OPENAI_SERVES,
+        shape: OPENAI,
         ..BASE
     },
     Vendor {
@@ -207,13 +239,15 @@ pub static VENDORS: &[Vendor] = &[
         env: &["GEMINI_API_KEY", "GOOGLE_API_KEY"],
         auth: Auth::Header("x-goog-api-key"),
         dialect: Dialect::Gemini,
-        // The path of a chat names the model, see `wire::translate::path`.
+        embeds: Dialect::Gemini,
+        draws: Draws::Gemini,
+        // All paths name the model, see `wire::translate::path`.
         serves: &[
             (Op::Chat, "/v1beta/models"),
-            (Op::Embedding, "/v1beta/openai/embeddings"),
-            (Op::ImageGeneration, "/v1beta/openai/images/generations"),
+            (Op::Embedding, "/v1beta/models"),
+            (Op::ImageGeneration, "/v1beta/models"),
+            (Op::ImageEdit, "/v1beta/models"),
         ],
-        bearer: &[Op::Embedding, Op::ImageGeneration],
         shape: Shape { stream_usage: false, ..PLAIN },
         // Thoughts are part of the total only.
         counting: Counting::ReasoningApart,
@@ -238,7 +272,15 @@ pub static VENDORS: &[Vendor] = &[
         title: "OpenRouter",
         base_url: "https://openrouter.ai/api/v1",
         env: &["OPENROUTER_API_KEY"],
-        serves: &[CHAT, COMPLETION, EMBEDDING, MODELS],
+        draws: Draws::InChat,
+        serves: &[
+            CHAT,
+            COMPLETION,
+            EMBEDDING,
+            (Op::ImageGeneration, "/chat/completions"),
+            (Op::ImageEdit, "/chat/completions"),
+            MODELS,
+        ],
         readings: &[
             Reading { status: 403, sign: Sign::Message("limit exceeded"), kind: Kind::VendorBilling },
             // Any other 403 is moderation of the input; a bad key is a 401.
@@ -252,7 +294,8 @@ pub static VENDORS: &[Vendor] = &[
         title: "xAI",
         base_url: "https://api.x.ai/v1",
         env: &["XAI_API_KEY"],
-        serves: &[CHAT, EMBEDDING, IMAGE_GENERATION, MODELS],
+        draws: Draws::Xai,
+        serves: &[CHAT, EMBEDDING, IMAGE_GENERATION, IMAGE_EDIT, MODELS],
         counting: Counting::ReasoningApart,
         shape: Shape {
             drop: &[
@@ -276,7 +319,8 @@ pub static VENDORS: &[Vendor] = &[
         title: "Doubao (Volcengine Ark)",
         base_url: "https://ark.cn-beijing.volces.com/api/v3",
         env: &["ARK_API_KEY", "DOUBAO_API_KEY"],
-        serves: &[CHAT, EMBEDDING, IMAGE_GENERATION],
+        draws: Draws::Ark,
+        serves: &[CHAT, EMBEDDING, IMAGE_GENERATION, (Op::ImageEdit, "/images/generations")],
         readings: &[
             Reading { status: 403, sign: Sign::Code("AccountOverdueError"), kind: Kind::VendorBilling },
             Reading { status: 400, sign: Sign::Code("InvalidEndpoint"), kind: Kind::VendorUnknownModel },
@@ -300,6 +344,19 @@ pub static VENDORS: &[Vendor] = &[
         auth: Auth::Optional,
         serves: &[CHAT, COMPLETION, EMBEDDING, MODELS],
         shape: OLD_MAX_TOKENS,
+        ..BASE
+    },
+    Vendor {
+        name: "ollama-native",
+        title: "Ollama (its own API)",
+        base_url: "http://127.0.0.1:11434",
+        base_env: Some("OLLAMA_HOST"),
+        env: &["OLLAMA_API_KEY"],
+        auth: Auth::Optional,
+        dialect: Dialect::Ollama,
+        embeds: Dialect::Ollama,
+        serves: &[(Op::Chat, "/api/chat"), (Op::Embedding, "/api/embed")],
+        shape: Shape { stream_usage: false, ..PLAIN },
         ..BASE
     },
     Vendor {

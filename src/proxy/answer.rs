@@ -6,6 +6,7 @@ use super::visit::Visit;
 use crate::chat::Dialect;
 use crate::limit::{Standing, Window};
 use crate::telemetry::CacheStatus;
+use crate::wire::translate::AnswerForm;
 use crate::wire::transport;
 use http::{HeaderName, HeaderValue, header};
 use std::time::Duration;
@@ -90,8 +91,11 @@ impl AnswerHead {
     pub(super) fn relayed(job: &Job, visit: &Visit, from: &Head, adapted: &[String]) -> Self {
         let content_type = from.headers.get(header::CONTENT_TYPE).cloned();
         let mut content_type = content_type.unwrap_or(HeaderValue::from_static("application/json"));
-        let streams = transport::is_events(from.text(header::CONTENT_TYPE));
-        if streams && !transport::is_sse(from.text(header::CONTENT_TYPE)) {
+        let events = transport::is_events(from.text(header::CONTENT_TYPE));
+        let streams = events && visit.form != AnswerForm::List;
+        if events && !streams {
+            content_type = HeaderValue::from_static("application/json");
+        } else if streams && !transport::is_sse(from.text(header::CONTENT_TYPE)) {
             // Callers get server-sent events, however the vendor cuts its own.
             content_type = HeaderValue::from_static(EVENT_STREAM);
         }

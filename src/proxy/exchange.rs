@@ -7,6 +7,7 @@ use super::guard::{Guard, Waited};
 use super::job::{Job, Rendered};
 use super::outgoing::Prepared;
 use super::relay::{self, Stage};
+use super::several::{self, Calls};
 use super::sink::Sink;
 use super::upstream::{Broken, Head, Outgoing, Reading, Taken};
 use super::visit::Visit;
@@ -59,7 +60,7 @@ impl Missed {
     }
 
     /// The request cannot be put to this target; the vendor has done nothing.
-    fn by_request(failure: Failure) -> Self {
+    pub(super) fn by_request(failure: Failure) -> Self {
         Self { failure, health: HealthEffect::None, gone: false, sent: false }
     }
 
@@ -176,7 +177,7 @@ async fn on_target<S: Sink>(
         visit.attempts = progress.attempts;
         visit.provider = Arc::clone(provider.name.shared());
         visit.upstream_model = Arc::clone(&target.upstream_model);
-        visit.vendor_dialect = provider.vendor.dialect;
+        visit.vendor_dialect = provider.vendor.speaks(visit.op);
         visit.credential = provider
             .credentials
             .get(credential)
@@ -294,7 +295,15 @@ async fn call<S: Sink>(
     first_byte: &mut Option<Mono>,
 ) -> Result<End, Missed> {
     let provider = &*target.provider;
-    let Rendered { body, content_type, adapted } = job.render(target).map_err(Missed::by_request)?;
+    let rendered = job.render(target).map_err(Missed::by_request)?;
+    let Rendered { body, more, content_type, adapted, plan } = rendered;
+    if let (Some(plan), false) = (&plan, more.is_empty()) {
+        let stage = Stage { job, visit, sink, guard, provider, adapted, plan: None };
+        let calls = Calls { target, credential, content_type, bodies: (body, more) };
+        let end = Box::pin(several::call(stage, calls, plan)).await;
+        attempt.accepted();
+        return end;
+    }
     let prepared = Prepared::new(job, visit, target, credential, content_type, &body);
     let prepared = prepared.map_err(Missed::by_request)?;
     let outgoing = prepared.outgoing(provider, &body);
@@ -319,7 +328,7 @@ async fn call<S: Sink>(
         }
         return Box::pin(refusal(job, visit, sink, guard, provider, taken, head)).await;
     }
-    relay::relay(Stage { job, visit, sink, guard, provider, adapted }, taken, head).await
+    relay::relay(Stage { job, visit, sink, guard, provider, adapted, plan }, taken, head).await
 }
 
 /// Connects, sends, and waits for the header. The inner error may be tried again on a fresh connection.
@@ -425,8 +434,12 @@ async fn refusal<S: Sink>(
     head: Head,
 ) -> Result<End, Missed> {
     if (201..300).contains(&head.status) {
-        return relay::relay(Stage { job, visit, sink, guard, provider, adapted: Vec::new() }, taken, head)
-            .await;
+        return relay::relay(
+            Stage { job, visit, sink, guard, provider, adapted: Vec::new(), plan: None },
+            taken,
+            head,
+        )
+        .await;
     }
     let mut reason = Vec::new();
     let read = async {

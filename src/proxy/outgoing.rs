@@ -73,6 +73,10 @@ fn path(provider: &Provider, target: &Target, visit: &Visit) -> String {
     let row = provider.vendor.path(visit.op).unwrap_or("");
     let path = match visit.op {
         Op::Chat => translate::path(provider.vendor.dialect, row, &target.upstream_model, visit.stream),
+        Op::Embedding => translate::embed_path(provider.vendor.embeds, row, &target.upstream_model),
+        Op::ImageGeneration | Op::ImageEdit => {
+            translate::draw_path(provider.vendor.draws, row, &target.upstream_model)
+        }
         _ => row.into(),
     };
     format!("{}{path}", provider.base.path)
@@ -101,7 +105,7 @@ fn headers(
         header::USER_AGENT,
         HeaderValue::from_static(concat!("aigne-hub/", env!("CARGO_PKG_VERSION"))),
     ));
-    headers.extend(authorization(provider, credential, visit.op));
+    headers.extend(authorization(provider, credential));
     for (name, value) in provider.vendor.headers {
         headers.push((HeaderName::from_static(name), HeaderValue::from_static(value)));
     }
@@ -111,18 +115,12 @@ fn headers(
 }
 
 /// What a credential looks like on the wire.
-pub(super) fn authorization(
-    provider: &Provider,
-    credential: usize,
-    op: Op,
-) -> Option<(HeaderName, HeaderValue)> {
+pub(super) fn authorization(provider: &Provider, credential: usize) -> Option<(HeaderName, HeaderValue)> {
     let secret = provider.credentials.get(credential)?.secret.as_ref()?;
     let (name, text) = match provider.vendor.auth {
         Auth::None => return None,
-        Auth::Header(name) if !provider.vendor.bearer.contains(&op) => {
-            (HeaderName::from_static(name), secret.expose().to_owned())
-        }
-        Auth::Bearer | Auth::Optional | Auth::Header(_) | Auth::SigV4(_) => {
+        Auth::Header(name) => (HeaderName::from_static(name), secret.expose().to_owned()),
+        Auth::Bearer | Auth::Optional | Auth::SigV4(_) => {
             (header::AUTHORIZATION, format!("Bearer {}", secret.expose()))
         }
     };

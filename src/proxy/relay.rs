@@ -7,6 +7,7 @@ use super::exchange::{End, Missed, missed_by};
 use super::guard::{Guard, Waited};
 use super::job::Job;
 use super::settle;
+use super::several;
 use super::sink::{Gone, Sink};
 use super::stream::{Reader, ended_badly};
 use super::upstream::{Head, Reading, Taken};
@@ -19,7 +20,7 @@ use crate::provider::{HealthEffect, judge, judge_error};
 use crate::tokens;
 use crate::types::{Op, Usage, UsageSource};
 use crate::wire::openai::{self, Step, VendorError};
-use crate::wire::translate;
+use crate::wire::translate::{self, Plan, Told};
 use crate::wire::transport::is_events;
 use bytes::{Bytes, BytesMut};
 use http::header;
@@ -27,7 +28,7 @@ use std::pin::pin;
 use tokio::time::Instant;
 
 /// The largest JSON answer; images in base64 are the large ones.
-const MAX_WHOLE_BYTES: usize = 128 * 1024 * 1024;
+pub(super) const MAX_WHOLE_BYTES: usize = 128 * 1024 * 1024;
 
 /// What a relay works with.
 pub(super) struct Stage<'a, S> {
@@ -38,6 +39,8 @@ pub(super) struct Stage<'a, S> {
     pub provider: &'a Provider,
     /// Fields that were adapted or dropped for this vendor.
     pub adapted: Vec<String>,
+    /// How the answer of an operation other than chat is read, if it is translated.
+    pub plan: Option<Plan>,
 }
 
 /// Relays a success. `Err` only while the caller has seen no content.
@@ -226,7 +229,7 @@ impl Events {
         if !self.committed {
             return Err(missed);
         }
-        let event = translate::error_event(stage.visit.dialect, &missed.failure);
+        let event = self.reader.failure(stage.visit.dialect, &missed.failure);
         let _ = stage.sink.last(event).await;
         let (usage, source) = self.usage(&stage);
         Ok(End { outcome: Outcome::Truncated, failure: Some(missed.failure), usage, source })
@@ -306,7 +309,10 @@ async fn whole<S: Sink>(mut stage: Stage<'_, S>, mut taken: Taken, head: Head) -
     if let Some(verdict) = judge(stage.provider.vendor, head.status, &head.headers, &body, wall) {
         return Err(Missed::judged(verdict));
     }
-    let (body, usage) = translated(&stage, body)?;
+    let (body, usage) = match translated(&stage, &body) {
+        Ok(read) => read,
+        Err(missed) => return Ok(several::spent(&stage, &[body], missed)?),
+    };
     let answer = AnswerHead::relayed(stage.job, stage.visit, &head, &stage.adapted);
     let end = send_whole(&mut stage, answer, body, usage).await;
     stage.visit.phases.relay += stage.job.plane.clock.mono().since(now);
@@ -314,19 +320,21 @@ async fn whole<S: Sink>(mut stage: Stage<'_, S>, mut taken: Taken, head: Head) -
 }
 
 /// The answer in the caller's dialect, and what it used.
-fn translated<S>(stage: &Stage<'_, S>, body: Bytes) -> Result<(Bytes, Option<Usage>), Missed> {
+fn translated<S>(stage: &Stage<'_, S>, body: &Bytes) -> Result<(Bytes, Option<Usage>), Missed> {
     let vendor = stage.provider.vendor;
+    if let Some(plan) = &stage.plan {
+        return joined(stage, plan, std::slice::from_ref(body));
+    }
     let (from, to) = (vendor.dialect, stage.visit.dialect);
     if stage.visit.op != Op::Chat || (from, to) == (Dialect::OpenAiChat, Dialect::OpenAiChat) {
-        let usage = openai::usage(stage.visit.op, vendor.counting, &body);
-        return Ok((body, usage));
+        let usage = openai::usage(stage.visit.op, vendor.counting, body);
+        return Ok((in_dialect(stage, body.clone())?, usage));
     }
     if from == to {
-        let usage = translate::usage_in(from, &body, vendor.counting);
-        return Ok((body, usage));
+        let usage = translate::usage_in(from, body, vendor.counting);
+        return Ok((body.clone(), usage));
     }
-    let unreadable = |failure| Missed { failure, health: HealthEffect::Failed, gone: false, sent: false };
-    let mut response = translate::response_in(from, &body, vendor.counting).map_err(unreadable)?;
+    let mut response = translate::response_in(from, body, vendor.counting).map_err(unreadable)?;
     // The caller's dialects have no word for it: another vendor may still do better.
     if let Some(Finish::Error(word)) = &response.first().finish {
         let wall = stage.job.plane.clock.wall().seconds();
@@ -345,6 +353,33 @@ fn translated<S>(stage: &Stage<'_, S>, body: Bytes) -> Result<(Bytes, Option<Usa
     Ok((translate::response_out(to, &response).into(), usage))
 }
 
+/// The answers of all calls of an operation other than chat as one, and what they used.
+pub(super) fn joined<S>(
+    stage: &Stage<'_, S>,
+    plan: &Plan,
+    answers: &[Bytes],
+) -> Result<(Bytes, Option<Usage>), Missed> {
+    let count = || count_input(stage.visit.op, &stage.visit.upstream_model, &stage.job.body);
+    let (counting, now) = (stage.provider.vendor.counting, stage.visit.at.seconds());
+    let told = Told { counting, now, count: &count };
+    let read = plan.answer(answers, &told).map_err(|failure| match failure.kind {
+        Kind::VendorRefused => Missed::by_request(failure),
+        _ => unreadable(failure),
+    })?;
+    Ok((in_dialect(stage, read.0.into())?, read.1))
+}
+
+/// An answer of OpenAI's to something other than a chat, in the caller's dialect.
+fn in_dialect<S>(stage: &Stage<'_, S>, body: Bytes) -> Result<Bytes, Missed> {
+    let Visit { dialect, op, form, .. } = &*stage.visit;
+    let told = translate::told(*dialect, *op, *form, &body).map_err(unreadable)?;
+    Ok(told.map_or(body, Bytes::from))
+}
+
+fn unreadable(failure: Failure) -> Missed {
+    Missed { failure, health: HealthEffect::Failed, gone: false, sent: false }
+}
+
 /// Sends an answer of known length and says what it used.
 pub(super) async fn send_whole<S: Sink>(
     stage: &mut Stage<'_, S>,
@@ -353,7 +388,7 @@ pub(super) async fn send_whole<S: Sink>(
     usage: Option<Usage>,
 ) -> End {
     head.length = Some(body.len() as u64);
-    let usage = usage.map(|usage| Usage { requests: 1, ..usage });
+    let usage = usage.map(|usage| Usage { requests: usage.requests.max(1), ..usage });
     if let Some(usage) = &usage {
         settle::release(stage.job, stage.visit, usage);
     }

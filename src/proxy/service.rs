@@ -4,7 +4,7 @@
 use super::answer::AnswerHead;
 use super::buffered::Share;
 use super::decide::{Arrival, Refused, decide};
-use super::endpoint::Endpoint;
+use super::endpoint::{Endpoint, dialect_of};
 use super::exchange::{End, exchange};
 use super::failure;
 use super::intake;
@@ -19,6 +19,7 @@ use crate::error::{Failure, Kind, Result};
 use crate::ledger::Outcome;
 use crate::limit::Standing;
 use crate::types::Op;
+use crate::wire::translate::{self, AnswerForm, InPath};
 use async_trait::async_trait;
 use bytes::Bytes;
 use pingora::http::RequestHeader;
@@ -81,13 +82,18 @@ impl ProxyHttp for Gateway {
         if self.plane.drain.draining() {
             session.set_keepalive(None);
         }
+        intake::hide_key(session);
         let request = session.req_header();
         let endpoint = Endpoint::find(&request.method, request.uri.path());
         match endpoint {
-            Ok(Endpoint::Inference(Op::Realtime, _)) => self.realtime(session, ctx).await,
-            Ok(Endpoint::Inference(op, dialect)) => {
+            Ok(Endpoint::Inference(Op::Realtime, ..)) => self.realtime(session, ctx).await,
+            Ok(Endpoint::Inference(op, dialect, mut in_path)) => {
+                let events = |query: &str| query.split('&').any(|pair| pair == "alt=sse");
+                if in_path.form == AnswerForm::List && request.uri.query().is_some_and(events) {
+                    in_path.form = AnswerForm::Usual;
+                }
                 let accept = if ctx.reused { Duration::ZERO } else { since_accept(session) };
-                match Box::pin(self.inference(session, op, dialect, accept)).await {
+                match Box::pin(self.inference(session, op, dialect, &in_path, accept)).await {
                     Whole::Yes => Ok(true),
                     // Anything but an error here would end the body as if it were complete.
                     Whole::Cut => pingora::Error::e_explain(
@@ -104,6 +110,7 @@ impl ProxyHttp for Gateway {
             Ok(endpoint) => self.local(session, endpoint).await,
             Err(failure) => {
                 let mut visit = Visit::new(Op::Models, &self.plane.clock);
+                visit.dialect = dialect_of(session.req_header().uri.path());
                 visit.address = Some(intake::address(&self.plane.snapshot.load(), session));
                 self.refuse(session, visit, failure, &Standing::default()).await;
                 Ok(true)
@@ -169,7 +176,14 @@ impl ProxyHttp for Gateway {
 
 impl Gateway {
     /// An inference request from the first header to the settlement.
-    async fn inference(&self, session: &mut Session, op: Op, dialect: Dialect, accept: Duration) -> Whole {
+    async fn inference(
+        &self,
+        session: &mut Session,
+        op: Op,
+        dialect: Dialect,
+        in_path: &InPath,
+        accept: Duration,
+    ) -> Whole {
         let plane = &self.plane;
         let present = plane.drain.enter();
         let snapshot = plane.snapshot.load_full();
@@ -198,7 +212,8 @@ impl Gateway {
         visit.phases.body = plane.clock.mono().since(admitted);
         visit.request_bytes = body.len() as u64;
         let headers = &session.req_header().headers;
-        let arrival = Arrival { plane, snapshot, caller, headers, query: "", body, share, present };
+        let query = "";
+        let arrival = Arrival { plane, snapshot, caller, headers, query, in_path, body, share, present };
         match decide(arrival, &mut visit) {
             Ok(job) => answer(session, job, visit).await,
             Err(Refused { failure, standing }) => {
@@ -242,7 +257,19 @@ impl Gateway {
         endpoint: Endpoint,
     ) -> Result<Bytes> {
         let caller: Arc<Caller> = intake::admit(&self.plane, snapshot, session, visit)?;
+        // Google's newest clients ask where OpenAI's do, and are known by their header.
+        let google = session.req_header().headers.get(intake::GOOGLE_KEY).is_some();
         match endpoint {
+            Endpoint::GoogleModels => Ok(listing::google_models(snapshot, &caller)),
+            Endpoint::Models if google => Ok(listing::google_models(snapshot, &caller)),
+            Endpoint::GoogleModel(id) => listing::google_model(snapshot, &caller, &id),
+            Endpoint::Model(id) if google => listing::google_model(snapshot, &caller, &id),
+            Endpoint::GoogleCount(model) => {
+                let mut share: Share = self.plane.buffered.share();
+                let body = intake::body(session, &snapshot.bounds, &mut share).await?;
+                let body = translate::count_received(&body, &model)?;
+                Ok(listing::tokenize(snapshot, &caller, &body)?.as_google())
+            }
             Endpoint::Models => Ok(listing::models(snapshot, &caller)),
             Endpoint::Model(id) => listing::model(snapshot, &caller, &id),
             Endpoint::Tokenize | Endpoint::CountTokens => {
@@ -334,7 +361,9 @@ pub(super) enum Whole {
 
 /// Straight from the vendor to this caller.
 pub(super) async fn direct(session: &mut Session, job: Box<Job>, mut visit: Box<Visit>) -> Whole {
-    let early = visit.stream.then(|| early_head(visit.dialect, &visit.id.to_string()));
+    // Comments keep a stream of events alive; a list has none.
+    let comments = visit.stream && visit.form == AnswerForm::Usual;
+    let early = comments.then(|| early_head(visit.dialect, &visit.id.to_string()));
     let mut sink = Direct::new(session, early);
     let end = carry_out(&job, &mut visit, &mut sink).await;
     let broken = end.outcome == Outcome::Truncated;

@@ -6,11 +6,11 @@ use super::job::Job;
 use super::visit::Visit;
 use crate::chat::{Dialect, Event, Finish, StreamIn, StreamOut};
 use crate::config::Provider;
-use crate::error::Result;
+use crate::error::{Failure, Result};
 use crate::types::Usage;
 use crate::wire::openai::{Step, StreamReader, VendorError};
 use crate::wire::openai_chat::StreamOptions;
-use crate::wire::translate;
+use crate::wire::translate::{self, AnswerForm, List};
 use crate::wire::transport::{Message, Transport};
 use bytes::Bytes;
 use std::sync::Arc;
@@ -39,6 +39,8 @@ pub(super) struct ChatReader {
     /// `None`: the events are forwarded as they came.
     output: Option<Box<dyn StreamOut>>,
     events: Vec<Event>,
+    /// The caller wants the events as elements of one list.
+    list: Option<List>,
     /// Named where the vendor names neither.
     id: String,
     model: Arc<str>,
@@ -64,6 +66,7 @@ impl Reader {
             input: translate::stream_in(from, counting),
             output: (from != to).then(|| translate::stream_out(to, options)),
             events: Vec::new(),
+            list: (visit.form == AnswerForm::List).then(List::default),
             id: visit.id.to_string(),
             model: Arc::clone(&visit.upstream_model),
             held: Vec::new(),
@@ -131,6 +134,20 @@ impl Reader {
         match self {
             Reader::Plain(reader) => reader.take_text(),
             Reader::Chat(reader) => std::mem::take(&mut reader.text),
+        }
+    }
+}
+
+impl Reader {
+    /// What ends the caller's stream in place of its end: an event, or the last element of its list.
+    pub(super) fn failure(&mut self, dialect: Dialect, failure: &Failure) -> Bytes {
+        let event = translate::error_event(dialect, failure);
+        match self {
+            Reader::Chat(reader) => match &mut reader.list {
+                Some(list) => [&list.elements(&event), list.end()].concat().into(),
+                None => event,
+            },
+            Reader::Plain(_) => event,
         }
     }
 }
@@ -235,6 +252,9 @@ impl ChatReader {
             all.append(&mut written);
             written = all;
         }
+        if let Some(list) = &mut self.list {
+            written = list.elements(&written);
+        }
         if !written.is_empty() {
             step.out.push(Bytes::from(written));
         }
@@ -259,6 +279,9 @@ impl ChatReader {
             step.error = self.meant(&events, &mut written);
         }
         self.release(written, &mut step);
+        if let (Some(list), true, None) = (&mut self.list, self.complete, &step.error) {
+            step.out.push(Bytes::from_static(list.end()));
+        }
         step
     }
 }

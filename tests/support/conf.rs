@@ -65,6 +65,11 @@ impl Provider {
         Self { keys: false, ..Self::bedrock(name, upstream) }
     }
 
+    /// Of another vendor.
+    pub fn vendor(self, vendor: &str) -> Self {
+        Self { vendor: vendor.to_owned(), ..self }
+    }
+
     /// Credentials by name; `a` and `b` are those that the scripted vendor knows.
     pub fn credentials(mut self, names: &[&str]) -> Self {
         self.credentials = names.iter().map(|&name| name.to_owned()).collect();

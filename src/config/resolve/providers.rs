@@ -179,7 +179,8 @@ impl Resolver<'_> {
         if let Some((name, host)) =
             vendor.base_env.and_then(|n| self.environment.get(n).map(|host| (n, host)))
         {
-            let read = ollama_host(host).map_err(|error| format!("the environment variable {name}: {error}"));
+            let read = ollama_host(host, vendor)
+                .map_err(|error| format!("the environment variable {name}: {error}"));
             return self.note(span, read);
         }
         if vendor.base_url.is_empty() {
@@ -398,7 +399,7 @@ pub(super) fn base_url(text: &str) -> Result<BaseUrl, String> {
 
 /// `OLLAMA_HOST` may be a host, `:port`, `host:port` or a URL. It also tells
 /// Ollama itself where to listen, so that "any address" means this machine.
-fn ollama_host(text: &str) -> Result<BaseUrl, String> {
+fn ollama_host(text: &str, vendor: &Vendor) -> Result<BaseUrl, String> {
     let (with_scheme, has_scheme) = match text.contains("://") {
         true => (text.to_owned(), true),
         false if text.starts_with(':') => (format!("http://127.0.0.1{text}"), false),
@@ -415,9 +416,10 @@ fn ollama_host(text: &str) -> Result<BaseUrl, String> {
     if matches!(base.host.as_str(), "0.0.0.0" | "[::]") {
         base.host = "127.0.0.1".into();
     }
-    if base.path.is_empty() {
-        base.path = "/v1".into();
-    }
+    // The one variable names the server; which of its two doors is the row's to say.
+    let root = base.path.strip_suffix("/v1").unwrap_or(&base.path);
+    let door = if vendor.base_url.ends_with("/v1") { "/v1" } else { "" };
+    base.path = format!("{root}{door}");
     Ok(base)
 }
 
@@ -476,7 +478,10 @@ mod tests {
             ("http://box/ollama/v1", "box", 80, "/ollama/v1"),
             ("[::]:9000", "127.0.0.1", 9000, "/v1"),
         ] {
-            assert_eq!(ollama_host(text), Ok(base(false, host, port, path)), "{text}");
+            let at = |name: &str| ollama_host(text, vendor(name).unwrap());
+            assert_eq!(at("ollama"), Ok(base(false, host, port, path)), "{text}");
+            let root = path.strip_suffix("/v1").unwrap();
+            assert_eq!(at("ollama-native"), Ok(base(false, host, port, root)), "{text}");
         }
     }
 }

@@ -7,6 +7,8 @@ pub mod bedrock;
 pub mod gemini;
 pub mod http1;
 pub mod http2;
+pub mod ollama;
+pub mod pictures;
 pub mod reply;
 pub mod vendor;
 
@@ -162,6 +164,14 @@ impl Upstream {
     /// Answers by a function, and refuses by other rules than the strict ones.
     pub async fn lawful(rules: Rules, answer: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -> Self {
         Self::with(Box::new(move |seen| rules.check(seen)), Script::Function(Box::new(answer))).await
+    }
+
+    /// As strict as a check says, and answers by a function.
+    pub async fn checked(
+        check: impl Fn(&Seen) -> Result<(), vendor::Refusal> + Send + Sync + 'static,
+        answer: impl Fn(&Seen) -> Reply + Send + Sync + 'static,
+    ) -> Self {
+        Self::with(Box::new(check), Script::Function(Box::new(answer))).await
     }
 
     /// As strict as Anthropic, and answers by a function.
