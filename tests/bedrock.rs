@@ -2,6 +2,7 @@
 //! gets bodies of its own shape under signatures that it computes again, and the books are exact.
 
 mod botocore;
+mod embed;
 mod errors;
 mod from_anthropic;
 mod keys;

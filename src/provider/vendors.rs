@@ -226,8 +226,9 @@ pub static VENDORS: &[Vendor] = &[
         env: &["AWS_BEARER_TOKEN_BEDROCK"],
         auth: Auth::SigV4("bedrock"),
         dialect: Dialect::Bedrock,
-        // The path of a chat names the model, see `wire::translate::path`.
-        serves: &[(Op::Chat, "/model")],
+        embeds: Dialect::Bedrock,
+        // All paths name the model, see `wire::translate::path`.
+        serves: &[(Op::Chat, "/model"), (Op::Embedding, "/model")],
         shape: Shape { stream_usage: false, ..PLAIN },
         readings: BEDROCK,
         ..BASE

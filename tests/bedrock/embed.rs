@@ -16,7 +16,8 @@ async fn hub(model: &str) -> (Upstream, Gateway) {
 #[tokio::test]
 async fn several_texts_are_several_calls_of_titan_and_one_answer() {
     let (upstream, hub) = hub(bedrock::TITAN).await;
-    let answer = hub.call(&embeddings(json!({ "input": ["a", "b", "c"], "dimensions": 256 }))).await.expect(200);
+    let answer =
+        hub.call(&embeddings(json!({ "input": ["a", "b", "c"], "dimensions": 256 }))).await.expect(200);
     let said = answer.json();
     assert_eq!(said["data"].as_array().unwrap().len(), 3);
     assert_eq!(said["data"][2]["embedding"], json!([0.25, -0.5, 1.0]));
@@ -26,7 +27,11 @@ async fn several_texts_are_several_calls_of_titan_and_one_answer() {
     assert_eq!(texts, [r#""a""#, r#""b""#, r#""c""#]);
     assert!(upstream.seen().iter().all(|seen| seen.path == "/model/amazon.titan-embed-text-v2%3A0/invoke"));
     let entry = entry(hub).await;
-    assert_eq!((buckets(&entry), &entry["usage"]["requests"]), (json!({ "input": 27 }), &json!(3)), "{entry}");
+    assert_eq!(
+        (buckets(&entry), &entry["usage"]["requests"]),
+        (json!({ "input": 27 }), &json!(3)),
+        "{entry}"
+    );
     assert_eq!(entry["usage_source"], "provider");
 }
 
@@ -37,7 +42,8 @@ async fn cohere_gets_all_texts_in_one_call_and_numbers_go_in_either_encoding() {
     let said = hub.call(&embeddings(wish)).await.expect(200).json();
     let text = said["data"][1]["embedding"].as_str().unwrap();
     let bytes = base64::engine::general_purpose::STANDARD.decode(text).unwrap();
-    let numbers: Vec<f32> = bytes.chunks(4).map(|four| f32::from_le_bytes(four.try_into().unwrap())).collect();
+    let numbers: Vec<f32> =
+        bytes.chunks(4).map(|four| f32::from_le_bytes(four.try_into().unwrap())).collect();
     assert_eq!(numbers, [0.25, -0.5, 1.0]);
     let expected = json!({ "texts": ["a", "b"], "input_type": "search_query" });
     assert_eq!(upstream.only().json(), expected);

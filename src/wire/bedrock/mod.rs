@@ -7,6 +7,7 @@
 
 mod block_in;
 mod block_out;
+mod embed;
 mod frames;
 mod ids;
 mod output;
@@ -19,6 +20,7 @@ mod tools_out;
 mod traits;
 mod usage;
 
+pub use embed::{embed_in, embed_out, embed_usage};
 pub use frames::{Frame, Frames};
 pub use path::{Method, path};
 pub use request_out::request_out;

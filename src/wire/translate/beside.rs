@@ -5,7 +5,7 @@
 use super::super::embed::EmbedPlan;
 use super::super::images::{self, DrawPlan, Drawn, Draws};
 use super::super::openai::Counting;
-use super::super::{gemini, ollama, openai_chat};
+use super::super::{bedrock, gemini, ollama, openai_chat};
 use super::unknown;
 use crate::chat::{Adapted, Dialect};
 use crate::error::Result;
@@ -52,6 +52,7 @@ impl Plan {
     pub fn used(&self, answers: &[Bytes], counting: Counting) -> Option<Usage> {
         match self {
             Plan::Embed(Dialect::Gemini, _) => gemini::embed_usage(answers),
+            Plan::Embed(Dialect::Bedrock, _) => bedrock::embed_usage(answers),
             Plan::Embed(..) => None,
             Plan::Draw(Draws::Gemini | Draws::InChat, _) => self.drawn(answers, counting).ok()?.usage,
             Plan::Draw(..) => images::merged_usage(answers, counting),
@@ -129,6 +130,7 @@ pub fn draw_path<'a>(to: Draws, row: &'a str, model: &str) -> Cow<'a, str> {
 pub fn embed_out(to: Dialect, body: &[u8], model: &str, adapted: &mut Adapted) -> Result<Asked> {
     let (calls, plan) = match to {
         Dialect::Gemini => gemini::embed_out(body, model, adapted)?,
+        Dialect::Bedrock => bedrock::embed_out(body, model, adapted)?,
         Dialect::Ollama => {
             let (body, plan) = ollama::embed_out(body, model, adapted)?;
             (vec![body], plan)
@@ -141,6 +143,7 @@ pub fn embed_out(to: Dialect, body: &[u8], model: &str, adapted: &mut Adapted) -
 fn embed_in(from: Dialect, answers: &[Bytes], plan: &EmbedPlan) -> Result<(Vec<u8>, Option<Usage>)> {
     match (from, answers) {
         (Dialect::Gemini, _) => gemini::embed_in(answers, plan),
+        (Dialect::Bedrock, _) => bedrock::embed_in(answers, plan),
         (Dialect::Ollama, [answer]) => ollama::embed_in(answer, plan),
         _ => Err(unknown(from)),
     }
@@ -150,6 +153,7 @@ fn embed_in(from: Dialect, answers: &[Bytes], plan: &EmbedPlan) -> Result<(Vec<u
 pub fn embed_path<'a>(to: Dialect, row: &'a str, model: &str) -> Cow<'a, str> {
     match to {
         Dialect::Gemini => gemini::path(model, gemini::Method::Embed).into(),
+        Dialect::Bedrock => bedrock::path(model, bedrock::Method::Invoke).into(),
         _ => row.into(),
     }
 }
