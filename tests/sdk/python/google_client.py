@@ -49,7 +49,8 @@ def chat():
 
 @check
 def the_older_version_too():
-    assert client("v1beta").models.generate_content(model="gpt", contents="hi").text == TEXT
+    older = client("v1beta")
+    assert older.models.generate_content(model="gpt", contents="hi").text == TEXT
 
 
 @check
@@ -143,7 +144,8 @@ def models():
 def refusals():
     error = raises(lambda: google.models.generate_content(model="nobody", contents="hi"))
     assert (error.code, error.status) == (404, "NOT_FOUND"), error
-    error = raises(lambda: client(key="wrong").models.generate_content(model="gpt", contents="hi"))
+    stranger = client(key="wrong")
+    error = raises(lambda: stranger.models.generate_content(model="gpt", contents="hi"))
     assert (error.code, error.status) == (401, "UNAUTHENTICATED"), error
     error = raises(lambda: google.models.generate_content(model="busy", contents="hi"))
     assert (error.code, error.status) == (429, "RESOURCE_EXHAUSTED"), error
