@@ -1,6 +1,8 @@
 //! The vendors' own clients as callers: if they are content, so is every
 //! application that changes its base URL and nothing else.
 
+mod media;
+
 use super::support::conf::KEY;
 use super::support::*;
 use serde_json::json;

@@ -25,6 +25,9 @@ use std::time::Duration;
 
 /// Output that is held for a request that names no maximum.
 const ASSUMED_OUTPUT_TOKENS: u64 = 4_096;
+/// Output tokens of one picture, where a vendor counts them: the most that is known (`gpt-image-1`,
+/// high quality, 1024×1536).
+const DRAWN_TOKENS: u64 = 6_240;
 /// How long an exact count may take before the rest is extrapolated.
 pub(super) const COUNT_BUDGET: Duration = Duration::from_millis(2);
 /// What of the caller's headers vendors may see.
@@ -323,7 +326,9 @@ fn beside_tokens(op: Op, payload: &Payload) -> Usage {
     let characters = request.map_or(0, |r| r.input_bound);
     let usage = Usage { requests: 1, ..Usage::default() };
     match op {
-        Op::ImageGeneration | Op::ImageEdit => Usage { images, ..usage },
+        Op::ImageGeneration | Op::ImageEdit => {
+            Usage { images, output: images.saturating_mul(DRAWN_TOKENS), ..usage }
+        }
         Op::Speech => Usage { characters, ..usage },
         _ => usage,
     }

@@ -3,6 +3,7 @@
 //! their answers become one. What was answered is booked, whatever becomes of the rest.
 
 use super::answer::AnswerHead;
+use super::decide::draw;
 use super::exchange::{End, Missed, missed_by};
 use super::guard::Waited;
 use super::job::Job;
@@ -14,12 +15,14 @@ use super::visit::Visit;
 use crate::config::{Provider, Target};
 use crate::error::{Failure, Kind};
 use crate::provider::{HealthEffect, judge};
+use crate::route::back_off;
 use crate::types::{Usage, UsageSource};
 use crate::wire::translate::Plan;
 use bytes::{Bytes, BytesMut};
 use futures_util::{StreamExt, stream};
 use http::HeaderValue;
 use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// Calls that run at the same time; vendors count them against the credential.
@@ -50,13 +53,14 @@ pub(super) async fn call<S: Sink>(stage: Stage<'_, S>, calls: Calls<'_>, plan: &
     let Stage { job, visit, sink, guard, provider, mut adapted, .. } = stage;
     let began = job.plane.clock.mono();
     let (first, more) = &calls.bodies;
+    let paid = AtomicBool::new(false);
     let mut answered = Answered::default();
     let waited = {
         let visit: &Visit = visit;
         let mut steps: Vec<Call<'_>> = Vec::with_capacity(more.len() + 1);
-        steps.push(Box::pin(one(job, visit, &calls, first)));
+        steps.push(Box::pin(patient(job, visit, &calls, first, &paid)));
         for body in more {
-            steps.push(Box::pin(one(job, visit, &calls, std::slice::from_ref(body))));
+            steps.push(Box::pin(patient(job, visit, &calls, std::slice::from_ref(body), &paid)));
         }
         let deadline = guard.total;
         guard.watch(sink, deadline, pin!(collect(steps, &mut answered))).await
@@ -130,6 +134,34 @@ fn unserved<S>(stage: &Stage<'_, S>, missed: Missed, used: Option<Usage>, calls:
     let used = used.unwrap_or_else(|| estimate(stage.job, stage.visit, "", 0));
     end.usage = Usage { requests: calls, ..used };
     end
+}
+
+/// One call, tried again where another one has been answered already: then the whole request would
+/// be paid for twice if it were begun anew.
+async fn patient(
+    job: &Job,
+    visit: &Visit,
+    calls: &Calls<'_>,
+    body: &[Bytes],
+    paid: &AtomicBool,
+) -> Result<(Head, Bytes), Missed> {
+    let retry = &job.snapshot.bounds.retry;
+    let mut turn = 0;
+    loop {
+        let missed = match one(job, visit, calls, body).await {
+            Ok(answered) => {
+                paid.store(true, Ordering::Relaxed);
+                return Ok(answered);
+            }
+            Err(missed) => missed,
+        };
+        turn += 1;
+        let again = missed.failure.kind.row().next_target && paid.load(Ordering::Relaxed);
+        if !again || turn >= retry.per_target {
+            return Err(missed);
+        }
+        tokio::time::sleep(back_off(retry.base_back_off, retry.max_back_off, turn, draw())).await;
+    }
 }
 
 /// One call, on a fresh connection when a pooled one turns out to be dead.

@@ -120,3 +120,22 @@ async fn a_caller_that_leaves_stops_all_calls() {
     drop(client);
     upstream.until("both calls to end", |counts| counts.aborted == 2).await;
 }
+
+#[tokio::test]
+async fn a_call_that_fails_behind_paid_ones_is_tried_again() {
+    let failed = std::sync::atomic::AtomicBool::new(false);
+    // Four calls run at a time, so the fifth begins when one has been answered.
+    let answer = move |seen: &upstream::Seen| match seen.json()["requests"].as_array().map_or(0, Vec::len) {
+        1 if !failed.swap(true, std::sync::atomic::Ordering::SeqCst) => {
+            gemini::error(503, "UNAVAILABLE", "The model is overloaded.")
+        }
+        count => gemini::embeddings(count, true),
+    };
+    let upstream = Upstream::gemini(answer).await;
+    let hub = Gateway::start(&google(&upstream, gemini::EMBEDDER)).await;
+    let body = json!({ "model": "gpt", "input": vec!["a"; 401] });
+    let answer = hub.post("/v1/embeddings", &body).await.expect(200).json();
+    assert_eq!(answer["data"].as_array().unwrap().len(), 401);
+    assert_eq!(upstream.counts().requests, 6);
+    assert_eq!(entry(hub).await["usage"]["requests"], 5);
+}

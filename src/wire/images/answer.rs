@@ -128,14 +128,11 @@ pub fn merge<B: AsRef<[u8]>>(
 ) -> Result<(Vec<u8>, Option<Usage>)> {
     let used = merged_usage(answers, counting);
     if let [only] = answers {
-        return Ok((only.as_ref().to_vec(), used));
+        return Ok((dated(only.as_ref(), now)?, used));
     }
     let (mut created, mut data) = (None, Vec::new());
     for answer in answers {
-        let read: AnswerIn = parse(answer.as_ref()).map_err(|error| {
-            let failure = Failure::new(Kind::VendorMalformed, "The vendor's answer cannot be read.");
-            failure.detail(error)
-        })?;
+        let read = read(answer.as_ref())?;
         created = created.or(read.created);
         data.extend(read.data);
     }
@@ -151,6 +148,22 @@ pub fn merge<B: AsRef<[u8]>>(
         }
     });
     Ok((out, used))
+}
+
+fn read(answer: &[u8]) -> Result<AnswerIn> {
+    parse(answer).map_err(|error| {
+        let failure = Failure::new(Kind::VendorMalformed, "The vendor's answer cannot be read.");
+        failure.detail(error)
+    })
+}
+
+/// The answer as it came, with its time where the vendor does not say it: callers' clients require it.
+fn dated(answer: &[u8], now: i64) -> Result<Vec<u8>> {
+    let rest = answer.trim_ascii_start().strip_prefix(b"{");
+    match (read(answer)?.created, rest) {
+        (None, Some(rest)) => Ok([format!("{{\"created\":{now},").as_bytes(), rest].concat()),
+        _ => Ok(answer.to_vec()),
+    }
 }
 
 /// What answers in OpenAI's words say they used.

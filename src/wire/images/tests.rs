@@ -196,6 +196,12 @@ fn answers_of_several_calls_are_one() {
     let used = used.unwrap();
     assert_eq!((used.images, used.output), (2, 21));
     assert_eq!(merge(&[one.as_slice()], counting, 1).unwrap().0, one);
+    let dateless = br#" {"data":[{"url":"u"}],"odd":1}"#;
+    let (body, used) = merge(&[dateless.as_slice()], counting, 7).unwrap();
+    assert_eq!(
+        (body.as_slice(), used.unwrap().images),
+        (br#"{"created":7,"data":[{"url":"u"}],"odd":1}"#.as_slice(), 1)
+    );
     assert_eq!(merge(&[b"[]".as_slice(), one], counting, 1).unwrap_err().kind, Kind::VendorMalformed);
 }
 

@@ -176,3 +176,97 @@ fn text_of(reader: &mut Reader<'_>, say: &mut dyn FnMut(&str)) -> Result<(), Syn
         Ok(())
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{IMAGE_TOKEN_BOUND, MEDIA_TOKEN_BOUND, Request, images, texts};
+    use crate::types::Op;
+    use crate::wire::translate::{self, InPath};
+    use bytes::Bytes;
+    use proptest::prelude::*;
+
+    const BODY: &str = r#"{"model":"m","stream":true,"contents":[
+        {"role":"user","parts":[{"text":"what?"},{"inlineData":{"mimeType":"image/png","data":"iVBORw0KGgo="}}]},
+        {"role":"model","parts":[{"functionCall":{"name":"look","args":{}}}]},
+        {"parts":{"fileData":{"fileUri":"gs://a"}}}],
+        "systemInstruction":{"parts":[{"text":"Be brief."}]},
+        "tools":[{"functionDeclarations":[]}],
+        "generationConfig":{"maxOutputTokens":7,"candidate_count":2}}"#;
+
+    #[test]
+    fn a_body_of_googles_is_read_in_one_pass() {
+        let request = Request::read(Op::Chat, BODY.as_bytes()).unwrap();
+        assert_eq!((request.model.as_str(), request.stream, request.has_tools), ("m", true, true));
+        assert_eq!((request.max_output_tokens, request.choices), (Some(7), 2));
+        assert_eq!((request.images, request.has_media), (1, true));
+        let picture = "\"iVBORw0KGgo=\"".len() as u64;
+        assert_eq!(request.input_bound, BODY.len() as u64 - picture + IMAGE_TOKEN_BOUND + MEDIA_TOKEN_BOUND);
+        let mut said = Vec::new();
+        texts(Op::Chat, BODY.as_bytes(), &mut |text| said.push(text.to_owned()));
+        assert_eq!(said[..3], ["what?", r#"{"name":"look","args":{}}"#, "Be brief."]);
+        let mut seen = 0;
+        images(BODY.as_bytes(), &mut |_| seen += 1);
+        assert_eq!(seen, 1);
+    }
+
+    #[test]
+    fn the_first_words_of_the_user_make_the_conversation() {
+        let of = |more: &str| {
+            let body =
+                format!(r#"{{"model":"m","contents":[{{"role":"user","parts":[{{"text":"a"}}]}}{more}]}}"#);
+            Request::read(Op::Chat, body.as_bytes()).unwrap().conversation
+        };
+        assert_eq!(of(""), of(r#",{"role":"model","parts":[{"text":"b"}]}"#));
+        assert_ne!(of(""), 0);
+    }
+
+    #[test]
+    fn a_cap_is_put_where_the_bound_is() {
+        let capped = |config: &str| {
+            let body = Bytes::from(format!(r#"{{"model":"m","stream":false,"contents":[]{config}}}"#));
+            let out = Request::read(Op::Chat, &body).unwrap().cap_output(Op::Chat, &body, 5);
+            let out: serde_json::Value = serde_json::from_slice(&out).unwrap();
+            out["generationConfig"].as_object().or(out["generation_config"].as_object()).unwrap().clone()
+        };
+        for config in [
+            "",
+            r#","generationConfig":{}"#,
+            r#","generationConfig":{"topK":1}"#,
+            r#","generation_config":{"topK":1}"#,
+            r#","generationConfig":{"topK":1,"maxOutputTokens":90}"#,
+        ] {
+            assert_eq!(capped(config)["maxOutputTokens"], 5, "{config}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_body_goes_back_to_its_vendor_byte_for_byte(
+            model in ".+", stream: bool, inner in r#" *("a" *: *[1-9][0-9]{0,2})? *"#, end in " *",
+        ) {
+            let body = Bytes::from(format!("{{{inner}}}{end}"));
+            let in_path = InPath { model: Some(model.clone()), stream, ..InPath::default() };
+            let read = translate::received(crate::chat::Dialect::Gemini, Op::Chat, &in_path, body.clone());
+            let read = read.unwrap().body;
+            let value: serde_json::Value = serde_json::from_slice(&read).unwrap();
+            prop_assert_eq!((value["model"].as_str(), value["stream"].as_bool()), (Some(model.as_str()), Some(stream)));
+            let request = Request { members: Request::read(Op::Moderation, &with_input(&read)).unwrap().members, ..Request::default() };
+            let end_of_ours = request.members[1].value.end;
+            let sent = translate::as_sent(crate::chat::Dialect::Gemini, &read, end_of_ours).unwrap().concat();
+            prop_assert_eq!(&sent[..], &body[..]);
+        }
+
+        #[test]
+        fn any_contents_are_read_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..48)) {
+            let body = [br#"{"model":"m","contents":"#.as_slice(), &bytes, b"}"].concat();
+            let _ = Request::read(Op::Chat, &body);
+            texts(Op::Chat, &body, &mut |_| ());
+        }
+    }
+
+    /// The same with a member that is required, behind all others.
+    fn with_input(body: &[u8]) -> Vec<u8> {
+        let end = body.iter().rposition(|byte| *byte == b'}').unwrap();
+        [&body[..end], br#","input":"x"}"#].concat()
+    }
+}

@@ -34,7 +34,8 @@ const NAMES: &[(&str, &[&str])] = &[
             "functionResponse",
         ],
     ),
-    ("inlineData", &["mimeType", "data"]),
+    // Google's own client writes the second name; the vendor takes both spellings anywhere.
+    ("inlineData", &["mimeType", "mime_type", "data"]),
     ("fileData", &["mimeType", "fileUri"]),
     ("functionCall", &["id", "name", "args"]),
     ("functionResponse", &["id", "name", "response", "parts"]),
