@@ -30,6 +30,9 @@ use tokio::time::Instant;
 /// The largest JSON answer; images in base64 are the large ones.
 pub(super) const MAX_WHOLE_BYTES: usize = 128 * 1024 * 1024;
 
+/// Where Bedrock tells the tokens of an input for models whose own answers do not.
+const INPUT_TOKENS: &str = "x-amzn-bedrock-input-token-count";
+
 /// What a relay works with.
 pub(super) struct Stage<'a, S> {
     pub job: &'a Job,
@@ -309,7 +312,7 @@ async fn whole<S: Sink>(mut stage: Stage<'_, S>, mut taken: Taken, head: Head) -
     if let Some(verdict) = judge(stage.provider.vendor, head.status, &head.headers, &body, wall) {
         return Err(Missed::judged(verdict));
     }
-    let (body, usage) = match translated(&stage, &body) {
+    let (body, usage) = match translated(&stage, &head, &body) {
         Ok(read) => read,
         Err(missed) => return Ok(several::spent(&stage, &[body], missed)?),
     };
@@ -320,10 +323,10 @@ async fn whole<S: Sink>(mut stage: Stage<'_, S>, mut taken: Taken, head: Head) -
 }
 
 /// The answer in the caller's dialect, and what it used.
-fn translated<S>(stage: &Stage<'_, S>, body: &Bytes) -> Result<(Bytes, Option<Usage>), Missed> {
+fn translated<S>(stage: &Stage<'_, S>, head: &Head, body: &Bytes) -> Result<(Bytes, Option<Usage>), Missed> {
     let vendor = stage.provider.vendor;
     if let Some(plan) = &stage.plan {
-        return joined(stage, plan, std::slice::from_ref(body));
+        return joined(stage, plan, std::slice::from_ref(body), counted(head));
     }
     let (from, to) = (vendor.dialect, stage.visit.dialect);
     if stage.visit.op != Op::Chat || (from, to) == (Dialect::OpenAiChat, Dialect::OpenAiChat) {
@@ -353,15 +356,21 @@ fn translated<S>(stage: &Stage<'_, S>, body: &Bytes) -> Result<(Bytes, Option<Us
     Ok((translate::response_out(to, &response).into(), usage))
 }
 
+/// Tokens of the input where a vendor tells them in the answer's header and not in its body.
+pub(super) fn counted(head: &Head) -> Option<u64> {
+    head.text(INPUT_TOKENS).parse().ok()
+}
+
 /// The answers of all calls of an operation other than chat as one, and what they used.
 pub(super) fn joined<S>(
     stage: &Stage<'_, S>,
     plan: &Plan,
     answers: &[Bytes],
+    counted: Option<u64>,
 ) -> Result<(Bytes, Option<Usage>), Missed> {
     let count = || count_input(stage.visit.op, &stage.visit.upstream_model, &stage.job.body);
     let (counting, now) = (stage.provider.vendor.counting, stage.visit.at.seconds());
-    let told = Told { counting, now, count: &count };
+    let told = Told { counting, now, counted, count: &count };
     let read = plan.answer(answers, &told).map_err(|failure| match failure.kind {
         Kind::VendorRefused => Missed::by_request(failure),
         _ => unreadable(failure),

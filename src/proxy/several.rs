@@ -8,7 +8,7 @@ use super::exchange::{End, Missed, missed_by};
 use super::guard::Waited;
 use super::job::Job;
 use super::outgoing::Prepared;
-use super::relay::{MAX_WHOLE_BYTES, Stage, estimate, joined, send_whole};
+use super::relay::{MAX_WHOLE_BYTES, Stage, counted, estimate, joined, send_whole};
 use super::sink::Sink;
 use super::upstream::{Broken, Head, Outgoing, Reading, Taken};
 use super::visit::Visit;
@@ -36,6 +36,8 @@ type Call<'a> = Pin<Box<dyn Future<Output = Result<(Head, Bytes), Missed>> + Sen
 struct Answered {
     head: Option<Head>,
     bodies: Vec<Bytes>,
+    /// Tokens of the input that the headers of all of them tell.
+    counted: Option<u64>,
     failed: Option<Missed>,
 }
 
@@ -82,7 +84,11 @@ pub(super) async fn call<S: Sink>(stage: Stage<'_, S>, calls: Calls<'_>, plan: &
     let gone = answered.failed.as_ref().is_some_and(|missed| missed.gone);
     let served = !gone && (answered.failed.is_none() || plan.takes_part());
     let count = answered.bodies.len() as u64;
-    let read = if served { joined(&stage, plan, &answered.bodies) } else { Err(Missed::gone(true)) };
+    let read = if served {
+        joined(&stage, plan, &answered.bodies, answered.counted)
+    } else {
+        Err(Missed::gone(true))
+    };
     let (body, usage) = match read {
         Ok(read) => read,
         Err(missed) => {
@@ -105,6 +111,8 @@ async fn collect(calls: Vec<Call<'_>>, answered: &mut Answered) {
     while let Some(result) = all.next().await {
         match result {
             Ok((head, body)) => {
+                let before = if answered.bodies.is_empty() { Some(0) } else { answered.counted };
+                answered.counted = before.zip(counted(&head)).map(|(sum, more)| sum.saturating_add(more));
                 answered.head.get_or_insert(head);
                 answered.bodies.push(body);
             }

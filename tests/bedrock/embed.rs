@@ -47,7 +47,14 @@ async fn cohere_gets_all_texts_in_one_call_and_numbers_go_in_either_encoding() {
     assert_eq!(numbers, [0.25, -0.5, 1.0]);
     let expected = json!({ "texts": ["a", "b"], "input_type": "search_query" });
     assert_eq!(upstream.only().json(), expected);
-    assert!(said["usage"]["prompt_tokens"].as_u64() > Some(0), "{said}");
+    // Cohere's answer does not say what it used; Bedrock's header does.
+    assert_eq!(said["usage"]["prompt_tokens"], 9);
+    let entry = entry(hub).await;
+    assert_eq!(
+        (buckets(&entry), &entry["usage_source"]),
+        (json!({ "input": 9 }), &json!("provider")),
+        "{entry}"
+    );
 }
 
 #[tokio::test]

@@ -38,6 +38,8 @@ pub struct Told<'a> {
     pub counting: Counting,
     /// Seconds since the Unix epoch, where the vendor does not say when it answered.
     pub now: i64,
+    /// Tokens of the request's input, where the vendor tells them beside its answer.
+    pub counted: Option<u64>,
     /// Counts the tokens of the request's input; called where the vendor counts none.
     pub count: &'a dyn Fn() -> u64,
 }
@@ -71,8 +73,9 @@ impl Plan {
                 if read.1.is_some() {
                     return Ok(read);
                 }
-                let counted = EmbedPlan { estimated_tokens: (told.count)(), ..plan.clone() };
-                embed_in(*from, answers, &counted)
+                let estimated_tokens = told.counted.unwrap_or_else(told.count);
+                let (body, _) = embed_in(*from, answers, &EmbedPlan { estimated_tokens, ..plan.clone() })?;
+                Ok((body, told.counted.map(|input| Usage { input, ..Usage::default() })))
             }
             Plan::Draw(Draws::Gemini | Draws::InChat, plan) => {
                 images::write(&self.drawn(answers, told.counting)?, *plan, told.now)
