@@ -314,7 +314,7 @@ async fn whole<S: Sink>(mut stage: Stage<'_, S>, mut taken: Taken, head: Head) -
     }
     let (body, usage) = match translated(&stage, &head, &body) {
         Ok(read) => read,
-        Err(missed) => return Ok(several::spent(&stage, &[body], missed)?),
+        Err(missed) => return several::spent(&stage, &[body], missed),
     };
     let answer = AnswerHead::relayed(stage.job, stage.visit, &head, &stage.adapted);
     let end = send_whole(&mut stage, answer, body, usage).await;
