@@ -11,6 +11,7 @@ mod support;
 
 mod access;
 mod anthropic;
+mod bedrock;
 mod bodies;
 mod cache;
 mod catalogue;
@@ -19,10 +20,12 @@ mod commands;
 mod dialects;
 mod endpoints;
 mod gemini;
+mod google;
 mod ledger;
 mod lifecycle;
 mod lifecycle_upgrade;
 mod metrics;
+mod ollama;
 mod run;
 mod streams;
 mod tokens;
@@ -31,4 +34,5 @@ mod inference;
 mod sdk;
 
 mod harness;
+mod images;
 mod tidy;

@@ -1,6 +1,8 @@
 //! The vendors' own clients as callers: if they are content, so is every
 //! application that changes its base URL and nothing else.
 
+mod media;
+
 use super::support::conf::KEY;
 use super::support::*;
 use serde_json::json;
@@ -8,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// A file of the repository that `make sdk` has put there.
-fn installed(path: &str) -> PathBuf {
+pub fn installed(path: &str) -> PathBuf {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
     assert!(path.exists(), "{} is missing: run `make sdk` first", path.display());
     path

@@ -281,6 +281,8 @@ pub(crate) struct Provider {
     pub(crate) vendor: Option<At<String>>,
     /// Scheme, host and path prefix. Default: the vendor's.
     pub(crate) base_url: Option<At<String>>,
+    /// AWS's region, such as us-east-1. Default: AWS_REGION, or the one that base_url names.
+    pub(crate) region: Option<At<String>>,
     /// Its secrets. Default: the vendor's environment variable.
     pub(crate) credentials: Option<Vec<At<Credential>>>,
     /// How one of them is chosen. Default: round_robin.
@@ -329,6 +331,12 @@ pub(crate) struct Credential {
     pub(crate) env: Option<String>,
     /// File that holds it.
     pub(crate) file: Option<String>,
+    /// In place of one secret, a pair of AWS's keys: the id of the access key.
+    pub(crate) access_key_id: Option<At<TextOrSecret>>,
+    /// Its secret.
+    pub(crate) secret_access_key: Option<At<SecretSource>>,
+    /// The session token of keys that are lent for a time.
+    pub(crate) session_token: Option<At<SecretSource>>,
     /// Share of the requests. Default: 1.
     pub(crate) weight: Option<At<u32>>,
     /// Models it is for; empty = all.

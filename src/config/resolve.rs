@@ -2,6 +2,7 @@
 //! on with a default, so that all of them are told at once; no snapshot is
 //! built when there is one.
 
+mod aws;
 mod catalogue;
 mod files;
 mod keys;

@@ -5,7 +5,7 @@ use crate::cache;
 use crate::catalogue::{Card, Catalogue};
 use crate::ledger::PriceTable;
 use crate::limit::{Gate, Limits};
-use crate::provider::Vendor;
+use crate::provider::{AwsKeys, Vendor};
 use crate::route::{Health, HealthPolicy, Picker, Strategy};
 use crate::rules::RuleSet;
 use crate::types::{CredentialId, ModelName, ProviderName, Secret};
@@ -234,8 +234,10 @@ pub struct BaseUrl {
 pub struct Credential {
     /// `provider/name`.
     pub id: CredentialId,
-    /// `None`: nothing is sent.
+    /// `None`: nothing is sent, or [`Credential::aws`] signs.
     pub secret: Option<Secret>,
+    /// A pair of keys that signs requests, in place of a secret that is sent.
+    pub aws: Option<AwsKeys>,
     /// Share of the requests.
     pub weight: u32,
     /// Models this credential is for; empty = all.

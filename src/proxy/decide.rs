@@ -17,7 +17,7 @@ use crate::limit::Standing;
 use crate::rules::{Decision, Facts};
 use crate::types::Op;
 use crate::wire::openai::Request;
-use crate::wire::translate;
+use crate::wire::translate::{self, AnswerForm, InPath, Received};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use parking_lot::Mutex;
@@ -58,6 +58,7 @@ pub(super) struct Arrival<'a> {
     pub headers: &'a HeaderMap,
     /// The query string; a pipe names its model there.
     pub query: &'a str,
+    pub in_path: &'a InPath,
     pub body: Bytes,
     pub share: Share,
     pub present: Present,
@@ -65,16 +66,24 @@ pub(super) struct Arrival<'a> {
 
 /// Decides. The visit is filled on the way, also when the answer is no.
 pub(super) fn decide(arrival: Arrival<'_>, visit: &mut Visit) -> Result<Box<Job>, Refused> {
-    let Arrival { plane, snapshot, caller, headers, query, body, share, present } = arrival;
+    let Arrival { plane, snapshot, caller, headers, query, in_path, body, share, present } = arrival;
     let began = plane.clock.mono();
-    let mut payload = read(visit, headers, query, &body)?;
-    let mut body = body;
+    let Received { op, mut body, speaks, content_type } =
+        translate::received(visit.dialect, visit.op, in_path, body)?;
+    visit.op = op;
+    visit.form = in_path.form;
+    let is_form = |v: &&HeaderValue| v.as_bytes().starts_with(b"multipart/form-data");
+    let form_type = match content_type {
+        Some(text) => HeaderValue::try_from(text).ok(),
+        None => headers.get(header::CONTENT_TYPE).filter(is_form).cloned(),
+    };
+    let mut payload = read(visit, form_type, query, &body)?;
     let parsed = plane.clock.mono();
     visit.phases.parse = parsed.since(began);
 
     let ruled = rule(&snapshot, &caller, headers, visit, &payload, &body)?;
     if let (Some(most), Payload::Json(request)) = (ruled.max_output_tokens, &mut payload) {
-        body = bounded(visit, request, &body, most)?;
+        body = bounded(visit, speaks, request, &body, most)?;
     }
     // The books keep the name that the caller wrote, also when a rule sends it elsewhere.
     let wanted: Arc<str> = ruled.model.as_deref().map_or_else(|| Arc::clone(&visit.model), Into::into);
@@ -82,7 +91,7 @@ pub(super) fn decide(arrival: Arrival<'_>, visit: &mut Visit) -> Result<Box<Job>
     let (targets, skipped) = targets(&snapshot, visit, &model, draw(), &payload, &body)?;
     let (permit, ask, cap) = hold(&snapshot, plane, &caller, visit, &payload, &body, &targets)?;
     if let (Some(most), Payload::Json(request)) = (cap, &mut payload) {
-        body = bounded(visit, request, &body, most)?;
+        body = bounded(visit, speaks, request, &body, most)?;
     }
     // After the hold, because a body that the budget bounded is another request.
     let caching = caching(&snapshot, &caller, &model, headers, visit, &payload, &body, &ruled)?;
@@ -94,7 +103,7 @@ pub(super) fn decide(arrival: Arrival<'_>, visit: &mut Visit) -> Result<Box<Job>
     let conversation = payload_request(&payload).map(|r| r.conversation).filter(|c| *c != 0);
     let job = Job {
         op: visit.op,
-        dialect: visit.dialect,
+        speaks,
         clocks: clocks.unwrap_or(snapshot.bounds.clocks),
         plane: Arc::clone(plane),
         request_headers: forwarded(headers, &ruled.request_headers),
@@ -117,9 +126,9 @@ pub(super) fn decide(arrival: Arrival<'_>, visit: &mut Visit) -> Result<Box<Job>
 }
 
 /// The body with its output bounded.
-fn bounded(visit: &Visit, request: &mut Request, body: &Bytes, most: u64) -> Result<Bytes> {
+fn bounded(visit: &Visit, speaks: Dialect, request: &mut Request, body: &Bytes, most: u64) -> Result<Bytes> {
     // Anthropic's dialect knows the older name only, as the older endpoint does.
-    let named_as = if visit.dialect == Dialect::Anthropic { Op::Completion } else { visit.op };
+    let named_as = if speaks == Dialect::Anthropic { Op::Completion } else { visit.op };
     let body = request.cap_output(named_as, body, most);
     // Spans have moved.
     *request = Request::read(visit.op, &body)?;
@@ -142,18 +151,16 @@ pub(super) fn payload_request(payload: &Payload) -> Option<&Request> {
     }
 }
 
-fn read(visit: &mut Visit, headers: &HeaderMap, query: &str, body: &Bytes) -> Result<Payload> {
+fn read(visit: &mut Visit, form_type: Option<HeaderValue>, query: &str, body: &Bytes) -> Result<Payload> {
     if visit.op == Op::Realtime {
         let missing = || Failure::new(Kind::InvalidRequest, "The query has no 'model'").param("model");
         let model = query.split('&').find_map(|pair| pair.strip_prefix("model=")).ok_or_else(missing)?;
         visit.model = percent_encoding::percent_decode_str(model).decode_utf8_lossy().into();
         return Ok(Payload::Pipe);
     }
-    let content_type = headers.get(header::CONTENT_TYPE);
-    let is_form = content_type.is_some_and(|v| v.as_bytes().starts_with(b"multipart/form-data"));
-    if let (true, Some(content_type)) = (is_form, content_type) {
+    if let Some(content_type) = form_type {
         let missing = || Failure::new(Kind::InvalidRequest, "The form has no 'model' field").param("model");
-        let (payload, model) = form(body, content_type).ok_or_else(missing)?;
+        let (payload, model) = form(body, &content_type).ok_or_else(missing)?;
         visit.model = model.into();
         return Ok(payload);
     }
@@ -178,7 +185,12 @@ fn rule(
     if snapshot.rules.is_empty() {
         return Ok(Decision::default());
     }
-    let secret = [header::AUTHORIZATION, header::COOKIE, HeaderName::from_static("x-api-key")];
+    let secret = [
+        header::AUTHORIZATION,
+        header::COOKIE,
+        HeaderName::from_static("x-api-key"),
+        HeaderName::from_static("x-goog-api-key"),
+    ];
     let shown: Vec<(&str, &str)> = headers
         .iter()
         .filter(|(name, _)| !secret.contains(name))
@@ -252,11 +264,10 @@ fn targets(
         plan.extend(order.into_iter().filter_map(|i| model.targets.get(i).cloned()));
     }
     plan.extend(model.fallback.iter().cloned());
-    plan.retain(|t| serves(&t));
-    if plan.is_empty() {
-        let text = format!("The model `{}` does not offer this endpoint", visit.model);
-        return Err(Failure::new(Kind::InvalidRequest, text).param("model"));
+    if !plan.iter().any(|t| serves(&t)) {
+        return Err(not_served(visit, &plan));
     }
+    plan.retain(|t| serves(&t));
     let asked = (visit.op, &*visit.model);
     let skipped = able::keep_able(snapshot.capabilities, asked, payload, body, &mut plan)?;
     plan.retain(|t| priced(&t));
@@ -268,6 +279,20 @@ fn targets(
         return Err(Failure::new(Kind::Unpriced, text).param("model"));
     }
     Ok((plan, skipped))
+}
+
+/// Nobody who serves the model has such an endpoint: says who, so that the caller knows why.
+fn not_served(visit: &Visit, plan: &[Target]) -> Failure {
+    let mut titles: Vec<&str> = Vec::new();
+    for title in plan.iter().map(|target| target.provider.vendor.title) {
+        if !titles.contains(&title) {
+            titles.push(title);
+        }
+    }
+    let (model, what) = (&visit.model, visit.op.title());
+    let text =
+        format!("The model `{model}` is served by {}, which does not offer {what}", titles.join(" and "));
+    Failure::new(Kind::InvalidRequest, text).param("model")
 }
 
 /// The price row of a target at the time of the request.
@@ -305,7 +330,8 @@ fn caching(
         .min(settings.max_ttl);
     let explicit = by_rule.is_some() || wish.ttl.is_some() || set.is_some();
     let key = match payload {
-        Payload::Json(_) if !ttl.is_zero() => {
+        // What is kept is replayed as it was sent, and a list is no stream of events.
+        Payload::Json(_) if !ttl.is_zero() && visit.form == AnswerForm::Usual => {
             {
                 // One body may mean two things in two dialects.
                 let name = format!("{}:{}", translate::name(visit.dialect), model.name);

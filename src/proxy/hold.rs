@@ -21,8 +21,12 @@ use std::time::Duration;
 const ASSUMED_OUTPUT_TOKENS: u64 = 4_096;
 /// Bounds that a request without one gets when its budget is nearly used up: the first that fits.
 const OUTPUT_STEPS: [u64; 3] = [32_768, 8_192, 4_096];
+/// Output tokens of one picture, where a vendor counts them: the most that is known (`gpt-image-1`,
+/// high quality, 1024×1536).
+const DRAWN_TOKENS: u64 = 6_240;
 /// How long an exact count may take before the rest is extrapolated.
 pub(super) const COUNT_BUDGET: Duration = Duration::from_millis(2);
+
 /// Takes a place in the key's limits for the worst case, whichever target answers. The cheap
 /// bound comes first; only when it does not fit are the tokens counted. A request that names no
 /// bound of its own is held with its model's, and where that is more than the budget has left,
@@ -88,11 +92,17 @@ fn caps(refusal: &Refusal, op: Op, payload: &Payload, targets: &[Target]) -> Vec
 /// What is billed besides tokens, at most: images asked for, characters to be spoken.
 fn beside_tokens(op: Op, payload: &Payload) -> Usage {
     let request = payload_request(payload);
-    let images = request.map_or(1, |r| r.choices.max(1));
+    let images = match payload {
+        Payload::Json(request) => request.choices.max(1),
+        Payload::Form { choices, .. } => (*choices).max(1),
+        Payload::Pipe => 1,
+    };
     let characters = request.map_or(0, |r| r.input_bound);
     let usage = Usage { requests: 1, ..Usage::default() };
     match op {
-        Op::ImageGeneration | Op::ImageEdit => Usage { images, ..usage },
+        Op::ImageGeneration | Op::ImageEdit => {
+            Usage { images, output: images.saturating_mul(DRAWN_TOKENS), ..usage }
+        }
         Op::Speech => Usage { characters, ..usage },
         _ => usage,
     }

@@ -10,7 +10,8 @@ use crate::access::client_address;
 use crate::config::{Bounds, Caller, Snapshot};
 use crate::error::{Failure, Kind, Result};
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, header};
+use http::{HeaderMap, HeaderValue, header};
+use percent_encoding::percent_decode_str;
 use pingora::protocols::http::ServerSession;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -19,8 +20,30 @@ use tokio::time::{Instant, timeout_at};
 
 /// How much of a refused body is read away so that the caller gets to see the refusal.
 const LINGER_BYTES: usize = 4 * 1024 * 1024;
+/// Where Google's clients put their key.
+pub(super) const GOOGLE_KEY: &str = "x-goog-api-key";
 const SMALL_BYTES: usize = 64 * 1024;
 const LINGER: Duration = Duration::from_secs(1);
+
+/// Google's callers may write their key into the address. It moves into the header before anything
+/// else happens, so that nothing that shows an address can show it.
+pub(super) fn hide_key(session: &mut ServerSession) {
+    let request = session.req_header_mut();
+    let Some(query) = request.uri.query().filter(|query| query.contains("key=")) else { return };
+    let (keys, rest): (Vec<&str>, Vec<&str>) = query.split('&').partition(|pair| pair.starts_with("key="));
+    let Some(key) = keys.first().and_then(|pair| pair.strip_prefix("key=")) else { return };
+    let key = percent_decode_str(key).decode_utf8_lossy().into_owned();
+    let path = request.uri.path();
+    let kept = if rest.is_empty() { path.to_owned() } else { format!("{path}?{}", rest.join("&")) };
+    let (uri, value) = (kept.parse(), HeaderValue::from_str(&key));
+    if let (Ok(uri), Ok(mut value)) = (uri, value) {
+        value.set_sensitive(true);
+        request.set_uri(uri);
+        if request.headers.get(GOOGLE_KEY).is_none() {
+            let _ = request.insert_header(GOOGLE_KEY, value);
+        }
+    }
+}
 
 /// Who calls, or why not. Refusals count towards the shedding of the address.
 pub(super) fn admit(
@@ -76,14 +99,14 @@ fn caller(plane: &Plane, snapshot: &Snapshot, headers: &HeaderMap) -> Result<Arc
     }
 }
 
-/// `Authorization: Bearer …`, or `x-api-key` as Anthropic's clients send it.
+/// `Authorization: Bearer …`, or a header of its own as Anthropic's and Google's clients send it.
 fn presented_key(headers: &HeaderMap) -> Option<&str> {
     let bearer = headers.get(header::AUTHORIZATION).and_then(|v| v.to_str().ok()).and_then(|text| {
         let (scheme, rest) = text.split_once(' ')?;
         scheme.eq_ignore_ascii_case("bearer").then(|| rest.trim())
     });
-    let named = || headers.get("x-api-key").and_then(|v| v.to_str().ok()).map(str::trim);
-    bearer.or_else(named).filter(|key| !key.is_empty())
+    let named = |name: &str| headers.get(name).and_then(|v| v.to_str().ok()).map(str::trim);
+    bearer.or_else(|| named("x-api-key")).or_else(|| named(GOOGLE_KEY)).filter(|key| !key.is_empty())
 }
 
 /// Reads the whole body, whatever its framing.

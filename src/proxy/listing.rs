@@ -7,8 +7,8 @@ use crate::config::{Caller, Snapshot, Target};
 use crate::error::{Failure, Kind, Result};
 use crate::tokens::{self, Count, Family};
 use crate::types::Op;
-use crate::wire::anthropic;
 use crate::wire::openai::{self, Request};
+use crate::wire::{anthropic, gemini};
 use bytes::Bytes;
 use serde_json::json;
 
@@ -29,6 +29,29 @@ pub(super) fn readiness(plane: &Plane) -> Bytes {
     })
     .to_string()
     .into()
+}
+
+/// `GET /v1beta/models`, all on one page.
+pub(super) fn google_models(snapshot: &Snapshot, caller: &Caller) -> Bytes {
+    let names = snapshot.model_names();
+    let allowed = names.iter().filter(|name| caller.key.models.allows(name));
+    let models: Vec<_> = allowed.map(|name| google_entry(name)).collect();
+    json!({ "models": models }).to_string().into()
+}
+
+/// `GET /v1beta/models/{id}`
+pub(super) fn google_model(snapshot: &Snapshot, caller: &Caller, id: &str) -> Result<Bytes> {
+    find(snapshot, caller, id)?;
+    Ok(google_entry(id).to_string().into())
+}
+
+fn google_entry(name: &str) -> serde_json::Value {
+    json!({
+        "name": format!("models/{name}"), "version": "001", "displayName": name,
+        "supportedGenerationMethods": [
+            "generateContent", "streamGenerateContent", "countTokens", "embedContent", "batchEmbedContents",
+        ],
+    })
 }
 
 /// `POST /v1/tokenize`: counts what a request, or a plain `text`, comes to.
@@ -75,6 +98,11 @@ impl Counted {
         answer.to_string().into()
     }
 
+    /// The answer of Google's `countTokens`.
+    pub(super) fn as_google(&self) -> Bytes {
+        gemini::count_told(self.total.tokens).into()
+    }
+
     /// The answer of Anthropic's `/v1/messages/count_tokens`.
     pub(super) fn as_anthropic(&self) -> Bytes {
         anthropic::count_tokens_body(self.total.tokens).into()
@@ -84,5 +112,5 @@ impl Counted {
 fn has_input(body: &Bytes) -> bool {
     let fields: std::collections::BTreeMap<String, serde::de::IgnoredAny> =
         serde_json::from_slice(body).unwrap_or_default();
-    ["text", "input", "messages", "prompt"].iter().any(|name| fields.contains_key(*name))
+    ["text", "input", "messages", "prompt", "contents"].iter().any(|name| fields.contains_key(*name))
 }

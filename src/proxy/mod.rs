@@ -23,6 +23,7 @@ mod realtime;
 mod relay;
 mod service;
 mod settle;
+mod several;
 mod shared;
 mod simulator;
 mod sink;

@@ -1,12 +1,13 @@
 //! A vendor's answer on its way to the caller: event by event as it arrives,
 //! or whole, with a reader looking on for usage, errors and the end.
 
-use super::answer::{AnswerHead, is_events};
+use super::answer::AnswerHead;
 use super::exchange::{End, Missed, missed_by};
 use super::guard::{Guard, Waited};
 use super::hold::{COUNT_BUDGET, count_input};
 use super::job::Job;
 use super::settle;
+use super::several;
 use super::sink::{Gone, Sink};
 use super::stream::{Reader, ended_badly};
 use super::upstream::{Head, Reading, Taken};
@@ -19,14 +20,18 @@ use crate::provider::{HealthEffect, judge, judge_error};
 use crate::tokens;
 use crate::types::{Op, Usage, UsageSource};
 use crate::wire::openai::{self, Step, VendorError};
-use crate::wire::translate;
+use crate::wire::translate::{self, Plan, Told};
+use crate::wire::transport::is_events;
 use bytes::{Bytes, BytesMut};
 use http::header;
 use std::pin::pin;
 use tokio::time::Instant;
 
 /// The largest JSON answer; images in base64 are the large ones.
-const MAX_WHOLE_BYTES: usize = 128 * 1024 * 1024;
+pub(super) const MAX_WHOLE_BYTES: usize = 128 * 1024 * 1024;
+
+/// Where Bedrock tells the tokens of an input for models whose own answers do not.
+const INPUT_TOKENS: &str = "x-amzn-bedrock-input-token-count";
 
 /// What a relay works with.
 pub(super) struct Stage<'a, S> {
@@ -37,6 +42,8 @@ pub(super) struct Stage<'a, S> {
     pub provider: &'a Provider,
     /// Fields that were adapted or dropped for this vendor.
     pub adapted: Vec<String>,
+    /// How the answer of an operation other than chat is read, if it is translated.
+    pub plan: Option<Plan>,
 }
 
 /// Relays a success. `Err` only while the caller has seen no content.
@@ -225,7 +232,7 @@ impl Events {
         if !self.committed {
             return Err(missed);
         }
-        let event = translate::error_event(stage.visit.dialect, &missed.failure);
+        let event = self.reader.failure(stage.visit.dialect, &missed.failure);
         let _ = stage.sink.last(event).await;
         let (usage, source) = self.usage(&stage);
         Ok(End { outcome: Outcome::Truncated, failure: Some(missed.failure), usage, source })
@@ -305,7 +312,10 @@ async fn whole<S: Sink>(mut stage: Stage<'_, S>, mut taken: Taken, head: Head) -
     if let Some(verdict) = judge(stage.provider.vendor, head.status, &head.headers, &body, wall) {
         return Err(Missed::judged(verdict));
     }
-    let (body, usage) = translated(&stage, body)?;
+    let (body, usage) = match translated(&stage, &head, &body) {
+        Ok(read) => read,
+        Err(missed) => return several::spent(&stage, &[body], missed),
+    };
     let answer = AnswerHead::relayed(stage.job, stage.visit, &head, &stage.adapted);
     let end = send_whole(&mut stage, answer, body, usage).await;
     stage.visit.phases.relay += stage.job.plane.clock.mono().since(now);
@@ -313,19 +323,21 @@ async fn whole<S: Sink>(mut stage: Stage<'_, S>, mut taken: Taken, head: Head) -
 }
 
 /// The answer in the caller's dialect, and what it used.
-fn translated<S>(stage: &Stage<'_, S>, body: Bytes) -> Result<(Bytes, Option<Usage>), Missed> {
+fn translated<S>(stage: &Stage<'_, S>, head: &Head, body: &Bytes) -> Result<(Bytes, Option<Usage>), Missed> {
     let vendor = stage.provider.vendor;
+    if let Some(plan) = &stage.plan {
+        return joined(stage, plan, std::slice::from_ref(body), counted(head));
+    }
     let (from, to) = (vendor.dialect, stage.visit.dialect);
     if stage.visit.op != Op::Chat || (from, to) == (Dialect::OpenAiChat, Dialect::OpenAiChat) {
-        let usage = openai::usage(stage.visit.op, vendor.counting, &body);
-        return Ok((body, usage));
+        let usage = openai::usage(stage.visit.op, vendor.counting, body);
+        return Ok((in_dialect(stage, body.clone())?, usage));
     }
     if from == to {
-        let usage = translate::usage_in(from, &body, vendor.counting);
-        return Ok((body, usage));
+        let usage = translate::usage_in(from, body, vendor.counting);
+        return Ok((body.clone(), usage));
     }
-    let unreadable = |failure| Missed { failure, health: HealthEffect::Failed, gone: false, sent: false };
-    let mut response = translate::response_in(from, &body, vendor.counting).map_err(unreadable)?;
+    let mut response = translate::response_in(from, body, vendor.counting).map_err(unreadable)?;
     // The caller's dialects have no word for it: another vendor may still do better.
     if let Some(Finish::Error(word)) = &response.first().finish {
         let wall = stage.job.plane.clock.wall().seconds();
@@ -333,8 +345,49 @@ fn translated<S>(stage: &Stage<'_, S>, body: Bytes) -> Result<(Bytes, Option<Usa
         return Err(Missed::judged(judge_error(vendor, &error, &http::HeaderMap::new(), wall)));
     }
     response.created.get_or_insert(stage.visit.at.seconds());
+    // Some vendors name neither the answer nor its model.
+    if response.id.is_empty() {
+        response.id = stage.visit.id.to_string();
+    }
+    if response.model.is_empty() {
+        response.model = stage.visit.upstream_model.to_string();
+    }
     let usage = response.usage;
     Ok((translate::response_out(to, &response).into(), usage))
+}
+
+/// Tokens of the input where a vendor tells them in the answer's header and not in its body.
+pub(super) fn counted(head: &Head) -> Option<u64> {
+    head.text(INPUT_TOKENS).parse().ok()
+}
+
+/// The answers of all calls of an operation other than chat as one, and what they used.
+pub(super) fn joined<S>(
+    stage: &Stage<'_, S>,
+    plan: &Plan,
+    answers: &[Bytes],
+    counted: Option<u64>,
+) -> Result<(Bytes, Option<Usage>), Missed> {
+    let family = stage.job.family(&stage.visit.upstream_model);
+    let count = || count_input(stage.visit.op, family, &stage.visit.upstream_model, &stage.job.body);
+    let (counting, now) = (stage.provider.vendor.counting, stage.visit.at.seconds());
+    let told = Told { counting, now, counted, count: &count };
+    let read = plan.answer(answers, &told).map_err(|failure| match failure.kind {
+        Kind::VendorRefused => Missed::by_request(failure),
+        _ => unreadable(failure),
+    })?;
+    Ok((in_dialect(stage, read.0.into())?, read.1))
+}
+
+/// An answer of OpenAI's to something other than a chat, in the caller's dialect.
+fn in_dialect<S>(stage: &Stage<'_, S>, body: Bytes) -> Result<Bytes, Missed> {
+    let Visit { dialect, op, form, .. } = &*stage.visit;
+    let told = translate::told(*dialect, *op, *form, &body).map_err(unreadable)?;
+    Ok(told.map_or(body, Bytes::from))
+}
+
+fn unreadable(failure: Failure) -> Missed {
+    Missed { failure, health: HealthEffect::Failed, gone: false, sent: false }
 }
 
 /// Sends an answer of known length and says what it used.
@@ -345,7 +398,7 @@ pub(super) async fn send_whole<S: Sink>(
     usage: Option<Usage>,
 ) -> End {
     head.length = Some(body.len() as u64);
-    let usage = usage.map(|usage| Usage { requests: 1, ..usage });
+    let usage = usage.map(|usage| Usage { requests: usage.requests.max(1), ..usage });
     if let Some(usage) = &usage {
         settle::release(stage.job, stage.visit, usage);
     }

@@ -5,7 +5,7 @@
 use super::answer::AnswerHead;
 use super::buffered::Share;
 use super::decide::{Arrival, Refused, decide};
-use super::endpoint::Endpoint;
+use super::endpoint::{Endpoint, dialect_of};
 use super::exchange::{End, exchange};
 use super::failure;
 use super::intake;
@@ -20,7 +20,7 @@ use crate::error::{Failure, Kind, Result};
 use crate::ledger::Outcome;
 use crate::limit::Standing;
 use crate::types::Op;
-use crate::wire::translate;
+use crate::wire::translate::{self, AnswerForm, InPath};
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use pingora::apps::{HttpPersistentSettings, HttpServerApp, HttpServerOptions, ReusedHttpStream};
@@ -70,15 +70,20 @@ impl HttpServerApp for Gateway {
         if self.plane.drain.draining() {
             session.set_keepalive(None);
         }
+        intake::hide_key(&mut session);
         let request = session.req_header();
         let whole = match Endpoint::find(&request.method, request.uri.path()) {
-            Ok(Endpoint::Inference(Op::Realtime, _)) if session.is_upgrade_req() => {
+            Ok(Endpoint::Inference(Op::Realtime, ..)) if session.is_upgrade_req() => {
                 // Boxed: every connection would carry its state.
                 return Box::pin(self.hand_on(session, shutdown)).await;
             }
-            Ok(Endpoint::Inference(op, dialect)) if op != Op::Realtime => {
+            Ok(Endpoint::Inference(op, dialect, mut in_path)) if op != Op::Realtime => {
+                let events = |query: &str| query.split('&').any(|pair| pair == "alt=sse");
+                if in_path.form == AnswerForm::List && request.uri.query().is_some_and(events) {
+                    in_path.form = AnswerForm::Usual;
+                }
                 let accept = if reused { Duration::ZERO } else { since_accept(&session) };
-                Box::pin(self.inference(&mut session, op, dialect, accept)).await
+                Box::pin(self.inference(&mut session, op, dialect, &in_path, accept)).await
             }
             other => Box::pin(self.other(&mut session, other)).await,
         };
@@ -155,6 +160,7 @@ impl Gateway {
             Ok(endpoint) => self.local(session, endpoint).await,
             Err(failure) => {
                 let mut visit = Visit::new(Op::Models, &self.plane.clock);
+                visit.dialect = dialect_of(session.req_header().uri.path());
                 visit.address = Some(intake::address(&self.plane.snapshot.load(), session));
                 refuse(&self.plane, session, visit, failure, &Standing::default()).await;
                 Ok(())
@@ -171,6 +177,7 @@ impl Gateway {
         session: &mut ServerSession,
         op: Op,
         dialect: Dialect,
+        in_path: &InPath,
         accept: Duration,
     ) -> Whole {
         let plane = &self.plane;
@@ -201,7 +208,8 @@ impl Gateway {
         visit.phases.body = plane.clock.mono().since(admitted);
         visit.request_bytes = body.len() as u64;
         let headers = &session.req_header().headers;
-        let arrival = Arrival { plane, snapshot, caller, headers, query: "", body, share, present };
+        let query = "";
+        let arrival = Arrival { plane, snapshot, caller, headers, query, in_path, body, share, present };
         match decide(arrival, &mut visit) {
             Ok(job) => answer(session, job, visit).await,
             Err(Refused { failure, standing }) => {
@@ -245,7 +253,19 @@ impl Gateway {
         endpoint: Endpoint,
     ) -> Result<Bytes> {
         let caller: Arc<Caller> = intake::admit(&self.plane, snapshot, session, visit)?;
+        // Google's newest clients ask where OpenAI's do, and are known by their header.
+        let google = session.req_header().headers.get(intake::GOOGLE_KEY).is_some();
         match endpoint {
+            Endpoint::GoogleModels => Ok(listing::google_models(snapshot, &caller)),
+            Endpoint::Models if google => Ok(listing::google_models(snapshot, &caller)),
+            Endpoint::GoogleModel(id) => listing::google_model(snapshot, &caller, &id),
+            Endpoint::Model(id) if google => listing::google_model(snapshot, &caller, &id),
+            Endpoint::GoogleCount(model) => {
+                let mut share: Share = self.plane.buffered.share();
+                let body = intake::body(session, &snapshot.bounds, &mut share).await?;
+                let body = translate::count_received(&body, &model)?;
+                Ok(listing::tokenize(snapshot, &caller, &body)?.as_google())
+            }
             Endpoint::Models | Endpoint::Model(_) => {
                 let query = session.req_header().uri.query().unwrap_or("");
                 let (dialect, now) = (visit.dialect, visit.at);
@@ -347,7 +367,9 @@ pub(super) enum Whole {
 
 /// Straight from the vendor to this caller.
 pub(super) async fn direct(session: &mut ServerSession, job: Box<Job>, mut visit: Box<Visit>) -> Whole {
-    let early = visit.stream.then(|| early_head(visit.dialect, &visit.id.to_string()));
+    // Comments keep a stream of events alive; a list has none.
+    let comments = visit.stream && visit.form == AnswerForm::Usual;
+    let early = comments.then(|| early_head(visit.dialect, &visit.id.to_string()));
     let mut sink = Direct::new(session, early);
     let end = carry_out(&job, &mut visit, &mut sink).await;
     let broken = end.outcome == Outcome::Truncated;

@@ -2,7 +2,7 @@
 //! while they are made. The vendor call of a shared answer runs in a task of
 //! its own: whoever leaves, leaves; the last one stops the vendor.
 
-use super::answer::{AnswerHead, is_events};
+use super::answer::AnswerHead;
 use super::exchange::End;
 use super::failure;
 use super::guard::{Guard, Waited};
@@ -17,6 +17,7 @@ use crate::error::{Failure, Kind};
 use crate::ledger::Outcome;
 use crate::telemetry::CacheStatus;
 use crate::types::{Usage, UsageSource};
+use crate::wire::transport::is_events;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, header};
 use pingora::protocols::http::ServerSession;

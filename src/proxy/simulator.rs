@@ -88,7 +88,7 @@ fn count(model: &str, text: &str) -> u64 {
 
 fn last_text(job: &Job, op: Op) -> String {
     let mut last = String::new();
-    match translate::request_in(job.dialect, &job.body) {
+    match translate::request_in(job.speaks, &job.body) {
         Ok(chat) if op == Op::Chat => {
             let parts = chat.messages.into_iter().flat_map(|message| message.parts);
             let mut texts =
@@ -179,7 +179,11 @@ fn vector(text: &str) -> Vec<f32> {
 
 /// The simulated answer is OpenAI's; other callers get it in their own dialect.
 fn in_dialect(visit: &Visit, body: Bytes) -> Bytes {
-    if visit.op != Op::Chat || visit.dialect == Dialect::OpenAiChat {
+    if visit.op != Op::Chat {
+        let told = translate::told(visit.dialect, visit.op, visit.form, &body);
+        return told.ok().flatten().map_or(body, Bytes::from);
+    }
+    if visit.dialect == Dialect::OpenAiChat {
         return body;
     }
     let read = translate::response_in(Dialect::OpenAiChat, &body, Counting::Inclusive);

@@ -32,7 +32,7 @@ pub(super) struct Messages {
 
 /// The contents up to and with the first user message.
 #[derive(Default)]
-struct Opening<'a> {
+pub(super) struct Opening<'a> {
     contents: Vec<&'a [u8]>,
     whole: bool,
 }
@@ -51,8 +51,23 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Result<Messages, Wrong> {
         message(reader, &mut found, &mut opening)?;
         index += 1;
     }
-    found.conversation = hash(&opening.contents);
+    found.conversation = opening.hash();
     Ok(found)
+}
+
+impl<'a> Opening<'a> {
+    /// Adds a message's content, until the first one of the user's is in.
+    pub(super) fn add(&mut self, content: Option<&'a [u8]>, is_user: bool) {
+        if !self.whole {
+            self.contents.extend(content);
+            self.whole = is_user;
+        }
+    }
+
+    /// The hash of it.
+    pub(super) fn hash(&self) -> u64 {
+        hash(&self.contents)
+    }
 }
 
 fn message<'a>(
@@ -81,10 +96,7 @@ fn message<'a>(
             _ => reader.ignore()?,
         }
     }
-    if !opening.whole {
-        opening.contents.extend(content);
-        opening.whole = is_user;
-    }
+    opening.add(content, is_user);
     Ok(())
 }
 

@@ -4,6 +4,7 @@
 //! heard of survive in both directions.
 
 mod answer;
+mod contents;
 mod error;
 mod event;
 mod image;

@@ -89,6 +89,9 @@ fn walk(op: Op, body: &[u8], each: &mut dyn FnMut(&str)) -> Result<(), Syntax> {
     while let Some(key) = reader.key()? {
         match (key.bytes().as_ref(), op) {
             (b"messages", Op::Chat | Op::Tokenize) => messages(&mut reader, each)?,
+            (b"contents" | b"systemInstruction" | b"system_instruction", Op::Chat | Op::Tokenize) => {
+                super::contents::texts(&mut reader, each)?;
+            }
             // Anthropic's place for what others say in a message.
             (b"system", Op::Chat | Op::Tokenize) => strings(&mut reader, each)?,
             (b"tools" | b"functions" | b"response_format", Op::Chat | Op::Tokenize) => {
