@@ -20,6 +20,7 @@
 
 mod adapt;
 mod build;
+mod delta;
 mod event;
 mod fields;
 mod json;
@@ -32,6 +33,7 @@ mod turn;
 
 pub use adapt::{Adapted, Change, Fate, Field, Policy, Stance};
 pub use build::{Array, Joined, Object, write_array, write_object};
+pub use delta::{Delta, DeltaKind, Quoted};
 pub use event::{Event, PartKind, StreamError, StreamIn, StreamOut};
 pub use fields::Fields;
 pub use json::{Json, MAX_DEPTH, Whole, parse};

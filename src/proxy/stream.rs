@@ -4,7 +4,7 @@
 
 use super::job::Job;
 use super::visit::Visit;
-use crate::chat::{Dialect, Event, Finish, StreamIn, StreamOut};
+use crate::chat::{Delta, Dialect, Event, Finish, StreamIn, StreamOut};
 use crate::config::Provider;
 use crate::error::Result;
 use crate::types::Usage;
@@ -144,11 +144,17 @@ impl ChatReader {
     }
 
     /// One event of the transport. Gives the vendor's error, if it is one.
-    fn event(&mut self, raw: &Bytes, written: &mut Vec<u8>) -> Result<Option<VendorError>> {
+    fn event(&mut self, raw: &[u8], written: &mut Vec<u8>) -> Result<Option<VendorError>> {
+        let fields = sse::fields(raw);
+        let delta = fields.data.as_ref().and_then(|data| self.input.delta(fields.name, data));
+        if let Some(delta) = delta {
+            self.pass(&delta, raw, written);
+            return Ok(None);
+        }
         let mut events = std::mem::take(&mut self.events);
         events.clear();
-        if let Some(data) = sse::data(raw) {
-            let read = self.input.feed(sse::name(raw), &data, &mut events);
+        if let Some(data) = &fields.data {
+            let read = self.input.feed(fields.name, data, &mut events);
             // What goes through as it came need not be understood.
             if self.output.is_some() {
                 read?;
@@ -160,6 +166,18 @@ impl ChatReader {
         }
         self.events = events;
         Ok(error)
+    }
+
+    /// The commonest event, from the vendor's bytes straight to the caller's.
+    fn pass(&mut self, delta: &Delta<'_>, raw: &[u8], written: &mut Vec<u8>) {
+        self.content = true;
+        delta.text.push_to(&mut self.text);
+        self.usage = delta.usage.or(self.usage);
+        let Some(output) = &mut self.output else { return written.extend_from_slice(raw) };
+        output.delta(delta, written);
+        if let Some(usage) = delta.usage {
+            output.emit(&Event::Usage(usage), written);
+        }
     }
 
     fn meant(&mut self, events: &[Event], written: &mut Vec<u8>) -> Option<VendorError> {

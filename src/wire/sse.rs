@@ -223,13 +223,15 @@ fn value<'a>(line: &'a [u8], field: &[u8]) -> Option<&'a [u8]> {
 }
 
 /// What an event says.
-pub(super) struct Fields<'a> {
+pub struct Fields<'a> {
+    /// The `event:` field; the last one counts.
     pub name: Option<&'a [u8]>,
+    /// The `data:` lines, joined by LF; borrowed when there is one. `None`: no data line (comment, blank).
     pub data: Option<Cow<'a, [u8]>>,
 }
 
 /// Both fields in one pass.
-pub(super) fn fields(event: &[u8]) -> Fields<'_> {
+pub fn fields(event: &[u8]) -> Fields<'_> {
     let mut fields = Fields { name: None, data: None };
     for line in lines(event) {
         if let Some(more) = value(line, b"data") {
