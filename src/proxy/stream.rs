@@ -131,10 +131,10 @@ impl Reader {
 impl ChatReader {
     fn feed(&mut self, chunk: Bytes) -> Result<Step> {
         let mut step = Step::default();
-        let mut written = Vec::new();
-        self.cutter.push(chunk).map_err(|_| too_long())?;
-        while let Some(event) = self.cutter.next_event() {
-            step.error = self.event(&event, &mut written)?;
+        let mut written = Vec::with_capacity(chunk.len());
+        self.cutter.push(chunk.clone()).map_err(|_| too_long())?;
+        while let Some(cut) = self.cutter.next_cut() {
+            step.error = self.event(cut.of(&chunk), &mut written)?;
             if step.error.is_some() {
                 break;
             }

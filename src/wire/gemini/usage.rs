@@ -2,10 +2,12 @@
 //! thoughts are no part of the candidates'. A stream repeats the sum so far on each chunk.
 
 use crate::types::Usage;
-use serde::Deserialize;
+use serde::de::{SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use std::fmt;
 
 /// The numbers as the vendor names them.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(super) struct Counts {
     prompt_token_count: Option<u64>,
@@ -14,22 +16,56 @@ pub(super) struct Counts {
     thoughts_token_count: Option<u64>,
     tool_use_prompt_token_count: Option<u64>,
     total_token_count: Option<u64>,
-    prompt_tokens_details: Option<Vec<Detail>>,
-    cache_tokens_details: Option<Vec<Detail>>,
-    candidates_tokens_details: Option<Vec<Detail>>,
+    prompt_tokens_details: Option<Sound>,
+    cache_tokens_details: Option<Sound>,
+    candidates_tokens_details: Option<Sound>,
 }
 
-#[derive(Clone, Debug, Default, Deserialize)]
+/// Of a list of tokens by modality, those of sound. Read on each chunk, so nothing else is kept.
+#[derive(Clone, Copy, Debug, Default)]
+struct Sound(u64);
+
+#[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 struct Detail {
-    modality: Option<String>,
+    modality: Option<Modality>,
     token_count: Option<u64>,
 }
 
-/// The tokens of sound among some.
-fn audio(details: Option<&Vec<Detail>>) -> u64 {
-    let audio = details.into_iter().flatten().filter(|detail| detail.modality.as_deref() == Some("AUDIO"));
-    audio.filter_map(|detail| detail.token_count).fold(0, u64::saturating_add)
+#[derive(Deserialize)]
+enum Modality {
+    #[serde(rename = "AUDIO")]
+    Audio,
+    #[serde(other)]
+    Other,
+}
+
+impl<'de> Deserialize<'de> for Sound {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Details;
+        impl<'de> Visitor<'de> for Details {
+            type Value = Sound;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Sound, A::Error> {
+                let mut sum = 0_u64;
+                while let Some(detail) = list.next_element::<Detail>()? {
+                    let is_sound = matches!(detail.modality, Some(Modality::Audio));
+                    let tokens = detail.token_count.filter(|_| is_sound);
+                    sum = sum.saturating_add(tokens.unwrap_or(0));
+                }
+                Ok(Sound(sum))
+            }
+        }
+        deserializer.deserialize_seq(Details)
+    }
+}
+
+fn audio(sound: Option<Sound>) -> u64 {
+    sound.unwrap_or_default().0
 }
 
 impl Counts {
@@ -42,7 +78,7 @@ impl Counts {
         newer(&mut self.thoughts_token_count, later.thoughts_token_count);
         newer(&mut self.tool_use_prompt_token_count, later.tool_use_prompt_token_count);
         newer(&mut self.total_token_count, later.total_token_count);
-        let newer = |old: &mut Option<Vec<Detail>>, new: Option<Vec<Detail>>| *old = new.or(old.take());
+        let newer = |old: &mut Option<Sound>, new: Option<Sound>| *old = new.or(*old);
         newer(&mut self.prompt_tokens_details, later.prompt_tokens_details);
         newer(&mut self.cache_tokens_details, later.cache_tokens_details);
         newer(&mut self.candidates_tokens_details, later.candidates_tokens_details);
@@ -55,10 +91,10 @@ impl Counts {
         let prompt = self.prompt_token_count.unwrap_or(0);
         let cache_read = self.cached_content_token_count.unwrap_or(0).min(prompt);
         let fresh = prompt - cache_read;
-        let cached_audio = audio(self.cache_tokens_details.as_ref());
-        let audio_input = audio(self.prompt_tokens_details.as_ref()).saturating_sub(cached_audio).min(fresh);
+        let cached_audio = audio(self.cache_tokens_details);
+        let audio_input = audio(self.prompt_tokens_details).saturating_sub(cached_audio).min(fresh);
         let candidates = self.candidates_token_count.unwrap_or(0);
-        let audio_output = audio(self.candidates_tokens_details.as_ref()).min(candidates);
+        let audio_output = audio(self.candidates_tokens_details).min(candidates);
         let known = prompt.saturating_add(read).saturating_add(candidates);
         let rest = || self.total_token_count.unwrap_or(0).saturating_sub(known);
         Usage {
