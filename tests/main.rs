@@ -8,6 +8,8 @@
 )]
 
 mod support;
+#[path = "../fuzz/targets/mod.rs"]
+mod targets;
 
 mod access;
 mod anthropic;
@@ -15,6 +17,7 @@ mod bodies;
 mod cache;
 mod choosing;
 mod commands;
+mod dialects;
 mod endpoints;
 mod gemini;
 mod ledger;
