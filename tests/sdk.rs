@@ -39,7 +39,7 @@ async fn run(command: Command) {
 }
 
 /// Runs a client against a hub; it tells by itself what it missed.
-async fn is_content(mut command: Command, conf: &Conf) {
+pub(super) async fn is_content(mut command: Command, conf: &Conf) {
     let hub = Gateway::start(conf).await;
     command.env("HUB_URL", format!("http://{}/v1", hub.public)).env("HUB_KEY", KEY);
     let running = tokio::task::spawn_blocking(move || command.output().unwrap());
@@ -49,17 +49,20 @@ async fn is_content(mut command: Command, conf: &Conf) {
     assert!(said.contains(" passed, 0 failed"), "{said}");
 }
 
-fn anthropic_client() -> Command {
+/// A script of the repository in Python, with the clients it needs.
+pub(super) fn python(script: &str) -> Command {
     let mut command = Command::new(installed("target/sdk-venv/bin/python"));
-    command.arg(installed("tests/sdk/python/anthropic_client.py"));
+    command.arg(installed(script));
     command
+}
+
+fn anthropic_client() -> Command {
+    python("tests/sdk/python/anthropic_client.py")
 }
 
 #[tokio::test]
 async fn the_python_client_is_content() {
-    let mut command = Command::new(installed("target/sdk-venv/bin/python"));
-    command.arg(installed("tests/sdk/python/client.py"));
-    run(command).await;
+    run(python("tests/sdk/python/client.py")).await;
 }
 
 #[tokio::test]

@@ -4,7 +4,8 @@
 
 use super::job::Job;
 use super::visit::Visit;
-use crate::chat::{Delta, Dialect, Event, Finish, StreamIn, StreamOut};
+use crate::cache::Thoughts;
+use crate::chat::{Delta, DeltaKind, Dialect, Event, Finish, StreamIn, StreamOut};
 use crate::config::Provider;
 use crate::error::Result;
 use crate::types::Usage;
@@ -43,6 +44,8 @@ pub(super) struct ChatReader {
     content: bool,
     complete: bool,
     text: String,
+    /// Gathered for callers that cannot return them.
+    thoughts: Option<Thoughts>,
 }
 
 impl Reader {
@@ -64,6 +67,7 @@ impl Reader {
             content: false,
             complete: false,
             text: String::new(),
+            thoughts: job.keeps_thoughts(from).then(Thoughts::default),
         }))
     }
 
@@ -110,6 +114,15 @@ impl Reader {
         match self {
             Reader::Plain(reader) => reader.content_seen(),
             Reader::Chat(reader) => reader.content,
+        }
+    }
+
+    /// The thoughts of an answer that has been said, once.
+    pub(super) fn take_thoughts(&mut self) -> Option<Thoughts> {
+        match self {
+            Reader::Plain(_) => None,
+            Reader::Chat(reader) if reader.complete => reader.thoughts.take(),
+            Reader::Chat(_) => None,
         }
     }
 
@@ -171,7 +184,15 @@ impl ChatReader {
     /// The commonest event, from the vendor's bytes straight to the caller's.
     fn pass(&mut self, delta: &Delta<'_>, raw: &[u8], written: &mut Vec<u8>) {
         self.content = true;
+        let before = self.text.len();
         delta.text.push_to(&mut self.text);
+        match (delta.kind, &mut self.thoughts) {
+            (DeltaKind::Thinking, Some(thoughts)) => {
+                thoughts.more(self.text.get(before..).unwrap_or_default());
+            }
+            (DeltaKind::Text, Some(thoughts)) => thoughts.close(),
+            (DeltaKind::Arguments(_), _) | (_, None) => {}
+        }
         self.usage = delta.usage.or(self.usage);
         let Some(output) = &mut self.output else { return written.extend_from_slice(raw) };
         output.delta(delta, written);
@@ -182,6 +203,9 @@ impl ChatReader {
 
     fn meant(&mut self, events: &[Event], written: &mut Vec<u8>) -> Option<VendorError> {
         for event in events {
+            if let Some(thoughts) = &mut self.thoughts {
+                thoughts.take(event);
+            }
             match event {
                 Event::Error(error) => {
                     let (kind, code) = (error.kind.clone(), error.code.clone());
