@@ -28,6 +28,7 @@ mod run;
 mod streams;
 mod tokens;
 
+mod ai_sdk;
 mod inference;
 mod sdk;
 

@@ -67,17 +67,19 @@ async fn the_python_client_is_content() {
 
 #[tokio::test]
 async fn the_node_client_is_content() {
-    installed("tests/sdk/node/node_modules/openai");
+    run(node("tests/sdk/node/client.mjs", "openai")).await;
+}
+
+/// A script of the repository in JavaScript, with the client it needs.
+pub(super) fn node(script: &str, client: &str) -> Command {
+    installed(&format!("tests/sdk/node/node_modules/{client}"));
     let mut command = Command::new("node");
-    command.arg(installed("tests/sdk/node/client.mjs"));
-    run(command).await;
+    command.arg(installed(script));
+    command
 }
 
 fn anthropic_node_client() -> Command {
-    installed("tests/sdk/node/node_modules/@anthropic-ai/sdk");
-    let mut command = Command::new("node");
-    command.arg(installed("tests/sdk/node/anthropic_client.mjs"));
-    command
+    node("tests/sdk/node/anthropic_client.mjs", "@anthropic-ai/sdk")
 }
 
 /// Runs a client against a vendor of its own dialect. Gives what that vendor refused.
