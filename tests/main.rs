@@ -19,6 +19,7 @@ mod choosing;
 mod commands;
 mod dialects;
 mod endpoints;
+mod fuzz;
 mod gemini;
 mod ledger;
 mod lifecycle;

@@ -1,22 +1,27 @@
 //! The vendor's commonest chunk, one part with a text, read without a copy.
 
 use super::usage::Counts;
-use crate::chat::parse;
 use crate::wire::json::{Kind, Reader, Str};
 
 /// What a chunk says.
 pub(super) struct Hot<'a> {
     pub text: Str<'a>,
     pub is_thought: bool,
+    /// Why the answer ends, which older models say on each chunk.
+    pub reason: Option<Str<'a>>,
     pub counts: Option<Counts>,
     /// It names its answer.
     pub has_id: bool,
 }
 
-/// A part with a text, and whether it is a thought.
-type Said<'a> = (Str<'a>, bool);
+/// A part with a text.
+struct Said<'a> {
+    text: Str<'a>,
+    is_thought: bool,
+    reason: Option<Str<'a>>,
+}
 
-/// A chunk with one text of the first candidate and no reason for an end. `None`: it is not only that.
+/// A chunk with one text of the first candidate. `None`: it is not only that.
 pub(super) fn read(data: &[u8]) -> Option<Hot<'_>> {
     let mut reader = Reader::new(data);
     let (mut said, mut counts, mut has_id) = (None, None, false);
@@ -24,7 +29,7 @@ pub(super) fn read(data: &[u8]) -> Option<Hot<'_>> {
     while let Some(key) = reader.key().ok()? {
         match key.raw {
             b"candidates" if said.is_none() => said = Some(read_candidates(&mut reader)?),
-            b"usageMetadata" if counts.is_none() => counts = read_counts(&mut reader)?,
+            b"usageMetadata" if counts.is_none() => counts = Some(Counts::read(&mut reader)?),
             b"responseId" => has_id = reader.string_or_skip().ok()?.is_some_and(|id| !id.raw.is_empty()),
             b"error" | b"promptFeedback" => absent(&mut reader)?,
             b"candidates" | b"usageMetadata" => return None,
@@ -33,18 +38,13 @@ pub(super) fn read(data: &[u8]) -> Option<Hot<'_>> {
         }
     }
     reader.finish().ok()?;
-    let (text, is_thought) = said?;
-    Some(Hot { text, is_thought, counts, has_id })
+    let Said { text, is_thought, reason } = said?;
+    Some(Hot { text, is_thought, reason, counts, has_id })
 }
 
 /// Takes `null`, which says nothing.
 fn absent(reader: &mut Reader<'_>) -> Option<()> {
     (reader.kind().ok()? == Kind::Null).then(|| reader.ignore().ok())?
-}
-
-fn read_counts(reader: &mut Reader<'_>) -> Option<Option<Counts>> {
-    let span = reader.skip().ok()?;
-    parse(reader.slice(span)).ok()
 }
 
 fn read_candidates<'a>(reader: &mut Reader<'a>) -> Option<Said<'a>> {
@@ -54,10 +54,13 @@ fn read_candidates<'a>(reader: &mut Reader<'a>) -> Option<Said<'a>> {
 }
 
 fn read_candidate<'a>(reader: &mut Reader<'a>) -> Option<Said<'a>> {
-    let mut said = None;
+    let (mut said, mut reason) = (None, None);
     reader.enter_object().ok()?;
     while let Some(key) = reader.key().ok()? {
         match key.raw {
+            b"finishReason" if reason.is_none() && reader.kind().ok()? == Kind::String => {
+                reason = Some(reader.string().ok().filter(|reason| !reason.escaped)?);
+            }
             b"content" if said.is_none() => said = Some(read_content(reader)?),
             b"index" => _ = reader.whole_or_skip().ok()?.filter(|index| *index == 0)?,
             b"finishReason" | b"groundingMetadata" | b"citationMetadata" => absent(reader)?,
@@ -66,7 +69,7 @@ fn read_candidate<'a>(reader: &mut Reader<'a>) -> Option<Said<'a>> {
             _ => reader.ignore().ok()?,
         }
     }
-    said
+    said.map(|said| Said { reason, ..said })
 }
 
 fn read_content<'a>(reader: &mut Reader<'a>) -> Option<Said<'a>> {
@@ -99,5 +102,6 @@ fn read_part<'a>(reader: &mut Reader<'a>) -> Option<Said<'a>> {
             _ => return None,
         }
     }
-    Some((text.filter(|text| !text.raw.is_empty())?, is_thought))
+    let text = text.filter(|text| !text.raw.is_empty())?;
+    Some(Said { text, is_thought, reason: None })
 }

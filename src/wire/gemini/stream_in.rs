@@ -73,6 +73,11 @@ impl StreamIn for StreamReader {
             return None;
         }
         let kind = if hot.is_thought { DeltaKind::Thinking } else { DeltaKind::Text };
+        if let Some(reason) = hot.reason.map(|reason| reason.text())
+            && self.reason.as_deref() != Some(&*reason)
+        {
+            self.reason = Some(reason.into_owned());
+        }
         let usage = self.new_usage(hot.counts);
         Some(Delta { kind, text: hot.text.quoted(), usage })
     }

@@ -2,6 +2,7 @@
 //! thoughts are no part of the candidates'. A stream repeats the sum so far on each chunk.
 
 use crate::types::Usage;
+use crate::wire::json::Reader;
 use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use std::fmt;
@@ -40,6 +41,29 @@ enum Modality {
     Other,
 }
 
+impl Sound {
+    /// Reads a list in which there is only what everybody knows.
+    fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        let mut sum = 0_u64;
+        reader.enter_array().ok()?;
+        while reader.element().ok()? {
+            let (mut is_sound, mut tokens) = (None, None);
+            reader.enter_object().ok()?;
+            while let Some(key) = reader.key().ok()? {
+                match key.raw {
+                    b"modality" if is_sound.is_none() => {
+                        is_sound = Some(reader.string().ok()?.raw == b"AUDIO")
+                    }
+                    b"tokenCount" if tokens.is_none() => tokens = Some(reader.whole_or_skip().ok()??),
+                    _ => return None,
+                }
+            }
+            sum = sum.saturating_add(tokens.filter(|_| is_sound == Some(true)).unwrap_or(0));
+        }
+        Some(Self(sum))
+    }
+}
+
 impl<'de> Deserialize<'de> for Sound {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Details;
@@ -69,6 +93,43 @@ fn audio(sound: Option<Sound>) -> u64 {
 }
 
 impl Counts {
+    /// Reads what a chunk says. `None`: it is easier read whole.
+    pub(super) fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        let mut counts = Self::default();
+        reader.enter_object().ok()?;
+        while let Some(key) = reader.key().ok()? {
+            let place = match key.raw {
+                b"promptTokenCount" => &mut counts.prompt_token_count,
+                b"cachedContentTokenCount" => &mut counts.cached_content_token_count,
+                b"candidatesTokenCount" => &mut counts.candidates_token_count,
+                b"thoughtsTokenCount" => &mut counts.thoughts_token_count,
+                b"toolUsePromptTokenCount" => &mut counts.tool_use_prompt_token_count,
+                b"totalTokenCount" => &mut counts.total_token_count,
+                b"promptTokensDetails" => {
+                    counts.prompt_tokens_details = Some(Sound::read(reader)?);
+                    continue;
+                }
+                b"cacheTokensDetails" => {
+                    counts.cache_tokens_details = Some(Sound::read(reader)?);
+                    continue;
+                }
+                b"candidatesTokensDetails" => {
+                    counts.candidates_tokens_details = Some(Sound::read(reader)?);
+                    continue;
+                }
+                _ if key.escaped => return None,
+                _ => {
+                    reader.ignore().ok()?;
+                    continue;
+                }
+            };
+            if place.replace(reader.whole_or_skip().ok()??).is_some() {
+                return None;
+            }
+        }
+        Some(counts)
+    }
+
     /// Takes later numbers, which are cumulative and replace earlier ones; one that is left out stays.
     pub(super) fn update(&mut self, later: Counts) {
         let newer = |old: &mut Option<u64>, new: Option<u64>| *old = new.or(*old);
@@ -144,6 +205,25 @@ mod tests {
     fn thoughts_that_are_only_in_the_total_are_counted() {
         let usage = read(r#"{"promptTokenCount":10,"candidatesTokenCount":5,"totalTokenCount":40}"#).usage();
         assert_eq!((usage.output, usage.reasoning), (5, 25));
+    }
+
+    #[test]
+    fn what_is_read_fast_is_what_is_read_whole() {
+        for json in [
+            r#"{"promptTokenCount":7,"candidatesTokenCount":5,"totalTokenCount":40,"thoughtsTokenCount":2,
+                "cachedContentTokenCount":1,"toolUsePromptTokenCount":3,"new":{"a":[]},
+                "promptTokensDetails":[{"modality":"AUDIO","tokenCount":2},{"tokenCount":9,"modality":"TEXT"}],
+                "cacheTokensDetails":[],"candidatesTokensDetails":[{"modality":"AUDIO"}]}"#,
+            "{}",
+            r#"{"promptTokenCount":1}"#,
+        ] {
+            let fast = Counts::read(&mut Reader::new(json.as_bytes())).unwrap();
+            assert_eq!(format!("{fast:?}"), format!("{:?}", read(json)));
+        }
+        let odd = [r#"{"promptTokenCount":null}"#, r#"{"promptTokenCount":1,"promptTokenCount":2}"#];
+        for json in odd {
+            assert!(Counts::read(&mut Reader::new(json.as_bytes())).is_none(), "{json}");
+        }
     }
 
     #[test]
