@@ -17,7 +17,9 @@ use bytes::Bytes;
 /// The largest event of a translated stream.
 const MAX_EVENT_BYTES: usize = 4 * 1024 * 1024;
 /// Output text that is collected before it is counted and let go.
-const MAX_TEXT_BYTES: usize = 64 * 1024;
+const MAX_TEXT_BYTES: usize = 32 * 1024;
+/// How much longer than what came in what goes out is taken to be at most.
+const MAX_GROWTH_PERCENT: usize = 400;
 
 /// Reads a stream and gives what goes to the caller.
 #[expect(
@@ -40,6 +42,8 @@ pub(super) struct ChatReader {
     events: Vec<Event>,
     /// Written before the first content, and held back until it comes.
     held: Vec<u8>,
+    /// How long what went out was, of what came in: the room to take for the next read.
+    growth_percent: usize,
     usage: Option<Usage>,
     content: bool,
     complete: bool,
@@ -63,6 +67,7 @@ impl Reader {
             output: (from != to).then(|| translate::stream_out(to, options)),
             events: Vec::new(),
             held: Vec::new(),
+            growth_percent: 100,
             usage: None,
             content: false,
             complete: false,
@@ -144,7 +149,7 @@ impl Reader {
 impl ChatReader {
     fn feed(&mut self, chunk: Bytes) -> Result<Step> {
         let mut step = Step::default();
-        let mut written = Vec::with_capacity(chunk.len());
+        let mut written = Vec::with_capacity(chunk.len().saturating_mul(self.growth_percent) / 100);
         self.cutter.push(chunk.clone()).map_err(|_| too_long())?;
         while let Some(cut) = self.cutter.next_cut() {
             step.error = self.event(cut.of(&chunk), &mut written)?;
@@ -152,6 +157,8 @@ impl ChatReader {
                 break;
             }
         }
+        let percent = written.len().saturating_mul(100) / chunk.len().max(1) + 10;
+        self.growth_percent = self.growth_percent.max(percent).min(MAX_GROWTH_PERCENT);
         self.release(written, &mut step);
         Ok(step)
     }
@@ -165,7 +172,6 @@ impl ChatReader {
             return Ok(None);
         }
         let mut events = std::mem::take(&mut self.events);
-        events.clear();
         if let Some(data) = &fields.data {
             let read = self.input.feed(fields.name, data, &mut events);
             // What goes through as it came need not be understood.
@@ -177,6 +183,7 @@ impl ChatReader {
         if self.output.is_none() && error.is_none() {
             written.extend_from_slice(raw);
         }
+        events.clear();
         self.events = events;
         Ok(error)
     }
