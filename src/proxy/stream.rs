@@ -149,22 +149,23 @@ impl Reader {
 impl ChatReader {
     fn feed(&mut self, chunk: Bytes) -> Result<Step> {
         let mut step = Step::default();
-        let mut written = Vec::with_capacity(chunk.len().saturating_mul(self.growth_percent) / 100);
-        self.cutter.push(chunk.clone()).map_err(|_| too_long())?;
-        while let Some(cut) = self.cutter.next_cut() {
-            step.error = self.event(cut.of(&chunk), &mut written)?;
+        let read_bytes = chunk.len();
+        let mut written = Vec::with_capacity(read_bytes.saturating_mul(self.growth_percent) / 100);
+        self.cutter.push(chunk).map_err(|_| too_long())?;
+        while let Some(event) = self.cutter.next_event() {
+            step.error = self.event(&event, &mut written)?;
             if step.error.is_some() {
                 break;
             }
         }
-        let percent = written.len().saturating_mul(100) / chunk.len().max(1) + 10;
+        let percent = written.len().saturating_mul(100) / read_bytes.max(1) + 10;
         self.growth_percent = self.growth_percent.max(percent).min(MAX_GROWTH_PERCENT);
         self.release(written, &mut step);
         Ok(step)
     }
 
     /// One event of the transport. Gives the vendor's error, if it is one.
-    fn event(&mut self, raw: &[u8], written: &mut Vec<u8>) -> Result<Option<VendorError>> {
+    fn event(&mut self, raw: &Bytes, written: &mut Vec<u8>) -> Result<Option<VendorError>> {
         let fields = sse::fields(raw);
         let delta = fields.data.as_ref().and_then(|data| self.input.delta(fields.name, data));
         if let Some(delta) = delta {
