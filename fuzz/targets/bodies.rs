@@ -23,24 +23,24 @@ pub fn json(data: &[u8]) {
         Err(wrong) => assert!(!known, "only `serde_json` takes it: {wrong:?}"),
     }
     let mut walker = Reader::new(data);
-    let walked = walk(&mut walker, data).and_then(|()| walker.finish());
+    let walked = walk(&mut walker).and_then(|()| walker.finish());
     assert_eq!(walked.is_ok(), read.is_ok());
     patch(data);
 }
 
-fn walk<'a>(reader: &mut Reader<'a>, body: &'a [u8]) -> Result<(), Syntax> {
+fn walk(reader: &mut Reader<'_>) -> Result<(), Syntax> {
     match reader.kind()? {
         Kind::Object => {
             reader.enter_object()?;
             while let Some(key) = reader.key()? {
                 means_the_same(reader, &key);
-                walk(reader, body)?;
+                walk(reader)?;
             }
         }
         Kind::Array => {
             reader.enter_array()?;
             while reader.element()? {
-                walk(reader, body)?;
+                walk(reader)?;
             }
         }
         Kind::String => {

@@ -12,23 +12,30 @@ use bytes::Bytes;
 /// One event of the transport: its name and its payload.
 pub type Frame = (Option<Vec<u8>>, Vec<u8>);
 
+type RequestIn = fn(&[u8]) -> Result<Request>;
+type RequestOut = fn(&Request, &mut Adapted) -> Result<Vec<u8>>;
+type ResponseIn = fn(&[u8]) -> Result<Response>;
+
+/// Texts by their names.
+pub type Fixtures = &'static [(&'static str, &'static [u8])];
+
 /// What a dialect can do; `None` where it has no such side.
 pub struct Row {
     pub name: &'static str,
-    pub request_in: Option<fn(&[u8]) -> Result<Request>>,
-    pub request_out: Option<fn(&Request, &mut Adapted) -> Result<Vec<u8>>>,
-    pub response_in: Option<fn(&[u8]) -> Result<Response>>,
+    pub request_in: Option<RequestIn>,
+    pub request_out: Option<RequestOut>,
+    pub response_in: Option<ResponseIn>,
     pub response_out: Option<fn(&Response) -> Vec<u8>>,
     pub stream_in: Option<fn() -> Box<dyn StreamIn>>,
     pub stream_out: Option<fn() -> Box<dyn StreamOut>>,
     /// Cuts the transport's bytes, which arrive in these pieces, into events.
     pub frames: fn(&[&[u8]]) -> Vec<Frame>,
     /// Bodies of callers, by name.
-    pub requests: &'static [(&'static str, &'static [u8])],
+    pub requests: Fixtures,
     /// Whole answers of vendors.
-    pub responses: &'static [(&'static str, &'static [u8])],
+    pub responses: Fixtures,
     /// Streams of vendors.
-    pub streams: &'static [(&'static str, &'static [u8])],
+    pub streams: Fixtures,
 }
 
 /// Every dialect, once.

@@ -1,6 +1,6 @@
 //! The dialects: what one of them reads is written by all, and reads as JSON.
 
-use super::dialects::DIALECTS;
+use super::dialects::{DIALECTS, Fixtures, Row};
 use super::streams::{borrowed, owned, relayed, written};
 use aigne_hub::cache::{Recall, Thoughts};
 use aigne_hub::chat::{Adapted, Event, Origin};
@@ -107,8 +107,8 @@ fn keeps_order(events: &[Event], who: &str) {
     }
 }
 
-fn fixtures(of: fn(&super::dialects::Row) -> &'static [(&'static str, &'static [u8])]) -> Vec<Vec<u8>> {
-    DIALECTS.iter().flat_map(|row| of(row)).map(|(_, bytes)| bytes.to_vec()).collect()
+fn fixtures(of: fn(&Row) -> Fixtures) -> Vec<Vec<u8>> {
+    DIALECTS.iter().flat_map(of).map(|(_, bytes)| bytes.to_vec()).collect()
 }
 
 pub fn request_corpus() -> Vec<Vec<u8>> {

@@ -171,7 +171,7 @@ fn check_thoughts(body: &Map<String, Value>) -> Result<(), Refusal> {
     let messages = body.get("messages").and_then(Value::as_array).unwrap_or(&empty);
     let blocks = |message: &Value| message["content"].as_array().cloned().unwrap_or_default();
     let thinks = body.get("thinking").is_some_and(|thinking| thinking["type"] == "enabled");
-    let answers = messages.iter().filter(|message| message["role"] == "assistant");
+    let mut answers = messages.iter().filter(|message| message["role"] == "assistant");
     if answers
         .clone()
         .flat_map(blocks)
@@ -181,7 +181,7 @@ fn check_thoughts(body: &Map<String, Value>) -> Result<(), Refusal> {
     }
     let amid =
         messages.last().is_some_and(|last| blocks(last).iter().any(|block| block["type"] == "tool_result"));
-    let last = answers.last().map(blocks).unwrap_or_default();
+    let last = answers.next_back().map(blocks).unwrap_or_default();
     let begins = last.first().map(|block| block["type"].clone());
     match begins {
         Some(kind) if thinks && amid && kind != "thinking" && kind != "redacted_thinking" => {
