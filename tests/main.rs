@@ -8,6 +8,8 @@
 )]
 
 mod support;
+#[path = "../fuzz/targets/mod.rs"]
+mod targets;
 
 mod access;
 mod anthropic;
@@ -19,6 +21,8 @@ mod choosing;
 mod commands;
 mod dialects;
 mod endpoints;
+mod field_policy;
+mod fuzz;
 mod gemini;
 mod google;
 mod ledger;
@@ -30,6 +34,7 @@ mod run;
 mod streams;
 mod tokens;
 
+mod ai_sdk;
 mod inference;
 mod sdk;
 

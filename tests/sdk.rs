@@ -41,7 +41,7 @@ async fn run(command: Command) {
 }
 
 /// Runs a client against a hub; it tells by itself what it missed.
-async fn is_content(mut command: Command, conf: &Conf) {
+pub(super) async fn is_content(mut command: Command, conf: &Conf) {
     let hub = Gateway::start(conf).await;
     command.env("HUB_URL", format!("http://{}/v1", hub.public)).env("HUB_KEY", KEY);
     let running = tokio::task::spawn_blocking(move || command.output().unwrap());
@@ -51,32 +51,37 @@ async fn is_content(mut command: Command, conf: &Conf) {
     assert!(said.contains(" passed, 0 failed"), "{said}");
 }
 
-fn anthropic_client() -> Command {
+/// A script of the repository in Python, with the clients it needs.
+pub(super) fn python(script: &str) -> Command {
     let mut command = Command::new(installed("target/sdk-venv/bin/python"));
-    command.arg(installed("tests/sdk/python/anthropic_client.py"));
+    command.arg(installed(script));
     command
+}
+
+fn anthropic_client() -> Command {
+    python("tests/sdk/python/anthropic_client.py")
 }
 
 #[tokio::test]
 async fn the_python_client_is_content() {
-    let mut command = Command::new(installed("target/sdk-venv/bin/python"));
-    command.arg(installed("tests/sdk/python/client.py"));
-    run(command).await;
+    run(python("tests/sdk/python/client.py")).await;
 }
 
 #[tokio::test]
 async fn the_node_client_is_content() {
-    installed("tests/sdk/node/node_modules/openai");
+    run(node("tests/sdk/node/client.mjs", "openai")).await;
+}
+
+/// A script of the repository in JavaScript, with the client it needs.
+pub(super) fn node(script: &str, client: &str) -> Command {
+    installed(&format!("tests/sdk/node/node_modules/{client}"));
     let mut command = Command::new("node");
-    command.arg(installed("tests/sdk/node/client.mjs"));
-    run(command).await;
+    command.arg(installed(script));
+    command
 }
 
 fn anthropic_node_client() -> Command {
-    installed("tests/sdk/node/node_modules/@anthropic-ai/sdk");
-    let mut command = Command::new("node");
-    command.arg(installed("tests/sdk/node/anthropic_client.mjs"));
-    command
+    node("tests/sdk/node/anthropic_client.mjs", "@anthropic-ai/sdk")
 }
 
 /// Runs a client against a vendor of its own dialect. Gives what that vendor refused.

@@ -21,6 +21,7 @@
 mod ability;
 mod adapt;
 mod build;
+mod delta;
 mod event;
 mod fields;
 mod json;
@@ -34,6 +35,7 @@ mod turn;
 pub use ability::{Abilities, Ability};
 pub use adapt::{Adapted, Change, Fate, Field, Policy, Stance};
 pub use build::{Array, Joined, Object, write_array, write_object};
+pub use delta::{Delta, DeltaKind, Quoted};
 pub use event::{Event, PartKind, StreamError, StreamIn, StreamOut};
 pub use fields::Fields;
 pub use json::{Json, MAX_DEPTH, Whole, parse};

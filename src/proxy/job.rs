@@ -4,9 +4,9 @@
 use super::Plane;
 use super::buffered::Share;
 use super::drain::Present;
-use crate::cache::CacheKey;
+use crate::cache::{CacheKey, Thoughts};
 use crate::catalogue::Card;
-use crate::chat::{Adapted, Dialect, Field, Sampling};
+use crate::chat::{self, Adapted, Dialect, Field, Sampling};
 use crate::config::{Caller, Clocks, Snapshot, Target};
 use crate::error::Result;
 use crate::limit::{Ask, Permit, Standing};
@@ -91,6 +91,24 @@ impl Job {
         target.map_or_else(|| tokens::family(model), Target::family).0
     }
 
+    /// Puts back into a conversation what its caller could not return and this vendor wants.
+    fn recall_thoughts(&self, to: Dialect, request: &mut chat::Request) {
+        if let Some(origin) = translate::origin(to).filter(|_| translate::forgets_thoughts(self.speaks)) {
+            let now = self.plane.clock.mono();
+            self.plane.recall.restore(&self.caller.key.tenant, origin, request, now);
+        }
+    }
+
+    /// Are the thoughts of an answer in this dialect to be kept, because its caller cannot return them?
+    pub(super) fn keeps_thoughts(&self, from: Dialect) -> bool {
+        translate::origin(from).is_some() && translate::forgets_thoughts(self.speaks)
+    }
+
+    /// Keeps the thoughts of an answer. To be called before the caller can ask again.
+    pub(super) fn keep_thoughts(&self, thoughts: Thoughts) {
+        self.plane.recall.keep(&self.caller.key.tenant, thoughts, self.plane.clock.mono());
+    }
+
     /// The body for one target in pieces, its content type, and what was adapted or dropped.
     ///
     /// # Errors
@@ -103,6 +121,7 @@ impl Job {
             Payload::Json(_) if self.op == Op::Chat && self.speaks != vendor.dialect => {
                 let mut request = translate::request_in(self.speaks, &self.body)?;
                 request.model = target.upstream_model.to_string();
+                self.recall_thoughts(vendor.dialect, &mut request);
                 let mut changes = Adapted::default();
                 bound_output(&mut request.sampling, target, &mut changes)?;
                 let body = translate::request_out(vendor.dialect, &request, &mut changes)?;

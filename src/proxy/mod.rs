@@ -34,7 +34,7 @@ mod visit;
 pub use drain::Drain;
 pub use service::Gateway;
 
-use crate::cache::{Cache, Flights};
+use crate::cache::{Cache, Flights, Recall};
 use crate::config::Snapshot;
 use crate::store::Store;
 use crate::telemetry::Metrics;
@@ -59,6 +59,8 @@ pub struct Plane {
     pub cache: Cache,
     /// Identical requests in flight.
     pub flights: Flights,
+    /// Thoughts behind calls of tools, for callers that cannot return them.
+    pub recall: Recall,
     /// Requests in flight, and whether new ones are still welcome.
     pub drain: Drain,
     upstreams: Upstreams,
@@ -66,6 +68,8 @@ pub struct Plane {
     flood: Flood,
 }
 
+/// What is kept of thoughts for callers that cannot return them.
+const MAX_RECALL_BYTES: u64 = 32 * 1024 * 1024;
 /// The largest answer that identical requests share while it is in flight.
 const MAX_FLIGHT_BYTES: usize = 8 * 1024 * 1024;
 
@@ -75,6 +79,7 @@ impl Plane {
         Arc::new(Self {
             cache: Cache::new(snapshot.cache.max_bytes),
             flights: Flights::new(MAX_FLIGHT_BYTES),
+            recall: Recall::new(MAX_RECALL_BYTES),
             drain: Drain::default(),
             upstreams: Upstreams::new(),
             buffered: Buffered::default(),

@@ -12,6 +12,7 @@ use super::sink::{Gone, Sink};
 use super::stream::{Reader, ended_badly};
 use super::upstream::{Head, Reading, Taken};
 use super::visit::Visit;
+use crate::cache::Thoughts;
 use crate::chat::{Dialect, Finish};
 use crate::config::Provider;
 use crate::error::{Failure, Kind};
@@ -165,6 +166,9 @@ impl Events {
         head: &Head,
         out: Vec<Bytes>,
     ) -> Result<(), Gone> {
+        if let Some(thoughts) = self.reader.take_thoughts() {
+            stage.job.keep_thoughts(thoughts);
+        }
         if out.is_empty() {
             return Ok(());
         }
@@ -343,6 +347,9 @@ fn translated<S>(stage: &Stage<'_, S>, head: &Head, body: &Bytes) -> Result<(Byt
         let wall = stage.job.plane.clock.wall().seconds();
         let error = ended_badly(word);
         return Err(Missed::judged(judge_error(vendor, &error, &http::HeaderMap::new(), wall)));
+    }
+    if stage.job.keeps_thoughts(from) {
+        stage.job.keep_thoughts(Thoughts::of(&response.first().parts));
     }
     response.created.get_or_insert(stage.visit.at.seconds());
     // Some vendors name neither the answer nor its model.

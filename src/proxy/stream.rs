@@ -4,7 +4,8 @@
 
 use super::job::Job;
 use super::visit::Visit;
-use crate::chat::{Dialect, Event, Finish, StreamIn, StreamOut};
+use crate::cache::Thoughts;
+use crate::chat::{Delta, DeltaKind, Dialect, Event, Finish, StreamIn, StreamOut};
 use crate::config::Provider;
 use crate::error::{Failure, Result};
 use crate::types::Usage;
@@ -18,7 +19,9 @@ use std::sync::Arc;
 /// The largest event of a translated stream.
 const MAX_EVENT_BYTES: usize = 4 * 1024 * 1024;
 /// Output text that is collected before it is counted and let go.
-const MAX_TEXT_BYTES: usize = 64 * 1024;
+const MAX_TEXT_BYTES: usize = 32 * 1024;
+/// How much longer than what came in what goes out is taken to be at most.
+const MAX_GROWTH_PERCENT: usize = 400;
 
 /// Reads a stream and gives what goes to the caller.
 #[expect(
@@ -46,10 +49,14 @@ pub(super) struct ChatReader {
     model: Arc<str>,
     /// Written before the first content, and held back until it comes.
     held: Vec<u8>,
+    /// How long what went out was, of what came in: the room to take for the next read.
+    growth_percent: usize,
     usage: Option<Usage>,
     content: bool,
     complete: bool,
     text: String,
+    /// Gathered for callers that cannot return them.
+    thoughts: Option<Thoughts>,
 }
 
 impl Reader {
@@ -70,10 +77,12 @@ impl Reader {
             id: visit.id.to_string(),
             model: Arc::clone(&visit.upstream_model),
             held: Vec::new(),
+            growth_percent: 100,
             usage: None,
             content: false,
             complete: false,
             text: String::new(),
+            thoughts: job.keeps_thoughts(from).then(Thoughts::default),
         }))
     }
 
@@ -123,6 +132,15 @@ impl Reader {
         }
     }
 
+    /// The thoughts of an answer that has been said, once.
+    pub(super) fn take_thoughts(&mut self) -> Option<Thoughts> {
+        match self {
+            Reader::Plain(_) => None,
+            Reader::Chat(reader) if reader.complete => reader.thoughts.take(),
+            Reader::Chat(_) => None,
+        }
+    }
+
     pub(super) fn text_due(&self) -> bool {
         match self {
             Reader::Plain(reader) => reader.text_due(),
@@ -155,7 +173,8 @@ impl Reader {
 impl ChatReader {
     fn feed(&mut self, chunk: Bytes) -> Result<Step> {
         let mut step = Step::default();
-        let mut written = Vec::new();
+        let read_bytes = chunk.len();
+        let mut written = Vec::with_capacity(read_bytes.saturating_mul(self.growth_percent) / 100);
         self.transport.push(chunk)?;
         while let Some(message) = self.transport.next_message()? {
             step.error = self.event(&message, &mut written)?;
@@ -163,16 +182,23 @@ impl ChatReader {
                 break;
             }
         }
+        let percent = written.len().saturating_mul(100) / read_bytes.max(1) + 10;
+        self.growth_percent = self.growth_percent.max(percent).min(MAX_GROWTH_PERCENT);
         self.release(written, &mut step);
         Ok(step)
     }
 
     /// One event of the transport. Gives the vendor's error, if it is one.
     fn event(&mut self, message: &Message, written: &mut Vec<u8>) -> Result<Option<VendorError>> {
+        let fields = message.fields();
+        let delta = fields.as_ref().and_then(|(name, data)| self.input.delta(*name, data));
+        if let Some(delta) = delta {
+            self.pass(&delta, message.raw(), written);
+            return Ok(None);
+        }
         let mut events = std::mem::take(&mut self.events);
-        events.clear();
-        if let Some((name, data)) = message.fields() {
-            let read = self.input.feed(name, &data, &mut events);
+        if let Some((name, data)) = &fields {
+            let read = self.input.feed(*name, data, &mut events);
             // What goes through as it came need not be understood.
             if self.output.is_some() {
                 read?;
@@ -183,6 +209,7 @@ impl ChatReader {
         if self.output.is_none() && error.is_none() {
             written.extend_from_slice(message.raw());
         }
+        events.clear();
         self.events = events;
         Ok(error)
     }
@@ -198,8 +225,31 @@ impl ChatReader {
         }
     }
 
+    /// The commonest event, from the vendor's bytes straight to the caller's.
+    fn pass(&mut self, delta: &Delta<'_>, raw: &[u8], written: &mut Vec<u8>) {
+        self.content = true;
+        let before = self.text.len();
+        delta.text.push_to(&mut self.text);
+        match (delta.kind, &mut self.thoughts) {
+            (DeltaKind::Thinking, Some(thoughts)) => {
+                thoughts.more(self.text.get(before..).unwrap_or_default());
+            }
+            (DeltaKind::Text, Some(thoughts)) => thoughts.close(),
+            (DeltaKind::Arguments(_), _) | (_, None) => {}
+        }
+        self.usage = delta.usage.or(self.usage);
+        let Some(output) = &mut self.output else { return written.extend_from_slice(raw) };
+        output.delta(delta, written);
+        if let Some(usage) = delta.usage {
+            output.emit(&Event::Usage(usage), written);
+        }
+    }
+
     fn meant(&mut self, events: &[Event], written: &mut Vec<u8>) -> Option<VendorError> {
         for event in events {
+            if let Some(thoughts) = &mut self.thoughts {
+                thoughts.take(event);
+            }
             match event {
                 Event::Error(error) => {
                     let (kind, code) = (error.kind.clone(), error.code.clone());

@@ -11,7 +11,7 @@ use super::openai::Counting;
 pub use super::received::{AnswerForm, InPath, Received};
 use super::transport::{self, Transport};
 use super::{anthropic, bedrock, gemini, ollama, openai, openai_chat};
-use crate::chat::{Adapted, Dialect, Request, Response, StreamIn, StreamOut};
+use crate::chat::{Adapted, Dialect, Origin, Request, Response, StreamIn, StreamOut};
 use crate::error::{Failure, Kind, Result};
 use crate::types::{Op, Usage};
 use bytes::Bytes;
@@ -171,6 +171,20 @@ pub fn stream_out(to: Dialect, options: openai_chat::StreamOptions) -> Box<dyn S
         Dialect::Gemini => Box::new(gemini::StreamWriter::new(options.model)),
         _ => Box::new(openai_chat::StreamWriter::new(options)),
     }
+}
+
+/// Whose signatures a vendor of this dialect makes and wants back. `None`: it makes none.
+pub fn origin(from: Dialect) -> Option<Origin> {
+    match from {
+        Dialect::Anthropic | Dialect::Bedrock => Some(Origin::Anthropic),
+        Dialect::Gemini => Some(Origin::Gemini),
+        _ => None,
+    }
+}
+
+/// Has this dialect of callers no place for signed thoughts that its clients know and return?
+pub fn forgets_thoughts(to: Dialect) -> bool {
+    matches!(to, Dialect::OpenAiChat | Dialect::Aigne | Dialect::Ollama)
 }
 
 /// A failure as a whole answer.

@@ -6,6 +6,7 @@
 mod block_in;
 mod block_out;
 mod count;
+mod delta_in;
 mod error;
 mod request_in;
 mod request_out;

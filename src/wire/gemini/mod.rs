@@ -6,6 +6,7 @@
 
 mod citation;
 mod config_in;
+mod delta_in;
 mod draw;
 mod embed;
 mod error;

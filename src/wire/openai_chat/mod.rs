@@ -4,6 +4,7 @@
 //! that the other side speaks another one. Serves every vendor that speaks
 //! the dialect; what a vendor or model does not take is in its traits.
 
+mod delta_in;
 mod draw;
 mod message_in;
 mod message_out;

@@ -247,7 +247,7 @@ fn stances(page: &mut String) {
 fn page() -> String {
     let mut page = String::from(
         "# What becomes of a field\n\n\
-         Made by `tests/dialects.rs` from what the translators do; after a change run the tests with \
+         Made by `tests/field_policy.rs` from what the translators do; after a change run the tests with \
          `UPDATE_DIALECTS=1`.\n\n\
          Between equal dialects a body is passed on byte for byte, but for the model's name and what the table of OpenAI's dialect \
          says. Otherwise each field is **passed** (said in the other dialect's words), adapted (the cell says how; \
