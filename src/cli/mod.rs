@@ -1,6 +1,8 @@
 //! The command line. What it does to keys and books it does on the store
 //! itself when no hub runs, and through the running hub otherwise.
 
+mod api;
+mod audit;
 mod check;
 mod keys;
 mod ledger;
@@ -33,7 +35,15 @@ enum Command {
     Upgrade(Run),
     /// Validates a configuration offline and prints every problem with file, line and key.
     Check(Check),
-    /// Makes, lists and revokes keys of the embedded store.
+    /// Calls the control plane's API and prints what it answers.
+    Api(api::Api),
+    /// Lists the routes of that API.
+    Routes,
+    /// Prints the OpenAPI document of that API.
+    Openapi,
+    /// Proves and exports the audit log.
+    Audit(audit::Audit),
+    /// Makes, lists, rotates and revokes keys.
     Keys(keys::Keys),
     /// Exports, verifies and prunes the books.
     Ledger(ledger::Ledger),
@@ -108,6 +118,10 @@ pub fn run() -> ExitCode {
         Command::Serve(serve) => serve.run.run(Upgrade::No),
         Command::Upgrade(run) => run.run(Upgrade::Demand),
         Command::Check(check) => check::run(check.file.or_else(|| check.config.path())),
+        Command::Api(api) => api.run(),
+        Command::Routes => api::print_routes(),
+        Command::Openapi => out::print(format_args!("{:#}", crate::admin::document())),
+        Command::Audit(audit) => audit.run(),
         Command::Keys(keys) => keys.run(),
         Command::Ledger(ledger) => ledger.run(),
         Command::Schema => out::print(format_args!("{:#}", crate::config::schema())),

@@ -14,6 +14,7 @@ mod intake;
 mod job;
 mod listing;
 mod outgoing;
+mod probe;
 mod realtime;
 mod relay;
 mod service;
@@ -26,6 +27,7 @@ mod upstream;
 mod visit;
 
 pub use drain::Drain;
+pub use probe::{Said, probe};
 pub use service::Gateway;
 
 use crate::cache::{Cache, Flights};

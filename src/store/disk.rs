@@ -39,6 +39,10 @@ pub(super) trait Disk: Send {
     /// one step: rows may be lost or kept without the batches around them.
     fn put(&mut self, rows: &[Row]) -> Result<(), DiskError>;
 
+    /// Writes rows of the control tree, all or none. Nothing in it follows from
+    /// the journal, nor the journal from it.
+    fn put_control(&mut self, rows: &[Row]) -> Result<(), DiskError>;
+
     /// Returns when everything before is on disk. Once per group.
     fn flush(&mut self) -> Result<(), DiskError>;
 
@@ -78,6 +82,13 @@ pub(super) trait Reader: Send {
 
     /// A row of the state tree.
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, DiskError>;
+
+    /// Rows of the control tree from a key on, ascending, until told to stop.
+    fn control(
+        &self,
+        from: &[u8],
+        each: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+    ) -> Result<(), DiskError>;
 
     /// Rows whose key begins with `prefix`, ascending.
     fn rows(&self, prefix: &[u8], each: &mut dyn FnMut(&[u8], &[u8])) -> Result<(), DiskError>;

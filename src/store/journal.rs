@@ -134,6 +134,15 @@ impl Journal {
         self.0.rows(prefix, &mut cut).map_err(unreadable)
     }
 
+    /// Rows of the control tree from a key on, until told to stop.
+    pub(super) fn control(
+        &self,
+        from: &[u8],
+        each: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        self.0.control(from, each).map_err(unreadable)
+    }
+
     /// Every batch from a sequence number on: day, number, value.
     pub(super) fn walk(&self, from: u64, each: &mut EachBatch<'_>) -> Result<(), StoreError> {
         for day in self.days()? {

@@ -5,9 +5,9 @@ use super::providers::Providers;
 use crate::config::at::At;
 use crate::config::check::nearest;
 use crate::config::raw::TargetItem;
-use crate::config::{Clocks, Model, Target, raw};
+use crate::config::{Clocks, Extra, Model, Target, raw};
 use crate::types::ModelName;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 const LARGEST_WEIGHT: u32 = 1_000_000;
@@ -18,7 +18,8 @@ impl Resolver<'_> {
         raw: &raw::File,
         clocks: Clocks,
         providers: &Providers,
-    ) -> HashMap<ModelName, Arc<Model>> {
+        extra: &Extra,
+    ) -> (HashMap<ModelName, Arc<Model>>, BTreeSet<String>) {
         let mut models = HashMap::new();
         for at in &raw.model {
             let Some(model) = self.model(at, clocks, providers) else { continue };
@@ -27,10 +28,17 @@ impl Resolver<'_> {
                 self.notes.below(&at.span, "name", format!("{name} is already the name of another model"));
             }
         }
-        models
+        let of_file = models.keys().map(|name| name.as_str().to_owned()).collect();
+        self.extra_models(&extra.models, clocks, providers, &mut models);
+        (models, of_file)
     }
 
-    fn model(&mut self, at: &At<raw::Model>, clocks: Clocks, providers: &Providers) -> Option<Model> {
+    pub(super) fn model(
+        &mut self,
+        at: &At<raw::Model>,
+        clocks: Clocks,
+        providers: &Providers,
+    ) -> Option<Model> {
         let raw = &at.value;
         let name = raw.name.as_ref().and_then(|name| self.note(&name.span, ModelName::parse(&name.value)));
         let items = raw.targets.as_deref().unwrap_or_default();
