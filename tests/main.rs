@@ -15,6 +15,7 @@ mod bodies;
 mod cache;
 mod choosing;
 mod commands;
+mod control;
 mod endpoints;
 mod gemini;
 mod ledger;

@@ -1,28 +1,28 @@
 //! What is managed, in memory and on disk: one writer at a time, each change
 //! in one batch with its audit records, then a new snapshot.
 
+mod disk;
+
+pub use disk::{audit_public_key, verify_audit};
+
 use crate::access::Pepper;
 use crate::config::{Extra, Snapshot};
 use crate::control::{
-    AUDIT_HEAD, AUDIT_PREFIX, Audit, Change, Compiled, Entry, Head, IDEMPOTENCY_PREFIX, RECORD_PREFIX,
-    Record, Replay, SESSION_PREFIX, Seal, Sealed, Session, Signer, State, Throttle, Vault, from_hex,
-    open_row, row_key, sequence_of, to_hex,
+    AUDIT_HEAD, AUDIT_PREFIX, Audit, Change, Compiled, Entry, IDEMPOTENCY_PREFIX, Record, Replay,
+    SESSION_PREFIX, Sealed, Session, Signer, State, Throttle, Vault, open_row, row_key, sequence_of, to_hex,
 };
-use crate::store::{Archive, ControlRow, Store};
+use crate::store::{ControlRow, Store};
 use crate::types::{Clock, Secret, Wall};
 use arc_swap::ArcSwap;
+use disk::{Loaded, hashes, index_of, load, signer};
 use parking_lot::{Mutex, RwLock};
 use std::collections::HashMap;
-use std::io::Write;
 use std::ops::ControlFlow;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-/// What signs the audit log lies beside the data, not in it.
-const AUDIT_KEY_FILE: &str = "audit.key";
 /// How long the answer to a request that may be sent twice is kept.
 const REPLAY_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -100,14 +100,6 @@ pub struct Draft {
     pub ended: Vec<[u8; 32]>,
     /// The answer, for when the request comes again: its name and what to say.
     pub replay: Option<(String, Replay)>,
-}
-
-/// What was read from the disk.
-struct Loaded {
-    state: State,
-    sessions: HashMap<[u8; 32], Session>,
-    replays: HashMap<String, Replay>,
-    audit: Audit,
 }
 
 impl Directory {
@@ -345,7 +337,7 @@ impl Directory {
                 for hash in change.before.iter().flat_map(|record| hashes(record)) {
                     index.remove(&hash);
                 }
-                for record in &change.after {
+                if let Some(record) = &change.after {
                     index.extend(hashes(record).map(|hash| (hash, Arc::clone(&record.id))));
                 }
             }
@@ -484,114 +476,4 @@ pub enum Unwritten {
     /// The data plane would leave it out: field and text.
     #[error("it does not fit")]
     Unfit(Vec<(String, String)>),
-}
-
-/// Proves the audit log in an archive.
-///
-/// # Errors
-/// When the store cannot be read.
-pub fn verify_audit(
-    archive: &Archive,
-    public_key: &str,
-) -> Result<Result<u64, crate::control::Broken>, String> {
-    let mut rows = Vec::new();
-    let mut head = None;
-    let each = &mut |key: &[u8], value: &[u8]| {
-        rows.push((key.to_vec(), value.to_vec()));
-        ControlFlow::Continue(())
-    };
-    archive.control(AUDIT_PREFIX.as_bytes(), each).map_err(|error| error.to_string())?;
-    let each = &mut |_: &[u8], value: &[u8]| {
-        head = serde_json::from_slice::<Head>(value).ok();
-        ControlFlow::Continue(())
-    };
-    archive.control(AUDIT_HEAD.as_bytes(), each).map_err(|error| error.to_string())?;
-    let rows = rows.iter().map(|(key, value)| (key.as_slice(), value.as_slice()));
-    Ok(crate::control::verify(rows, head.as_ref(), public_key))
-}
-
-/// The key that proves the audit log in a data folder.
-///
-/// # Errors
-/// Says which file cannot be read.
-pub fn audit_public_key(data: &Path) -> Result<String, String> {
-    let path = data.join(AUDIT_KEY_FILE);
-    let text = std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
-    let signer = from_hex(text.trim()).and_then(|seed| Signer::new(&seed));
-    Ok(signer.ok_or_else(|| format!("{}: holds no key", path.display()))?.public_key())
-}
-
-fn load(archive: &Archive) -> Result<Loaded, String> {
-    let mut loaded = Loaded {
-        state: State::default(),
-        sessions: HashMap::new(),
-        replays: HashMap::new(),
-        audit: Audit::default(),
-    };
-    let mut damaged = 0_u64;
-    let each = &mut |_: &[u8], value: &[u8]| {
-        match serde_json::from_slice::<Record>(value) {
-            Ok(record) => loaded.state.put(Arc::new(record)),
-            Err(_) => damaged += 1,
-        }
-        ControlFlow::Continue(())
-    };
-    archive.control(RECORD_PREFIX.as_bytes(), each).map_err(|error| error.to_string())?;
-    if damaged > 0 {
-        return Err(format!("{damaged} records of the control plane cannot be read"));
-    }
-    let each = &mut |key: &[u8], value: &[u8]| {
-        let hash = key.strip_prefix(SESSION_PREFIX.as_bytes()).and_then(|key| std::str::from_utf8(key).ok());
-        let hash = hash.and_then(from_hex).and_then(|hash| hash.try_into().ok());
-        if let (Some(hash), Ok(session)) = (hash, serde_json::from_slice(value)) {
-            loaded.sessions.insert(hash, session);
-        }
-        ControlFlow::Continue(())
-    };
-    archive.control(SESSION_PREFIX.as_bytes(), each).map_err(|error| error.to_string())?;
-    let each = &mut |key: &[u8], value: &[u8]| {
-        let name =
-            key.strip_prefix(IDEMPOTENCY_PREFIX.as_bytes()).and_then(|key| std::str::from_utf8(key).ok());
-        if let (Some(name), Ok(replay)) = (name, serde_json::from_slice(value)) {
-            loaded.replays.insert(name.to_owned(), replay);
-        }
-        ControlFlow::Continue(())
-    };
-    archive.control(IDEMPOTENCY_PREFIX.as_bytes(), each).map_err(|error| error.to_string())?;
-    let each = &mut |_: &[u8], value: &[u8]| {
-        if let Ok(head) = serde_json::from_slice::<Head>(value)
-            && let Some(digest) = from_hex(&head.digest).and_then(|digest| digest.try_into().ok())
-        {
-            loaded.audit.seal = Seal { sequence: head.sequence, digest };
-        }
-        ControlFlow::Continue(())
-    };
-    archive.control(AUDIT_HEAD.as_bytes(), each).map_err(|error| error.to_string())?;
-    Ok(loaded)
-}
-
-fn index_of(state: &State) -> HashMap<[u8; 32], Arc<str>> {
-    let keys = state.all(crate::control::Kind::Key);
-    keys.flat_map(|record| hashes(record).map(|hash| (hash, Arc::clone(&record.id)))).collect()
-}
-
-/// The hashes under which a key is found.
-fn hashes(record: &Record) -> impl Iterator<Item = [u8; 32]> {
-    let secret = record.key_secret();
-    let previous = secret.and_then(|secret| secret.previous.as_ref()).map(|previous| previous.hash);
-    secret.map(|secret| secret.hash).into_iter().chain(previous)
-}
-
-/// The key of the audit log, made at the first start.
-fn signer(data: &Path) -> Result<Signer, String> {
-    let path = data.join(AUDIT_KEY_FILE);
-    let at = |what: &dyn std::fmt::Display| format!("{}: {what}", path.display());
-    if !path.exists() {
-        let mut seed = [0; 32];
-        getrandom::fill(&mut seed).map_err(|error| format!("no randomness: {error}"))?;
-        let file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
-        file.and_then(|mut file| writeln!(file, "{}", to_hex(&seed))).map_err(|error| at(&error))?;
-    }
-    let text = std::fs::read_to_string(&path).map_err(|error| at(&error))?;
-    from_hex(text.trim()).and_then(|seed| Signer::new(&seed)).ok_or_else(|| at(&"holds no key"))
 }

@@ -41,6 +41,8 @@ enum Command {
     Routes,
     /// Prints the OpenAPI document of that API.
     Openapi,
+    /// Prints what can be permitted and which role may do it, as Markdown.
+    Permissions,
     /// Proves and exports the audit log.
     Audit(audit::Audit),
     /// Makes, lists, rotates and revokes keys.
@@ -120,6 +122,7 @@ pub fn run() -> ExitCode {
         Command::Check(check) => check::run(check.file.or_else(|| check.config.path())),
         Command::Api(api) => api.run(),
         Command::Routes => api::print_routes(),
+        Command::Permissions => out::print(crate::control::permission_matrix().trim_end()),
         Command::Openapi => out::print(format_args!("{:#}", crate::admin::document())),
         Command::Audit(audit) => audit.run(),
         Command::Keys(keys) => keys.run(),

@@ -290,7 +290,8 @@ impl Check<'_> {
     }
 }
 
-fn is_hub_owner(record: &Record) -> bool {
+/// Does this user own the hub, and can sign in?
+pub fn is_hub_owner(record: &Record) -> bool {
     let owner = BuiltIn::Owner.name();
     record.tenant.is_none() && record.is::<User>().is_some_and(|user| user.role == owner && user.enabled.0)
 }

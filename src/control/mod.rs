@@ -28,12 +28,12 @@ pub use body::{
     AddressRule, App, Body, Credential, CredentialType, Key, Kind, Model, Owner, OwnerKind, Project,
     Provider, Resource, Role, RuleVerdict, Switch, Target as ModelTarget, Team, Tenant, Timeouts, User,
 };
-pub use check::{Fault, check};
+pub use check::{Fault, check, is_hub_owner};
 pub use compile::{Compiled, address_table, compile};
 pub use hex::{from_hex, to_hex};
 pub use moment::Moment;
 pub use password::{PasswordHash, password_faults};
-pub use permission::{BuiltIn, PERMISSIONS, Permission, PermissionRow, PermissionSet, Reach};
+pub use permission::{BuiltIn, PERMISSIONS, Permission, PermissionRow, PermissionSet, Reach, permission_matrix};
 pub use session::{Session, Throttle};
 pub use state::{
     Change, IDEMPOTENCY_PREFIX, KeySecret, Previous, Private, RECORD_PREFIX, Record, Replay, SESSION_PREFIX,

@@ -157,6 +157,25 @@ impl JsonSchema for Permission {
     }
 }
 
+/// The table for people, in Markdown.
+pub fn permission_matrix() -> String {
+    let mut text = String::from("| permission | reach |");
+    BuiltIn::ALL.iter().for_each(|role| text.push_str(&format!(" {} |", role.name())));
+    text.push_str(" allows to |\n|---|---|:-:|:-:|:-:|:-:|---|\n");
+    for row in PERMISSIONS {
+        let reach = match row.reach {
+            Reach::Hub => "hub",
+            Reach::Tenant => "tenant",
+        };
+        text.push_str(&format!("| `{}` | {reach} |", row.name));
+        for role in BuiltIn::ALL {
+            text.push_str(if row.roles.contains(&role) { " ✓ |" } else { "  |" });
+        }
+        text.push_str(&format!(" {} |\n", row.what));
+    }
+    text
+}
+
 /// A set of permissions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PermissionSet(u64);
@@ -212,6 +231,13 @@ mod tests {
             assert_eq!(row.permission.row().name, row.name);
         }
         assert_eq!(Permission::parse("everything"), None);
+    }
+
+    #[test]
+    fn the_documented_matrix_is_the_one_in_force() {
+        let documented = include_str!("../../conf/permissions.md");
+        let table = documented.find("| permission").map(|at| &documented[at..]);
+        assert_eq!(table, Some(permission_matrix().as_str()), "run `aigne-hub permissions`");
     }
 
     #[test]

@@ -316,6 +316,11 @@ fn dependants(state: &State, record: &Record) -> Result<Vec<Arc<Record>>, Proble
             used("things are its own and", count)
         }
         Body::User(_) => {
+            if crate::control::is_hub_owner(record)
+                && state.all(Kind::User).filter(|user| crate::control::is_hub_owner(user)).count() <= 1
+            {
+                return Err(Problem::conflict("the last owner of the hub stays; make another one first"));
+            }
             let team = |(_, team): &(&Arc<Record>, &Team)| team.members.iter().any(|member| member == id);
             used("teams", state.each::<Team>().filter(team).count())?;
             Ok(keys_of(id))

@@ -47,6 +47,16 @@ pub fn answer_operator(directory: &Directory, incoming: &Incoming) -> Result<Rep
     serve(directory, find(incoming)?, asker, incoming)
 }
 
+/// Answers somebody who is known already, for tests of who may do what.
+#[cfg(test)]
+pub(super) fn serve_asker(
+    directory: &Directory,
+    asker: Asker,
+    incoming: &Incoming,
+) -> Result<Reply, Problem> {
+    serve(directory, find(incoming)?, asker, incoming)
+}
+
 /// The row of a request.
 fn find(incoming: &Incoming) -> Result<&'static Route, Problem> {
     let mut allowed = Vec::new();

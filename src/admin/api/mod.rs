@@ -21,3 +21,6 @@ pub use problem::Problem;
 pub use routes::{Access, Route, routes};
 
 pub(super) use http::handle;
+
+#[cfg(test)]
+mod tests;
