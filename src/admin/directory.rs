@@ -109,7 +109,7 @@ impl Directory {
     /// Says what cannot be read.
     pub fn open(store: Store, clock: Clock, data: &Path) -> Result<Self, String> {
         let signer = signer(data)?;
-        let loaded = load(&store.archive().map_err(|error| error.to_string())?)?;
+        let loaded = load(&store.archive().map_err(|error| error.to_string())?, clock.wall())?;
         let directory = Self {
             store,
             clock,
@@ -209,6 +209,12 @@ impl Directory {
         self.codes.lock().get(user).cloned()
     }
 
+    /// Sessions that are over, to be forgotten.
+    pub(super) fn sessions_over(&self, now: Wall) -> Vec<[u8; 32]> {
+        let sessions = self.sessions.lock();
+        sessions.iter().filter(|(_, session)| session.is_over(now)).map(|(hash, _)| *hash).collect()
+    }
+
     /// The answer to a request that came before.
     pub(super) fn replay(&self, name: &str) -> Option<Replay> {
         let now = self.clock.wall();
@@ -227,8 +233,9 @@ impl Directory {
         let mut turn = self.turn.lock();
         if turn.stale {
             let archive = self.store.archive().map_err(|error| Unwritten::Disk(error.to_string()))?;
-            let loaded = load(&archive).map_err(Unwritten::Disk)?;
+            let loaded = load(&archive, self.clock.wall()).map_err(Unwritten::Disk)?;
             self.take(loaded, &mut turn);
+            self.changes.fetch_add(1, Ordering::AcqRel);
         }
         let state = self.state.load_full();
         let (value, draft) = work(&state)?;

@@ -144,22 +144,22 @@ impl Hub {
         if text.is_empty() { Ok(()) } else { out::print(text.trim_end()) }
     }
 
-    /// All pages of a list, as `{NAME: […]}`.
-    pub(super) fn print_all(&self, path: &str, name: &str) -> Result<(), String> {
+    /// All pages of a list. `query` is added to each, as `&name=value`.
+    pub(super) fn all(&self, path: &str, query: &str) -> Result<Vec<Value>, String> {
         let mut all = Vec::new();
         let mut after = String::new();
         loop {
-            let text = self.ask("GET", &format!("{path}?limit=500&after={}", segment(&after)), None)?;
+            let text =
+                self.ask("GET", &format!("{path}?limit=500&after={}{query}", segment(&after)), None)?;
             let mut page: Value = serde_json::from_str(&text).map_err(|error| error.to_string())?;
             if let Some(items) = page.get_mut("items").and_then(Value::as_array_mut) {
                 all.append(items);
             }
             match page.get("next").and_then(Value::as_str) {
                 Some(next) => after = next.to_owned(),
-                None => break,
+                None => return Ok(all),
             }
         }
-        out::print(Value::Object([(name.to_owned(), Value::Array(all))].into_iter().collect()))
     }
 
     /// Makes a tenant unless there is one.

@@ -120,7 +120,10 @@ impl Keys {
                 }
                 hub.print("POST", "/keys", Some(create.body()))
             }
-            Action::List => hub.print_all("/keys", "keys"),
+            Action::List => {
+                let keys = hub.all("/keys", "")?;
+                super::out::print(json!({ "keys": keys }))
+            }
             Action::Rotate { id, overlap } => {
                 let body = Map::from_iter([("overlap_seconds".to_owned(), json!(overlap))]);
                 hub.print(

@@ -8,6 +8,7 @@ mod keys;
 mod ledger;
 mod out;
 mod remote;
+mod things;
 
 use crate::config::{Boot, Document, Environment};
 use crate::server::{self, ServeOptions, Upgrade};
@@ -37,6 +38,16 @@ enum Command {
     Check(Check),
     /// Calls the control plane's API and prints what it answers.
     Api(api::Api),
+    /// Lists things of a kind: tenants, users, keys, providers, …
+    List(things::List),
+    /// Shows one thing.
+    Show(things::One),
+    /// Makes one: aigne-hub create tenants id=acme name='Acme Inc.'
+    Create(things::Create),
+    /// Changes one: aigne-hub update tenants acme enabled=false
+    Update(things::Update),
+    /// Deletes one.
+    Delete(things::One),
     /// Lists the routes of that API.
     Routes,
     /// Prints the OpenAPI document of that API.
@@ -121,6 +132,11 @@ pub fn run() -> ExitCode {
         Command::Upgrade(run) => run.run(Upgrade::Demand),
         Command::Check(check) => check::run(check.file.or_else(|| check.config.path())),
         Command::Api(api) => api.run(),
+        Command::List(list) => list.run(),
+        Command::Show(one) => one.show(),
+        Command::Create(create) => create.run(),
+        Command::Update(update) => update.run(),
+        Command::Delete(one) => one.delete(),
         Command::Routes => api::print_routes(),
         Command::Permissions => out::print(crate::control::permission_matrix().trim_end()),
         Command::Openapi => out::print(format_args!("{:#}", crate::admin::document())),

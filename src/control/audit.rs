@@ -213,19 +213,49 @@ impl Broken {
     }
 }
 
+/// Proves a log row by row, so that nobody has to hold all of it.
+#[derive(Default)]
+pub struct Verifier {
+    seal: Seal,
+}
+
+impl Verifier {
+    /// The next row.
+    ///
+    /// # Errors
+    /// It is not as it was written. Nothing after it is worth a look.
+    pub fn row(&mut self, key: &[u8], value: &[u8]) -> Result<(), Broken> {
+        self.seal = follow(self.seal, key, value)?;
+        Ok(())
+    }
+
+    /// The end: how many records there are.
+    ///
+    /// # Errors
+    /// The head does not fit what came before it, or is not signed with the key.
+    pub fn finish(self, head: Option<&Head>, public_key: &str) -> Result<u64, Broken> {
+        end(self.seal, head, public_key)
+    }
+}
+
 /// Proves a log: rows in their order, then its head. Gives how many records there are.
 ///
 /// # Errors
 /// The first record that is not as it was written.
-pub fn verify<'r>(
+#[cfg(test)]
+fn verify<'r>(
     rows: impl IntoIterator<Item = (&'r [u8], &'r [u8])>,
     head: Option<&Head>,
     public_key: &str,
 ) -> Result<u64, Broken> {
-    let mut seal = Seal::default();
+    let mut verifier = Verifier::default();
     for (key, value) in rows {
-        seal = follow(seal, key, value)?;
+        verifier.row(key, value)?;
     }
+    verifier.finish(head, public_key)
+}
+
+fn end(seal: Seal, head: Option<&Head>, public_key: &str) -> Result<u64, Broken> {
     let Some(head) = head else {
         return if seal.sequence == 0 {
             Ok(0)

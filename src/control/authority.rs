@@ -169,7 +169,14 @@ pub fn faults_of_grant(
     for (record, is_new) in
         [(before, false), (after, true)].into_iter().filter_map(|(r, new)| Some((r?, new)))
     {
-        let (field, granted) = granted(state, record);
+        let (field, granted) = match is_new {
+            true => granted(state, record),
+            // What a key could do if its owner could, nobody has: it may be taken away by who owns it.
+            false if record.key_secret().is_some() => {
+                ("scopes", key_permissions(state, record).unwrap_or_default())
+            }
+            false => granted(state, record),
+        };
         let excess = granted.without(maker.permissions);
         if excess != PermissionSet::default() {
             let names: Vec<&str> = excess.iter().map(|permission| permission.name()).collect();

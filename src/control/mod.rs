@@ -20,8 +20,8 @@ mod totp;
 mod vault;
 
 pub use audit::{
-    AUDIT_HEAD, AUDIT_PREFIX, Action, Audit, Broken, Entry, Head, Outcome, Seal, Signer, Target, Who,
-    open_row, sequence_of, verify,
+    AUDIT_HEAD, AUDIT_PREFIX, Action, Audit, Broken, Entry, Head, Outcome, Seal, Signer, Target, Verifier,
+    Who, open_row, sequence_of,
 };
 pub use authority::{Actor, Principal, faults_of_grant, key_permissions, role_permissions};
 pub use body::{
@@ -33,7 +33,9 @@ pub use compile::{Compiled, address_table, compile};
 pub use hex::{from_hex, to_hex};
 pub use moment::Moment;
 pub use password::{PasswordHash, password_faults};
-pub use permission::{BuiltIn, PERMISSIONS, Permission, PermissionRow, PermissionSet, Reach, permission_matrix};
+pub use permission::{
+    BuiltIn, PERMISSIONS, Permission, PermissionRow, PermissionSet, Reach, permission_matrix,
+};
 pub use session::{Session, Throttle};
 pub use state::{
     Change, IDEMPOTENCY_PREFIX, KeySecret, Previous, Private, RECORD_PREFIX, Record, Replay, SESSION_PREFIX,

@@ -31,8 +31,9 @@ async fn the_document_is_valid_openapi() {
     command.arg(&file);
     run(command).await;
     // The command line prints the same one.
-    let printed = hub.home().run(&["openapi"]).await;
-    assert_eq!(serde_json::from_slice::<Value>(&printed.stdout).unwrap(), document);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_aigne-hub"));
+    command.arg("openapi");
+    assert_eq!(serde_json::from_str::<Value>(&run(command).await).unwrap(), document);
 }
 
 #[tokio::test]
@@ -47,7 +48,7 @@ async fn no_request_makes_the_hub_fail() {
         .args(["run", &format!("{root}/openapi.json"), "--url", &root])
         .args(["-H", &format!("Authorization: Bearer {}", token.trim())])
         .args(["--checks", "not_a_server_error,content_type_conformance,response_schema_conformance"])
-        .args(["--phases", "examples,coverage,fuzzing", "--max-examples", "8", "--seed", "7", "--no-color"]);
+        .args(["--phases", "examples,coverage,fuzzing", "--max-examples", "2", "--seed", "7", "--no-color"]);
     run(command).await;
     let said = hub.said();
     assert!(!said.contains("panicked"), "{said}");

@@ -92,6 +92,7 @@ fn serve(
         None => (route.handler)(&call),
     });
     match &result {
+        Ok(_) if incoming.method == "GET" => {}
         Ok(_) => directory.enforce(),
         Err(problem) if problem.grave => {
             let mut entry = entry(

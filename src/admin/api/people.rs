@@ -82,12 +82,14 @@ fn hashed(call: &Call<'_>, password: &str) -> Result<PasswordHash, Problem> {
 /// `POST /bootstrap`: makes the first owner, once.
 pub fn bootstrap(call: &Call<'_>) -> Result<Reply, Problem> {
     let asked: FirstOwner = call.typed()?;
-    throttled(call, &["bootstrap".to_owned()])?;
+    let from = call.incoming.address.map_or_else(String::new, |address| address.to_string());
+    let names = [format!("bootstrap from {from}")];
+    throttled(call, &names)?;
     if call.directory.state().has_owner() {
         return Err(Problem::conflict("the hub has an owner already"));
     }
     if !call.directory.is_bootstrap(&asked.token) {
-        call.directory.throttle.lock().failed("bootstrap", call.now);
+        names.iter().for_each(|name| call.directory.throttle.lock().failed(name, call.now));
         return Err(Problem::forbidden("that is not the token that the hub printed at its start"));
     }
     let faults = password_faults(&asked.password, &asked.email);
@@ -198,7 +200,11 @@ fn begin(call: &Call<'_>, record: &Arc<Record>, principal: Principal, step: u64)
         agent: agent.unwrap_or_default().chars().take(200).collect(),
     };
     call.directory.change(|state| {
-        let mut draft = Draft { begun: vec![(hash_of(&cookie), session)], ..Draft::default() };
+        let mut draft = Draft {
+            begun: vec![(hash_of(&cookie), session)],
+            ended: call.directory.sessions_over(call.now),
+            ..Draft::default()
+        };
         let mut entry = call.entry(Outcome::Done, None);
         let acting = crate::control::Who {
             kind: "user".into(),

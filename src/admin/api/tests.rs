@@ -202,6 +202,11 @@ fn nobody_hands_out_more_than_they_have() {
         place.as_user(&member, "POST", "/keys", &json!({ "scopes": ["inference", "keys:own"] })).unwrap();
     assert_eq!(key.body["owner"]["id"], *member);
     assert_eq!(key.body["tenant"], "acme");
+    // Who has lost a permission can still revoke the key that was for it.
+    let own = key.body["id"].as_str().unwrap();
+    place.operator("PATCH", &format!("/users/{member}"), json!({ "role": "guest" })).unwrap();
+    place.operator("PATCH", &format!("/users/{member}"), json!({ "role": "member" })).unwrap();
+    place.as_user(&member, "DELETE", &format!("/keys/{own}"), &Value::Null).unwrap();
     // Nor may a key make one that reaches further than itself.
     let bound = json!({ "scopes": ["inference", "keys:own"], "models": ["gpt"], "requests_per_minute": 5 });
     let bound =

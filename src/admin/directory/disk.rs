@@ -2,10 +2,11 @@
 //! that failed.
 
 use crate::control::{
-    AUDIT_HEAD, AUDIT_PREFIX, Audit, Broken, Head, IDEMPOTENCY_PREFIX, RECORD_PREFIX, Record, Replay,
-    SESSION_PREFIX, Seal, Session, Signer, State, from_hex, to_hex,
+    AUDIT_HEAD, AUDIT_PREFIX, Audit, Broken, Head, IDEMPOTENCY_PREFIX, Moment, RECORD_PREFIX, Record, Replay,
+    SESSION_PREFIX, Seal, Session, Signer, State, Verifier, from_hex, to_hex,
 };
 use crate::store::Archive;
+use crate::types::Wall;
 use std::collections::HashMap;
 use std::io::Write;
 use std::ops::ControlFlow;
@@ -28,20 +29,24 @@ pub(super) struct Loaded {
 /// # Errors
 /// When the store cannot be read.
 pub fn verify_audit(archive: &Archive, public_key: &str) -> Result<Result<u64, Broken>, String> {
-    let mut rows = Vec::new();
-    let mut head = None;
-    let each = &mut |key: &[u8], value: &[u8]| {
-        rows.push((key.to_vec(), value.to_vec()));
-        ControlFlow::Continue(())
+    let (mut verifier, mut broken, mut head) = (Verifier::default(), None, None);
+    let each = &mut |key: &[u8], value: &[u8]| match verifier.row(key, value) {
+        Ok(()) => ControlFlow::Continue(()),
+        Err(error) => {
+            broken = Some(error);
+            ControlFlow::Break(())
+        }
     };
     archive.control(AUDIT_PREFIX.as_bytes(), each).map_err(|error| error.to_string())?;
+    if let Some(broken) = broken {
+        return Ok(Err(broken));
+    }
     let each = &mut |_: &[u8], value: &[u8]| {
         head = serde_json::from_slice::<Head>(value).ok();
         ControlFlow::Continue(())
     };
     archive.control(AUDIT_HEAD.as_bytes(), each).map_err(|error| error.to_string())?;
-    let rows = rows.iter().map(|(key, value)| (key.as_slice(), value.as_slice()));
-    Ok(crate::control::verify(rows, head.as_ref(), public_key))
+    Ok(verifier.finish(head.as_ref(), public_key))
 }
 
 /// The key that proves the audit log in a data folder.
@@ -55,7 +60,7 @@ pub fn audit_public_key(data: &Path) -> Result<String, String> {
     Ok(signer.ok_or_else(|| format!("{}: holds no key", path.display()))?.public_key())
 }
 
-pub(super) fn load(archive: &Archive) -> Result<Loaded, String> {
+pub(super) fn load(archive: &Archive, now: Wall) -> Result<Loaded, String> {
     let mut loaded = Loaded {
         state: State::default(),
         sessions: HashMap::new(),
@@ -77,8 +82,9 @@ pub(super) fn load(archive: &Archive) -> Result<Loaded, String> {
     let each = &mut |key: &[u8], value: &[u8]| {
         let hash = key.strip_prefix(SESSION_PREFIX.as_bytes()).and_then(|key| std::str::from_utf8(key).ok());
         let hash = hash.and_then(from_hex).and_then(|hash| hash.try_into().ok());
-        if let (Some(hash), Ok(session)) = (hash, serde_json::from_slice(value)) {
-            loaded.sessions.insert(hash, session);
+        if let (Some(hash), Ok(session)) = (hash, serde_json::from_slice::<Session>(value)) {
+            // When it was used last is not written down each time; nobody is signed out by a restart.
+            loaded.sessions.insert(hash, Session { seen: Moment(now), ..session });
         }
         ControlFlow::Continue(())
     };
