@@ -129,10 +129,24 @@ async fn what_the_file_declares_is_shown_and_not_changed() {
             assert!(answer.json()["detail"].as_str().unwrap().contains("configuration file"), "{answer:?}");
         }
     }
+    let credential = api.get("/credentials/mock%2Fa").await;
+    assert_eq!((text(&credential, "provider"), text(&credential, "source")), ("mock", "file"));
     // A name that the file has taken is refused.
     api.call("POST", "/tenants", json!({ "id": "acme" })).await.expect(409);
     let model = json!({ "name": "gpt", "targets": [{ "model": "mock/gpt-4o" }] });
     api.call("POST", "/models", model).await.expect(422);
+}
+
+#[tokio::test]
+async fn a_broken_file_keeps_no_change_from_coming_into_force() {
+    let upstream = Upstream::realistic().await;
+    let hub = Gateway::start(&Conf::one(&upstream)).await;
+    let api = Api::operator(&hub);
+    hub.home().write_text("[public\nlisten = 7");
+    let key = api.make("/keys", json!({})).await;
+    hub.call(&chat_by(text(&key, "secret"), "gpt")).await.expect(200);
+    api.call("DELETE", &format!("/keys/{}", text(&key, "id")), Value::Null).await.expect(204);
+    hub.call(&chat_by(text(&key, "secret"), "gpt")).await.expect_error(401, "invalid_api_key");
 }
 
 #[tokio::test]

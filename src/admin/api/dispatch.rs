@@ -84,7 +84,8 @@ fn serve(
     let Asker { principal, session } = asker;
     let now = directory.clock.wall();
     let refused = permitted(directory, route, &principal);
-    let id = fits(route, &incoming.path).unwrap_or_default();
+    let id = decoded(fits(route, &incoming.path).unwrap_or_default());
+    let id = id.as_str();
     let call =
         Call { directory, route, principal, id, query: pairs(&incoming.query), incoming, now, session };
     let result = refused.and_then(|()| match replayed(&call)? {
@@ -241,11 +242,13 @@ fn from_the_same_site(incoming: &Incoming) -> Result<(), Problem> {
     }
 }
 
+fn decoded(text: &str) -> String {
+    percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned()
+}
+
 /// Names and values of a query.
 fn pairs(query: &str) -> Vec<(String, String)> {
-    let read = |text: &str| {
-        percent_encoding::percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned()
-    };
+    let read = |text: &str| decoded(&text.replace('+', " "));
     let pairs = query.split('&').filter(|pair| !pair.is_empty());
     pairs.map(|pair| pair.split_once('=').unwrap_or((pair, ""))).map(|(n, v)| (read(n), read(v))).collect()
 }
