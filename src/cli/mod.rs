@@ -3,6 +3,7 @@
 
 mod api;
 mod audit;
+mod catalogue;
 mod check;
 mod keys;
 mod ledger;
@@ -60,6 +61,8 @@ enum Command {
     Keys(keys::Keys),
     /// Exports, verifies and prunes the books.
     Ledger(ledger::Ledger),
+    /// Builds and shows what is known of models: limits, abilities, prices.
+    Catalogue(catalogue::Catalogue),
     /// Prints the JSON schema of the configuration file.
     Schema,
 }
@@ -143,6 +146,7 @@ pub fn run() -> ExitCode {
         Command::Audit(audit) => audit.run(),
         Command::Keys(keys) => keys.run(),
         Command::Ledger(ledger) => ledger.run(),
+        Command::Catalogue(catalogue) => catalogue.run(),
         Command::Schema => out::print(format_args!("{:#}", crate::config::schema())),
     };
     match result {

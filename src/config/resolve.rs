@@ -2,6 +2,7 @@
 //! on with a default, so that all of them are told at once; no snapshot is
 //! built when there is one.
 
+mod catalogue;
 mod extra;
 mod files;
 mod keys;
@@ -66,7 +67,9 @@ impl Document {
         let public = resolver.public(&raw.public);
         let admin = resolver.admin(&raw.admin, &public);
         let providers = resolver.providers(raw, bounds.clocks, inputs);
-        let (models, declared_models) = resolver.models(raw, bounds.clocks, &providers, inputs.extra);
+        let catalogue = resolver.catalogue(&raw.catalogue, &providers);
+        let (models, declared_models) =
+            resolver.models(raw, bounds.clocks, &providers, &catalogue, inputs.extra);
         let pepper = resolver.pepper(&raw.security, inputs.pepper);
         let (callers, mut declared) = resolver.callers(&raw.key, &pepper, inputs);
         declared.providers = providers.of_file;
@@ -84,6 +87,8 @@ impl Document {
             trusted_proxies: resolver.addresses(&raw.security.trusted_proxies),
             providers: providers.ready,
             models,
+            catalogue,
+            capabilities: catalogue::capabilities(&raw.catalogue),
             prices: resolver.prices(&raw.prices, inputs.prices, inputs.read_prices),
             unpriced: settings::unpriced(&raw.ledger),
             rules: resolver.rules(&raw.rules),

@@ -4,6 +4,7 @@
 use crate::access::Pepper;
 use crate::admin;
 use crate::admin::{Directory, Hooks, Probed};
+use crate::catalogue::Day;
 use crate::config::{Boot, Document, Environment, Extra, Inputs, Problem, Problems, Registry, Snapshot};
 use crate::control::Vault;
 use crate::ledger::{Price, PriceTable, Settlement};
@@ -90,7 +91,16 @@ impl Reloader {
 
     /// The snapshot to start with.
     pub(super) fn first(&self) -> Result<Arc<Snapshot>, String> {
-        self.build().map_err(|problems| problems.to_string())
+        let snapshot = self.build().map_err(|problems| problems.to_string())?;
+        self.notice(&snapshot);
+        Ok(snapshot)
+    }
+
+    /// Tells what the operator should know of the configured models.
+    fn notice(&self, snapshot: &Snapshot) {
+        for notice in snapshot.notices(Day::of_seconds(Clock::machine().wall().seconds())) {
+            tracing::warn!(notice, "a configured model needs a look");
+        }
     }
 
     /// The plane whose snapshot is replaced from now on.
@@ -111,6 +121,7 @@ impl Reloader {
             }
         })?;
         let version = snapshot.version;
+        self.notice(&snapshot);
         if let Some(plane) = self.plane.get().and_then(Weak::upgrade) {
             let restart = snapshot.needs_restart(&plane.snapshot.load());
             if !restart.is_empty() {

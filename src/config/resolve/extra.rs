@@ -3,6 +3,7 @@
 
 use super::Resolver;
 use super::providers::Providers;
+use crate::catalogue::Catalogue;
 use crate::config::at::{At, Period};
 use crate::config::extra::{CredentialSpec, LeftOut, ModelSpec, ProviderSpec};
 use crate::config::problems::Notes;
@@ -87,7 +88,7 @@ impl Resolver<'_> {
         &mut self,
         specs: &[ModelSpec],
         clocks: Clocks,
-        providers: &Providers,
+        (providers, catalogue): (&Providers, &Catalogue),
         models: &mut HashMap<ModelName, Arc<Model>>,
     ) {
         for spec in specs {
@@ -97,7 +98,7 @@ impl Resolver<'_> {
             }
             let (model, problems) = self.apart(|own| {
                 let raw = raw_model(spec, &mut Places { notes: &mut own.notes, next: 0 });
-                own.model(&At { span: 0..0, value: raw }, clocks, providers)
+                own.model(&At { span: 0..0, value: raw }, clocks, providers, catalogue)
             });
             match model {
                 Some(model) if problems.is_empty() => {
