@@ -24,7 +24,8 @@ pub mod route;
 pub mod rules;
 // 6
 pub mod config;
-// 7
+// 7: disk, telemetry, and what the control plane decides.
+pub mod control;
 pub mod store;
 pub mod telemetry;
 // 8: the two planes; only here is I/O started.

@@ -57,7 +57,7 @@ async fn a_refusal_of_the_running_hub_is_told_in_words() {
     let hub = Gateway::start(&conf).await;
     settle_admin(&hub, &conf);
     let said = refusal(&hub.home().run(&["keys", "revoke", "nobody"]).await);
-    assert_eq!(said, "no such key in the store (keys of the file are revoked there)");
+    assert_eq!(said, "there is no such thing, or it is not within your sight");
 }
 
 #[tokio::test]

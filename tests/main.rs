@@ -19,6 +19,7 @@ mod cache;
 mod catalogue;
 mod choosing;
 mod commands;
+mod control;
 mod dialects;
 mod endpoints;
 mod field_policy;

@@ -1,7 +1,9 @@
 //! Sets of addresses: CIDRs merged into sorted ranges, found by binary search.
 
+use super::AddressTable;
 use ipnet::IpNet;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 /// A set of addresses: CIDRs of IPv4 and IPv6, looked up in O(log n).
 ///
@@ -48,6 +50,11 @@ impl AddressSet {
     }
 }
 
+/// An address or a CIDR as a network; bits behind the prefix are dropped.
+pub fn network(entry: &str) -> Option<IpNet> {
+    parse(entry.trim()).map(|net| net.trunc())
+}
+
 fn parse(entry: &str) -> Option<IpNet> {
     let net = match entry.parse::<IpNet>() {
         Ok(net) => net,
@@ -57,7 +64,7 @@ fn parse(entry: &str) -> Option<IpNet> {
 }
 
 /// `::ffff:a.b.c.d/(96 + n)` is `a.b.c.d/n`; anything wider is IPv6 proper.
-fn unmapped(net: IpNet) -> IpNet {
+pub(super) fn unmapped(net: IpNet) -> IpNet {
     let narrow = net.prefix_len().checked_sub(96);
     match (net.addr().to_canonical(), narrow) {
         (IpAddr::V4(v4), Some(prefix)) if matches!(net, IpNet::V6(_)) => {
@@ -101,19 +108,24 @@ impl<T: Ord + Copy> Ranges<T> {
     }
 }
 
-/// Allow and deny lists. Deny wins; an empty allow list allows all.
+/// Allow and deny lists, in which deny wins and an empty allow list allows all;
+/// and tables, each of which must agree too.
 #[derive(Clone, Debug, Default)]
 pub struct AddressRules {
     /// Who may come in; empty = everybody.
     pub allow: AddressSet,
     /// Who may not, allowed or not.
     pub deny: AddressSet,
+    /// Managed rules that hold besides the lists.
+    pub tables: Vec<Arc<AddressTable>>,
 }
 
 impl AddressRules {
     /// May this address come in?
     pub fn permits(&self, ip: IpAddr) -> bool {
-        !self.deny.contains(ip) && (self.allow.is_empty() || self.allow.contains(ip))
+        !self.deny.contains(ip)
+            && (self.allow.is_empty() || self.allow.contains(ip))
+            && self.tables.iter().all(|table| table.permits(ip))
     }
 }
 
@@ -179,7 +191,11 @@ mod tests {
 
     #[test]
     fn deny_wins_and_an_empty_allow_list_allows_all() {
-        let rules = |allow: &[&str], deny: &[&str]| AddressRules { allow: set(allow), deny: set(deny) };
+        let rules = |allow: &[&str], deny: &[&str]| AddressRules {
+            allow: set(allow),
+            deny: set(deny),
+            tables: Vec::new(),
+        };
         assert!(rules(&[], &[]).permits(ip("1.2.3.4")));
         assert!(!rules(&[], &["1.2.3.4"]).permits(ip("1.2.3.4")));
         assert!(!rules(&["1.2.3.0/24"], &["1.2.3.4"]).permits(ip("1.2.3.4")));

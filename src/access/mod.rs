@@ -3,6 +3,7 @@
 //! Decisions only. Knows nothing of HTTP, of live counters (`limit::Gate`), or
 //! of where keys are stored.
 
+mod address_table;
 mod addresses;
 mod client;
 mod generate;
@@ -10,7 +11,8 @@ mod key;
 mod models;
 mod table;
 
-pub use addresses::{AddressRules, AddressSet};
+pub use address_table::{AddressTable, Verdict};
+pub use addresses::{AddressRules, AddressSet, network};
 pub use client::client_address;
 pub use generate::{NewKey, generate, looks_like_key};
 pub use key::{Key, KeyRefusal};

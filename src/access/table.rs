@@ -106,6 +106,11 @@ impl<V> KeyTable<V> {
         self.map.get(hash)
     }
 
+    /// All rows, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = &V> {
+        self.map.values()
+    }
+
     /// How many keys there are.
     pub fn len(&self) -> usize {
         self.map.len()

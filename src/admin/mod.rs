@@ -1,15 +1,16 @@
 //! The control plane's listener: metrics, health, keys, books, reload. Knows
 //! the data plane only by what [`Control`] hands it.
 
+mod api;
 mod books;
-mod keys;
+mod directory;
 mod token;
 
+pub use api::{Access, Incoming, Problem, ROOT, Reply, Route, answer, answer_operator, document, routes};
 pub use books::reach;
-pub use keys::{NewKey, shown};
+pub use directory::{Directory, Hooks, Probed, audit_public_key, verify_audit};
 pub use token::{Missing, token};
 
-use crate::access::Pepper;
 use crate::ledger::Report;
 use crate::store::Store;
 use crate::telemetry::{Gauges, Metrics};
@@ -19,8 +20,9 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{delete, get, post};
+use axum::routing::{any, delete, get, post};
 use serde_json::json;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use subtle::ConstantTimeEq;
 
@@ -42,8 +44,8 @@ pub struct Control {
     pub reload: Box<dyn Fn() -> Result<u64, String> + Send + Sync>,
     /// Proves the books with the prices in force.
     pub verify: Box<dyn Fn() -> Result<Report, String> + Send + Sync>,
-    /// The pepper in force.
-    pub pepper: Box<dyn Fn() -> Pepper + Send + Sync>,
+    /// What is managed.
+    pub directory: Arc<Directory>,
 }
 
 /// Serves until `stop` completes.
@@ -56,13 +58,12 @@ pub async fn serve(
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
     let listener = tokio::net::TcpListener::from_std(listener)?;
-    axum::serve(listener, router(control)).with_graceful_shutdown(stop).await
+    let service = router(control).into_make_service_with_connect_info::<SocketAddr>();
+    axum::serve(listener, service).with_graceful_shutdown(stop).await
 }
 
 fn router(control: Arc<Control>) -> Router {
     let guarded = Router::new()
-        .route("/admin/keys", get(keys::list).post(keys::create))
-        .route("/admin/keys/{id}", delete(keys::revoke))
         .route("/admin/reload", post(reload))
         .route("/admin/ledger", delete(books::prune))
         .route("/admin/ledger/export", get(books::export))
@@ -72,6 +73,7 @@ fn router(control: Arc<Control>) -> Router {
         .route("/metrics", get(metrics))
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(readiness))
+        .route(&format!("{ROOT}/{{*path}}"), any(api::handle))
         .merge(guarded)
         .fallback(|| async { problem(StatusCode::NOT_FOUND, "no such path") })
         .with_state(control)

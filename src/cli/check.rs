@@ -13,7 +13,8 @@ pub(super) fn run(path: Option<PathBuf>) -> Result<(), String> {
     let document = Document::read(path.as_deref()).map_err(|p| p.to_string())?;
     let registry = Registry::new(Default::default(), Default::default());
     let prices = server::embedded_prices()?;
-    let inputs = server::inputs(&environment, &registry, &[], &[0; 32], &prices);
+    let nothing = crate::config::Extra::default();
+    let inputs = server::inputs(&environment, &registry, &nothing, &[0; 32], &prices);
     let snapshot = document.resolve(&inputs).map_err(|p| p.to_string())?;
     let failed = snapshot.rules.run_cases();
     if !failed.is_empty() {

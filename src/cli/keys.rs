@@ -1,14 +1,10 @@
-//! `aigne-hub keys …`
+//! `aigne-hub keys …`: the control plane's API for keys, in fewer words.
 
 use super::ConfigArg;
-use super::out;
-use super::remote::Remote;
-use crate::access::Pepper;
-use crate::admin::{NewKey, shown};
-use crate::server;
-use crate::store::{Store, StoreError};
-use crate::types::{Clock, KeyId, Pico};
+use super::api::Hub;
+use crate::types::Pico;
 use clap::{Args, Subcommand};
+use serde_json::{Map, Value, json};
 
 /// Makes, lists and revokes keys.
 #[derive(Args)]
@@ -23,9 +19,17 @@ pub(super) struct Keys {
 enum Action {
     /// Makes a key and prints its secret, once.
     Create(Box<Create>),
-    /// Lists the keys of the store, without secrets.
+    /// Lists the keys, without secrets.
     List,
-    /// Disables a key at once.
+    /// Gives a key a new secret and prints it, once.
+    Rotate {
+        /// The key's id, as `list` shows it.
+        id: String,
+        /// So many seconds the old secret goes on working.
+        #[arg(long, default_value_t = 0)]
+        overlap: u64,
+    },
+    /// Revokes a key, at once and for good.
     Revoke {
         /// The key's id, as `list` shows it.
         id: String,
@@ -79,87 +83,57 @@ fn money(text: &str) -> Result<Pico, String> {
     Pico::parse(text).map_err(|e| e.to_string())
 }
 
-impl From<Create> for NewKey {
-    fn from(from: Create) -> Self {
-        let Create { name, tenant, expires_in, models, allow, deny, concurrency, .. } = from;
-        Self {
-            name,
-            tenant,
-            expires_in,
-            models,
-            allow,
-            deny,
-            requests_per_minute: from.rpm,
-            tokens_per_minute: from.tpm,
-            concurrency,
-            day_tokens: from.day_tokens,
-            month_tokens: from.month_tokens,
-            day_cost: from.day_cost,
-            month_cost: from.month_cost,
-        }
+impl Create {
+    /// The body of `POST /keys`.
+    fn body(&self) -> Value {
+        let expires_at = self.expires_in.map(|seconds| {
+            let now = crate::types::Clock::machine().wall();
+            crate::control::Moment(now.after(std::time::Duration::from_secs(seconds)))
+        });
+        let body = json!({
+            "name": self.name,
+            "expires_at": expires_at,
+            "models": self.models,
+            "allow": self.allow,
+            "deny": self.deny,
+            "requests_per_minute": self.rpm,
+            "tokens_per_minute": self.tpm,
+            "concurrency": self.concurrency,
+            "day_tokens": self.day_tokens,
+            "month_tokens": self.month_tokens,
+            "day_cost": self.day_cost,
+            "month_cost": self.month_cost,
+            "tenant": self.tenant,
+        });
+        body
     }
 }
 
 impl Keys {
     pub(super) fn run(self) -> Result<(), String> {
-        let (document, environment, boot) = self.config.boot()?;
-        if !matches!(self.action, Action::Create(_)) && !Store::exists(&boot.data_dir) {
-            return Err(format!("there is no hub data in {}", boot.data_dir.display()));
-        }
-        let store = match server::open_store(&boot, &Clock::machine(), None) {
-            Ok(store) => store,
-            Err(StoreError::Locked(_)) => {
-                return self.action.remotely(&Remote::find(&document, &boot)?);
-            }
-            Err(error) => return Err(error.to_string()),
-        };
-        let done = self.action.locally(&store, || {
-            document.pepper(&environment, &server::pepper(&store)?).map_err(|p| p.to_string())
-        });
-        store.close();
-        done
-    }
-}
-
-impl Action {
-    fn remotely(self, hub: &Remote) -> Result<(), String> {
-        let reply = match self {
+        let hub = Hub::of_this_machine(&self.config, matches!(self.action, Action::Create(_)))?;
+        match self.action {
+            // A tenant that nobody has heard of is made on the way.
             Action::Create(create) => {
-                let body = serde_json::to_string(&NewKey::from(*create)).map_err(|e| e.to_string())?;
-                hub.ask("POST", "/admin/keys", &body)
-            }
-            Action::List => hub.ask("GET", "/admin/keys", ""),
-            Action::Revoke { id } => {
-                let id = KeyId::parse(&id).map_err(|e| e.to_string())?;
-                hub.ask("DELETE", &format!("/admin/keys/{id}"), "")
-            }
-        };
-        out::print(reply?.text()?)
-    }
-
-    fn locally(self, store: &Store, pepper: impl FnOnce() -> Result<Pepper, String>) -> Result<(), String> {
-        let failed = |e: StoreError| e.to_string();
-        match self {
-            Action::Create(create) => {
-                let (row, secret) = NewKey::from(*create).make(&pepper()?, Clock::machine().wall())?;
-                store.put_key(&row).map_err(failed)?;
-                let mut answer = shown(&row);
-                if let Some(fields) = answer.as_object_mut() {
-                    fields.insert("secret".into(), secret.into());
+                if create.tenant != "default" {
+                    hub.ensure_tenant(&create.tenant)?;
                 }
-                out::print(answer)
+                hub.print("POST", "/keys", Some(create.body()))
             }
             Action::List => {
-                let keys: Vec<_> = store.keys().map_err(failed)?.iter().map(shown).collect();
-                out::print(serde_json::json!({ "keys": keys }))
+                let keys = hub.all("/keys", "")?;
+                super::out::print(json!({ "keys": keys }))
+            }
+            Action::Rotate { id, overlap } => {
+                let body = Map::from_iter([("overlap_seconds".to_owned(), json!(overlap))]);
+                hub.print(
+                    "POST",
+                    &format!("/keys/{}/rotate", super::api::segment(&id)),
+                    Some(Value::Object(body)),
+                )
             }
             Action::Revoke { id } => {
-                let rows = store.keys().map_err(failed)?;
-                let row = rows.into_iter().find(|row| row.id.as_str() == id);
-                let mut row = row.ok_or("no such key in the store (keys of the file are revoked there)")?;
-                row.enabled = false;
-                store.put_key(&row).map_err(failed)?;
-                out::print(shown(&row))
+                hub.print("POST", &format!("/keys/{}/revoke", super::api::segment(&id)), None)
             }
         }
     }

@@ -1,12 +1,15 @@
 //! The command line. What it does to keys and books it does on the store
 //! itself when no hub runs, and through the running hub otherwise.
 
+mod api;
+mod audit;
 mod catalogue;
 mod check;
 mod keys;
 mod ledger;
 mod out;
 mod remote;
+mod things;
 
 use crate::config::{Boot, Document, Environment};
 use crate::server::{self, ServeOptions, Upgrade};
@@ -34,7 +37,27 @@ enum Command {
     Upgrade(Run),
     /// Validates a configuration offline and prints every problem with file, line and key.
     Check(Check),
-    /// Makes, lists and revokes keys of the embedded store.
+    /// Calls the control plane's API and prints what it answers.
+    Api(api::Api),
+    /// Lists things of a kind: tenants, users, keys, providers, …
+    List(things::List),
+    /// Shows one thing.
+    Show(things::One),
+    /// Makes one: aigne-hub create tenants id=acme name='Acme Inc.'
+    Create(things::Create),
+    /// Changes one: aigne-hub update tenants acme enabled=false
+    Update(things::Update),
+    /// Deletes one.
+    Delete(things::One),
+    /// Lists the routes of that API.
+    Routes,
+    /// Prints the OpenAPI document of that API.
+    Openapi,
+    /// Prints what can be permitted and which role may do it, as Markdown.
+    Permissions,
+    /// Proves and exports the audit log.
+    Audit(audit::Audit),
+    /// Makes, lists, rotates and revokes keys.
     Keys(keys::Keys),
     /// Exports, verifies and prunes the books.
     Ledger(ledger::Ledger),
@@ -111,6 +134,16 @@ pub fn run() -> ExitCode {
         Command::Serve(serve) => serve.run.run(Upgrade::No),
         Command::Upgrade(run) => run.run(Upgrade::Demand),
         Command::Check(check) => check::run(check.file.or_else(|| check.config.path())),
+        Command::Api(api) => api.run(),
+        Command::List(list) => list.run(),
+        Command::Show(one) => one.show(),
+        Command::Create(create) => create.run(),
+        Command::Update(update) => update.run(),
+        Command::Delete(one) => one.delete(),
+        Command::Routes => api::print_routes(),
+        Command::Permissions => out::print(crate::control::permission_matrix().trim_end()),
+        Command::Openapi => out::print(format_args!("{:#}", crate::admin::document())),
+        Command::Audit(audit) => audit.run(),
         Command::Keys(keys) => keys.run(),
         Command::Ledger(ledger) => ledger.run(),
         Command::Catalogue(catalogue) => catalogue.run(),

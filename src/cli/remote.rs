@@ -35,6 +35,11 @@ impl Remote {
         Ok(Self { address, token: admin::token(&boot.data_dir, admin::Missing::Fail)? })
     }
 
+    /// One elsewhere.
+    pub(super) fn at(address: SocketAddr, token: crate::types::Secret) -> Self {
+        Self { address, token }
+    }
+
     /// Sends a request and reads the header of the answer.
     pub(super) fn ask(&self, method: &str, path: &str, body: &str) -> Result<Reply, String> {
         let failed = |e: std::io::Error| failed(self.address, &e);
@@ -108,11 +113,21 @@ fn failed(address: SocketAddr, error: &std::io::Error) -> String {
 /// What a refusal says: the `detail` of an RFC 9457 problem, else the text as it came.
 fn detail(status: u16, text: &str) -> String {
     let problem = serde_json::from_str::<Value>(text).ok();
-    match problem.as_ref().and_then(|p| p.get("detail")?.as_str()) {
-        Some(detail) => detail.to_owned(),
+    match problem.filter(|problem| problem.get("detail").is_some_and(Value::is_string)) {
+        Some(problem) => told(&problem),
         None if text.trim().is_empty() => format!("the running hub answered with status {status}"),
         None => text.trim().to_owned(),
     }
+}
+
+/// A problem in words: what happened, and every field that is wrong.
+pub(super) fn told(problem: &Value) -> String {
+    let mut text = problem["detail"].as_str().unwrap_or_default().to_owned();
+    for error in problem["errors"].as_array().into_iter().flatten() {
+        let part = |name: &str| error[name].as_str().unwrap_or_default();
+        text.push_str(&format!("\n  {}: {}", part("field"), part("detail")));
+    }
+    text
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use super::{Environment, LedgerSettings, ReadPrices, raw};
 use crate::access::Pepper;
 use crate::ledger::{Price, PriceTable};
 use crate::route::HealthPolicy;
+use crate::types::Secret;
 use serde::Deserialize;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -101,6 +102,17 @@ impl Document {
         let mut resolver = Resolver::new(self, environment);
         let pepper = resolver.pepper(&self.raw.security, stored);
         resolver.notes.finish().map(|()| pepper)
+    }
+
+    /// The keys under which secrets are kept, the one in use first; none when the
+    /// configuration and the environment name none. May run commands; blocks.
+    ///
+    /// # Errors
+    /// Every key that cannot be had, or the file as a whole is wrong.
+    pub fn master_keys(&self, environment: &Environment) -> Result<Vec<Secret>, Problems> {
+        let mut resolver = Resolver::new(self, environment);
+        let keys = resolver.master_keys(&self.raw.control);
+        resolver.notes.finish().map(|()| keys)
     }
 
     /// The price rows of the file, added to `built_in`. Reads no secret.

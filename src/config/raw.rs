@@ -33,6 +33,8 @@ pub(crate) struct File {
     pub(crate) retry: Retry,
     /// Addresses, floods and the pepper.
     pub(crate) security: Security,
+    /// What is managed while the hub runs.
+    pub(crate) control: Control,
     /// Answers kept in memory.
     pub(crate) cache: Cache,
     /// How the books are written.
@@ -180,6 +182,28 @@ pub(crate) struct Security {
     pub(crate) failures_per_minute: Option<At<u32>>,
     /// Secret under which keys are hashed, at least 32 bytes. Default: made once and kept in the data folder.
     pub(crate) pepper: Option<At<SecretSource>>,
+}
+
+/// What is managed while the hub runs.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Control {
+    /// Key of 32 bytes, as 64 hexadecimal digits or base64, under which vendors' secrets are kept. Default: the environment variable AIGNE_HUB_MASTER_KEY; without one the hub stores no such secret.
+    pub(crate) master_key: Option<At<MasterKey>>,
+    /// Keys that were used before; what they hold can still be opened, and is put under the new one by `vault/rewrap`.
+    pub(crate) old_master_keys: Vec<At<MasterKey>>,
+}
+
+/// Where a master key is. Exactly one of the three.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct MasterKey {
+    /// Environment variable that holds it.
+    pub(crate) env: Option<String>,
+    /// File that holds it, relative to this file.
+    pub(crate) file: Option<String>,
+    /// Program and arguments that print it, such as a client of a key service. Run at each reload, at most 10 s.
+    pub(crate) command: Option<Vec<String>>,
 }
 
 /// Answers kept in memory.

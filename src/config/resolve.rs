@@ -4,8 +4,10 @@
 
 mod aws;
 mod catalogue;
+mod extra;
 mod files;
 mod keys;
+mod master;
 mod models;
 mod providers;
 mod settings;
@@ -14,7 +16,7 @@ pub(super) use files::expand;
 
 use super::at::{At, Period, Size};
 use super::problems::{Notes, Problems};
-use super::{Document, Environment, Registry, Snapshot};
+use super::{Document, Environment, Extra, LeftOut, Registry, Snapshot};
 use crate::access::{AddressRules, AddressSet, Key, KeyTable};
 use crate::ledger::Price;
 use crate::limit::Limits;
@@ -23,7 +25,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A key that is kept in the store, as plain values.
+/// A key that the control plane manages, as plain values.
 #[derive(Clone)]
 pub struct StoredKey {
     /// What it may do.
@@ -42,8 +44,8 @@ pub struct Inputs<'a> {
     pub environment: &'a Environment,
     /// What survives reloads.
     pub registry: &'a Registry,
-    /// Keys from the store. A key of the file with the same id wins.
-    pub stored: &'a [StoredKey],
+    /// What the control plane manages. What the file has of the same name wins.
+    pub extra: &'a Extra,
     /// The store's pepper, for when the file names none.
     pub pepper: &'a [u8],
     /// Prices that come with the hub; those of files are added.
@@ -65,11 +67,16 @@ impl Document {
         let health = resolver.health(&raw.health);
         let public = resolver.public(&raw.public);
         let admin = resolver.admin(&raw.admin, &public);
-        let providers = resolver.providers(raw, bounds.clocks, inputs.registry);
+        let providers = resolver.providers(raw, bounds.clocks, inputs);
         let catalogue = resolver.catalogue(&raw.catalogue, &providers);
-        let models = resolver.models(raw, bounds.clocks, &providers, &catalogue);
+        let (models, declared_models) =
+            resolver.models(raw, bounds.clocks, &providers, &catalogue, inputs.extra);
         let pepper = resolver.pepper(&raw.security, inputs.pepper);
-        let callers = resolver.callers(&raw.key, &pepper, inputs);
+        let (callers, mut declared) = resolver.callers(&raw.key, &pepper, inputs);
+        declared.providers = providers.of_file;
+        declared.models = declared_models;
+        let mut addresses = resolver.address_rules(&raw.security.allow, &raw.security.deny);
+        addresses.tables.extend(inputs.extra.addresses.clone());
         let mut snapshot = Snapshot {
             version: 0,
             public,
@@ -77,7 +84,7 @@ impl Document {
             data_dir: resolver.data_dir(&raw.data),
             bounds,
             pepper,
-            addresses: resolver.address_rules(&raw.security.allow, &raw.security.deny),
+            addresses,
             trusted_proxies: resolver.addresses(&raw.security.trusted_proxies),
             providers: providers.ready,
             models,
@@ -93,9 +100,12 @@ impl Document {
             callers: KeyTable::new(callers.iter().map(|c| (c.key.hash, Arc::clone(c)))),
             health,
             watched: Vec::new(),
+            declared,
+            left_out: Vec::new(),
             ad_hoc: dashmap::DashMap::new(),
         };
         resolver.notes.finish()?;
+        snapshot.left_out = resolver.left_out;
         snapshot.watched = resolver.watched.into_iter().collect();
         snapshot.version = inputs.registry.accept(&snapshot.providers, &callers);
         Ok(Arc::new(snapshot))
@@ -109,12 +119,15 @@ pub(super) struct Resolver<'a> {
     folder: &'a Path,
     /// Files and folders whose change means a reload.
     watched: BTreeSet<PathBuf>,
+    /// What the control plane manages and does not fit.
+    left_out: Vec<LeftOut>,
 }
 
 impl<'a> Resolver<'a> {
     pub(super) fn new(document: &'a Document, environment: &'a Environment) -> Self {
         let watched = document.path.iter().cloned().collect();
-        Self { notes: document.notes.clone(), environment, folder: &document.folder, watched }
+        let notes = document.notes.clone();
+        Self { notes, environment, folder: &document.folder, watched, left_out: Vec::new() }
     }
 
     /// A relative path is relative to the file that says it.
@@ -173,6 +186,6 @@ impl<'a> Resolver<'a> {
     }
 
     fn address_rules(&mut self, allow: &[At<String>], deny: &[At<String>]) -> AddressRules {
-        AddressRules { allow: self.addresses(allow), deny: self.addresses(deny) }
+        AddressRules { allow: self.addresses(allow), deny: self.addresses(deny), tables: Vec::new() }
     }
 }

@@ -1,5 +1,6 @@
 //! Configuration resolved: immutable, shared by `Arc`, taken once per request.
 
+use super::{Declared, LeftOut};
 use crate::access::{AddressRules, AddressSet, Key, KeyTable, Pepper};
 use crate::cache;
 use crate::catalogue::{Card, Catalogue};
@@ -60,6 +61,10 @@ pub struct Snapshot {
     pub shutdown: Shutdown,
     /// As written; takes effect for new credentials only after a restart.
     pub health: HealthPolicy,
+    /// Names that the file has taken.
+    pub declared: Declared,
+    /// What the control plane manages and does not fit.
+    pub left_out: Vec<LeftOut>,
     /// Files and folders whose change means a reload.
     pub watched: Vec<PathBuf>,
     /// Models named as `provider/model`, by that name; see `lookup`.

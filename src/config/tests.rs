@@ -49,7 +49,7 @@ fn resolve_in(folder: &Path, text: &str, registry: &Registry) -> Result<Arc<Snap
     let inputs = Inputs {
         environment: &environment,
         registry,
-        stored: &[],
+        extra: &Extra::default(),
         pepper: &[7; 32],
         prices: &[],
         read_prices: |name, text| match text {
@@ -170,7 +170,7 @@ fn vendors_of_the_environment_are_there_without_being_written() {
         let inputs = Inputs {
             environment: &environment,
             registry: &registry,
-            stored: &[],
+            extra: &Extra::default(),
             pepper: &[7; 32],
             prices: &[],
             read_prices: |_, _| Ok(Vec::new()),

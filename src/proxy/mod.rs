@@ -19,6 +19,7 @@ mod long_body;
 mod models;
 mod outgoing;
 mod pipes;
+mod probe;
 mod realtime;
 mod relay;
 mod service;
@@ -32,6 +33,7 @@ mod upstream;
 mod visit;
 
 pub use drain::Drain;
+pub use probe::{Said, probe};
 pub use service::Gateway;
 
 use crate::cache::{Cache, Flights, Recall};

@@ -63,6 +63,17 @@ pub enum Fault {
     Failed,
 }
 
+impl Fault {
+    /// As people read it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Fault::RateLimited(_) => "throttled",
+            Fault::Rejected => "refused the credential",
+            Fault::Failed => "failed or could not be reached",
+        }
+    }
+}
+
 /// May a credential be used now?
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
@@ -125,6 +136,8 @@ struct Memory {
     rejection: Option<Outage>,
     probing: bool,
     latency: PeakEwma,
+    /// The last fault and when it was; stays when all is well again.
+    last: Option<(Fault, Mono)>,
 }
 
 /// Out until then; the pause that led there.
@@ -192,6 +205,11 @@ impl Health {
             Some(_) => State::HalfOpen,
             None => State::Ready,
         }
+    }
+
+    /// The last fault, and how long ago it was. It may be over.
+    pub fn last_fault(&self, now: Mono) -> Option<(Fault, Duration)> {
+        self.memory.lock().last.map(|(fault, at)| (fault, now.since(at)))
     }
 
     /// Attempts under way.
@@ -325,6 +343,7 @@ impl Attempt {
         let (policy, probe) = (&self.health.policy, self.probe.unwrap_or_default());
         let mut memory = self.health.memory.lock();
         self.health.quiet.store(false, Ordering::Release);
+        memory.last = Some((fault, now));
         match fault {
             Fault::RateLimited(wait) => {
                 let until = now.after(wait.unwrap_or(policy.default_cool_down));

@@ -19,6 +19,8 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 const SWEEP: Duration = Duration::from_secs(5);
+/// How often is looked for what has expired.
+const EXPIRY: Duration = Duration::from_secs(1);
 /// The count of requests must stay at zero this long: one may be between accept and its first line.
 const QUIET: Duration = Duration::from_millis(50);
 
@@ -57,6 +59,14 @@ impl Keeper {
         if self.plane.store.predecessors() > 0 {
             let reloader = Arc::clone(&self.reloader);
             let _ = tokio::task::spawn_blocking(move || reloader.inherit()).await;
+        }
+    }
+
+    /// Something that is managed may have expired.
+    async fn expire(&self) {
+        let (reloader, now) = (Arc::clone(&self.reloader), self.plane.clock.wall());
+        if reloader.expires(now) {
+            let _ = tokio::task::spawn_blocking(move || reloader.expire(now)).await;
         }
     }
 
@@ -118,6 +128,7 @@ impl BackgroundService for Keeper {
         let mut watch = self.watch(&paths, &sender);
         let Ok(mut hang_up) = signal(SignalKind::hangup()) else { return };
         let mut sweep = tokio::time::interval(SWEEP);
+        let mut expiry = tokio::time::interval(EXPIRY);
         let models = self.plane.snapshot.load().model_names();
         tokio::select! {
             () = self.banner.say(&models) => {}
@@ -129,6 +140,7 @@ impl BackgroundService for Keeper {
                 _ = hang_up.recv() => self.reload().await,
                 _ = changed.recv() => self.reload().await,
                 _ = sweep.tick() => { self.sweep().await; continue }
+                _ = expiry.tick() => { self.expire().await; continue }
             }
             let now = self.watched();
             if now != paths {

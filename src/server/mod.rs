@@ -23,7 +23,7 @@ use pingora::server::configuration::{Opt, ServerConf};
 use pingora::server::{RunArgs, Server};
 use pingora::services::listening::Service;
 use reload::Reloader;
-pub use reload::{inputs, pepper, stored_keys};
+pub use reload::{inputs, pepper};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -104,9 +104,11 @@ pub fn serve(options: &ServeOptions) -> Result<(), String> {
     check_before_opening(&document, &environment, &boot, &prices)?;
     let successor = succeed(options.upgrade, &boot.data_dir)?;
     let store = open_patiently(&boot, &clock, &metrics, successor.is_some())?;
-    let reloader = Reloader::start(options.config.clone(), environment, &boot, store.clone(), prices)?;
+    let reloader =
+        Reloader::start(options.config.clone(), environment, &boot, store.clone(), prices, &clock)?;
     let plane = Plane::new(reloader.first()?, clock, metrics, store);
     reloader.attach(&plane);
+    reloader.connect();
     run(successor, &boot.data_dir, &plane, reloader, logs)
 }
 
@@ -137,8 +139,11 @@ fn check_before_opening(
     prices: &[Price],
 ) -> Result<(), String> {
     let registry = Registry::new(boot.health, Default::default());
-    let inputs = reload::inputs(environment, &registry, &[], &[0; 32], prices);
-    document.resolve(&inputs).map(drop).map_err(|p| p.to_string())
+    let nothing = crate::config::Extra::default();
+    let inputs = reload::inputs(environment, &registry, &nothing, &[0; 32], prices);
+    document.resolve(&inputs).map(drop).map_err(|p| p.to_string())?;
+    let masters = document.master_keys(environment).map_err(|p| p.to_string())?;
+    crate::control::Vault::new(&masters).map(drop).map_err(|error| format!("control.master_key: {error}"))
 }
 
 /// While an old process hands over, its books are still locked.
@@ -199,7 +204,8 @@ fn run(
     let pid_file = PidFile::write(data)?;
     // Only now is it certain that somebody will see it.
     let first_key = ready::first_key(plane, &reloader)?;
-    let banner = ready::Banner { addresses: addresses.clone(), first_key };
+    let set_up = ready::await_owner(&reloader)?;
+    let banner = ready::Banner { addresses: addresses.clone(), first_key, set_up };
     let keeper = Keeper::new(Arc::clone(plane), reloader, resolver, (logs, pid_file), banner);
     server.add_service(pingora::services::background::background_service("keeper", keeper));
     let (drain, lame_duck) = (plane.drain.clone(), snapshot.shutdown.lame_duck);
@@ -234,7 +240,7 @@ fn control(plane: &Arc<Plane>, reloader: &Arc<Reloader>) -> Control {
             let snapshot = for_verify.snapshot.load_full();
             for_verify.store.verify(&snapshot.prices).map_err(|e| e.to_string())
         }),
-        pepper: reloader.pepper(),
+        directory: reloader.directory(),
     }
 }
 

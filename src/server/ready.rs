@@ -2,30 +2,57 @@
 
 use super::listen::Addresses;
 use super::reload::Reloader;
-use crate::admin::NewKey;
+use crate::admin::{Incoming, ROOT, answer_operator};
+use crate::control::to_hex;
 use crate::proxy::Plane;
 use crate::route::State;
 use crate::telemetry::{CredentialGauge, Gauges};
+use crate::types::Secret;
 use std::io::Write;
 use std::sync::Arc;
 
 /// Makes the first key when there is none, so that a fresh hub can be used at once.
 pub(super) fn first_key(plane: &Plane, reloader: &Reloader) -> Result<Option<String>, String> {
-    let snapshot = plane.snapshot.load_full();
-    if !snapshot.callers.is_empty() {
+    if !plane.snapshot.load().callers.is_empty() {
         return Ok(None);
     }
-    let wanted = NewKey { name: "first key".into(), ..NewKey::default() };
-    let (row, secret) = wanted.make(&snapshot.pepper, plane.clock.wall())?;
-    plane.store.put_key(&row).map_err(|e| e.to_string())?;
-    reloader.reload().map_err(|problems| problems.to_string())?;
-    Ok(Some(secret))
+    let wanted = Incoming {
+        method: "POST".into(),
+        path: "/keys".into(),
+        query: String::new(),
+        headers: http::HeaderMap::new(),
+        body: br#"{"name":"first key"}"#.to_vec(),
+        address: None,
+        request: "start".into(),
+    };
+    let reply = answer_operator(&reloader.directory(), &wanted).map_err(|problem| problem.detail)?;
+    let secret = reply.once.into_iter().find(|(name, _)| *name == "secret");
+    Ok(secret.and_then(|(_, secret)| secret.as_str().map(str::to_owned)))
+}
+
+/// Makes the token for the first owner while there is none: the environment's, or a fresh one,
+/// which is to be shown. `None` when there is nothing to show.
+pub(super) fn await_owner(reloader: &Reloader) -> Result<Option<Secret>, String> {
+    let given = reloader.bootstrap_token();
+    let shown = given.is_none();
+    let token = match given {
+        Some(token) => token,
+        None => {
+            let mut random = [0; 24];
+            getrandom::fill(&mut random).map_err(|error| format!("no randomness: {error}"))?;
+            Secret::new(to_hex(&random))
+        }
+    };
+    let awaited = reloader.directory().await_owner(token.clone());
+    Ok((awaited && shown).then_some(token))
 }
 
 /// Said once, when every listener answers.
 pub(super) struct Banner {
     pub addresses: Addresses,
     pub first_key: Option<String>,
+    /// The token that makes the first owner, while there is none.
+    pub set_up: Option<Secret>,
 }
 
 impl Banner {
@@ -62,6 +89,13 @@ impl Banner {
             let shown: Vec<&str> = models.iter().take(8).map(String::as_str).collect();
             let more = if models.len() > shown.len() { ", …" } else { "" };
             text.push_str(&format!("  Models   {}{more}\n", shown.join(", ")));
+        }
+        if let Some(token) = &self.set_up {
+            let token = token.expose();
+            text.push_str(&format!(
+                "  Set up   POST http://{}{ROOT}/bootstrap with the token {token}   (makes the first owner, once)\n",
+                self.addresses.admin
+            ));
         }
         let Some(key) = &self.first_key else { return text };
         let base = self.addresses.public.first().map(|a| format!("http://{a}")).unwrap_or_default();

@@ -3,16 +3,18 @@
 
 use crate::access::Pepper;
 use crate::admin;
+use crate::admin::{Directory, Hooks, Probed};
 use crate::catalogue::Day;
-use crate::config::{Boot, Document, Environment, Inputs, Problem, Problems, Registry, Snapshot, StoredKey};
+use crate::config::{Boot, Document, Environment, Extra, Inputs, Problem, Problems, Registry, Snapshot};
+use crate::control::Vault;
 use crate::ledger::{Price, PriceTable, Settlement};
 use crate::limit::Ask;
 use crate::proxy::Plane;
 use crate::store::Store;
-use crate::types::{Clock, Secret};
+use crate::types::{Clock, Secret, Wall};
 use parking_lot::Mutex;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 
 /// Builds snapshots from the file, the environment and the store.
@@ -24,6 +26,13 @@ pub(super) struct Reloader {
     pepper: Vec<u8>,
     prices: Vec<Price>,
     token: Secret,
+    /// What is managed.
+    directory: Arc<Directory>,
+    /// The last file that was good: what is managed comes into force with it, whatever has become
+    /// of the file since.
+    good: Mutex<Option<Document>>,
+    /// When something of what is managed expires next, in microseconds since the epoch.
+    until: AtomicI64,
     failures: AtomicU64,
     plane: OnceLock<Weak<Plane>>,
     /// One reload at a time, so that the newest file wins.
@@ -34,24 +43,11 @@ pub(super) struct Reloader {
 pub fn inputs<'a>(
     environment: &'a Environment,
     registry: &'a Registry,
-    stored: &'a [StoredKey],
+    extra: &'a Extra,
     pepper: &'a [u8],
     prices: &'a [Price],
 ) -> Inputs<'a> {
-    Inputs { environment, registry, stored, pepper, prices, read_prices: PriceTable::parse_toml }
-}
-
-/// The store's keys, as the configuration takes them. A damaged row is left out and told.
-pub fn stored_keys(store: &Store) -> Result<Vec<StoredKey>, String> {
-    let rows = store.keys().map_err(|e| e.to_string())?;
-    let mut keys = Vec::with_capacity(rows.len());
-    for row in rows {
-        match row.key() {
-            Ok(key) => keys.push(StoredKey { key, limits: row.limits.clone() }),
-            Err(error) => tracing::error!(key = %row.id, error, "a stored key is unusable"),
-        }
-    }
-    Ok(keys)
+    Inputs { environment, registry, extra, pepper, prices, read_prices: PriceTable::parse_toml }
 }
 
 impl Reloader {
@@ -62,13 +58,15 @@ impl Reloader {
         boot: &Boot,
         store: Store,
         prices: Vec<Price>,
+        clock: &Clock,
     ) -> Result<Arc<Self>, String> {
+        let directory = Arc::new(Directory::open(store.clone(), clock.clone(), &boot.data_dir)?);
         let pepper = pepper(&store)?;
         let token = admin::token(&boot.data_dir, admin::Missing::Make)?;
         let registry = Registry::new(boot.health, Default::default());
         let document = Document::read(path.as_deref()).map_err(|p| p.to_string())?;
         let snapshot = document
-            .resolve(&inputs(&environment, &registry, &[], &pepper, &prices))
+            .resolve(&inputs(&environment, &registry, &Extra::default(), &pepper, &prices))
             .map_err(|p| p.to_string())?;
         recover(&store, &snapshot, &mut |_| ())?;
         let registry = Registry::new(boot.health, store.spent());
@@ -82,6 +80,9 @@ impl Reloader {
             pepper,
             prices,
             token,
+            directory,
+            good: Mutex::new(None),
+            until: AtomicI64::new(i64::MAX),
             failures,
             plane,
             turn,
@@ -132,13 +133,110 @@ impl Reloader {
         Ok(version)
     }
 
+    /// Reads the file, and the master keys that it names.
     fn build(&self) -> Result<Arc<Snapshot>, Problems> {
-        let stored = stored_keys(&self.store).map_err(|text| {
-            let (file, key) = (String::new(), String::new());
-            Problems(vec![Problem { file, line: None, key, text }])
-        })?;
         let document = Document::read(self.path.as_deref())?;
-        document.resolve(&inputs(&self.environment, &self.registry, &stored, &self.pepper, &self.prices))
+        let masters = document.master_keys(&self.environment)?;
+        let vault = Vault::new(&masters).map_err(|error| problem(&error))?;
+        // Tried before anything is replaced; with other master keys some secrets may not open.
+        let snapshot = self.resolve(&document, &self.directory.compile().extra, &self.registry)?;
+        let others = self.directory.vault().master() != vault.master();
+        self.directory.set_vault(vault);
+        let compiled = self.directory.compile();
+        self.expect(compiled.until);
+        let snapshot = match others {
+            true => self.resolve(&document, &compiled.extra, &self.registry)?,
+            false => snapshot,
+        };
+        *self.good.lock() = Some(document);
+        Ok(snapshot)
+    }
+
+    fn resolve(
+        &self,
+        document: &Document,
+        extra: &Extra,
+        registry: &Registry,
+    ) -> Result<Arc<Snapshot>, Problems> {
+        document.resolve(&inputs(&self.environment, registry, extra, &self.pepper, &self.prices))
+    }
+
+    /// Puts what is managed into force, with the last good file.
+    pub(super) fn rebuild(&self) -> Result<(), String> {
+        let _turn = self.turn.lock();
+        let compiled = self.directory.compile();
+        self.expect(compiled.until);
+        for (id, text) in &compiled.problems {
+            tracing::warn!(%id, text, "something that is managed is not in force");
+        }
+        let good = self.good.lock();
+        let Some(document) = &*good else { return Ok(()) };
+        let snapshot = self.resolve(document, &compiled.extra, &self.registry);
+        let snapshot = snapshot.map_err(|problems| problems.to_string())?;
+        if let Some(plane) = self.plane.get().and_then(Weak::upgrade) {
+            plane.snapshot.store(snapshot);
+        }
+        Ok(())
+    }
+
+    fn expect(&self, until: Option<Wall>) {
+        self.until.store(until.map_or(i64::MAX, |at| at.0), Ordering::Relaxed);
+    }
+
+    /// Has something that is managed expired?
+    pub(super) fn expires(&self, now: Wall) -> bool {
+        now.0 >= self.until.load(Ordering::Relaxed)
+    }
+
+    /// Builds a new snapshot when something that is managed has expired.
+    pub(super) fn expire(&self, now: Wall) {
+        if self.expires(now)
+            && let Err(error) = self.rebuild()
+        {
+            tracing::error!(error, "what has expired is still in force");
+        }
+    }
+
+    /// The snapshot that this would make. Nothing that lives on is touched.
+    fn trial(&self, extra: &Extra) -> Result<Option<Arc<Snapshot>>, String> {
+        let good = self.good.lock();
+        let Some(document) = &*good else { return Ok(None) };
+        let apart = Registry::new(self.registry.health_policy, Default::default());
+        self.resolve(document, extra, &apart).map(Some).map_err(|problems| problems.to_string())
+    }
+
+    /// What is managed.
+    pub(super) fn directory(&self) -> Arc<Directory> {
+        Arc::clone(&self.directory)
+    }
+
+    /// The environment's own token for the first owner.
+    pub(super) fn bootstrap_token(&self) -> Option<Secret> {
+        self.environment.get("AIGNE_HUB_BOOTSTRAP_TOKEN").map(Secret::new)
+    }
+
+    /// Connects what is managed with this data plane.
+    pub(super) fn connect(self: &Arc<Self>) {
+        let weak = |reloader: &Arc<Self>| Arc::downgrade(reloader);
+        let (for_rebuild, for_trial, for_probe) = (weak(self), weak(self), weak(self));
+        let plane = self.plane.get().cloned().unwrap_or_default();
+        let pepper = self.pepper();
+        let gone = || "the hub is going down".to_owned();
+        self.directory.connect(Hooks {
+            pepper: Box::new(move || Ok(pepper())),
+            snapshot: Box::new(move || plane.upgrade().map(|plane| plane.snapshot.load_full())),
+            rebuild: Box::new(move || for_rebuild.upgrade().ok_or_else(gone)?.rebuild()),
+            trial: Box::new(move |extra| for_trial.upgrade().ok_or_else(gone)?.trial(extra)),
+            probe: Box::new(move |provider, credential| {
+                let reloader = for_probe.upgrade().ok_or_else(gone)?;
+                let plane = reloader.plane.get().and_then(Weak::upgrade).ok_or_else(gone)?;
+                // Only the admin listener's blocking threads call this; they belong to its runtime.
+                let runtime = tokio::runtime::Handle::try_current().map_err(|error| error.to_string())?;
+                let said = runtime.block_on(crate::proxy::probe(&plane, provider, credential))?;
+                let works = said.status.is_some_and(|status| (200..300).contains(&status));
+                Ok(Probed { works, status: said.status, words: said.words })
+            }),
+        });
     }
 
     /// Takes over from processes that have ended since they handed over. What their requests
@@ -188,6 +286,11 @@ fn recover(store: &Store, snapshot: &Snapshot, ended: &mut dyn FnMut(&Settlement
         snapshot.prices.find(&intent.provider, vendor, &intent.upstream_model, intent.at).cloned()
     };
     store.recover(&mut price_of, ended).map(drop).map_err(|e| e.to_string())
+}
+
+fn problem(error: &dyn std::fmt::Display) -> Problems {
+    let (file, key) = (String::new(), "control.master_key".to_owned());
+    Problems(vec![Problem { file, line: None, key, text: error.to_string() }])
 }
 
 /// A secret of the store, made at the first start.

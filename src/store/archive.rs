@@ -3,9 +3,8 @@
 
 use super::batch::BadBatch;
 use super::books::Books;
-use super::disk::Disk;
+use super::disk::{Disk, EachRow};
 use super::journal::{Chain, ChainError, Journal};
-use super::keys::{self, StoredKey};
 use super::opening;
 use super::options::{StoreError, Tuning};
 use super::spent_of;
@@ -14,7 +13,7 @@ use crate::ledger::{Auditor, PriceTable, Record, Report, day_text};
 use crate::limit::Spent;
 use crate::types::{KeyId, Wall};
 use std::collections::HashMap;
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 use std::path::Path;
 
 /// The books as they were at one moment, to be read without hurry. Holds
@@ -74,14 +73,24 @@ impl Archive {
         self.look.spending.iter().map(|(key, spending)| (key.clone(), spent_of(spending))).collect()
     }
 
-    /// The stored keys.
+    /// Rows of the control tree whose keys begin with `prefix`, ascending, until
+    /// told to stop. The prefix is part of the keys that are given.
     ///
     /// # Errors
-    /// [`StoreError::Damaged`] when a row cannot be read.
-    pub fn keys(&self) -> Result<Vec<StoredKey>, StoreError> {
-        let mut rows = Vec::new();
-        self.look.journal.rows(keys::PREFIX, &mut |_, value| rows.push(value.to_vec()))?;
-        rows.iter().map(|row| keys::decode(row)).collect()
+    /// [`StoreError::Damaged`] when sled cannot read.
+    pub fn control(&self, prefix: &[u8], each: EachRow<'_>) -> Result<(), StoreError> {
+        self.control_from(prefix, prefix, each)
+    }
+
+    /// The same, from a key on.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] when sled cannot read.
+    pub fn control_from(&self, prefix: &[u8], from: &[u8], each: EachRow<'_>) -> Result<(), StoreError> {
+        self.look.journal.control(from, &mut |key, value| match key.starts_with(prefix) {
+            true => each(key, value),
+            false => ControlFlow::Break(()),
+        })
     }
 
     /// Hands out every record whose request came in within `range`, in the

@@ -28,6 +28,9 @@ pub(super) struct Sealed {
 /// A row of the state tree; without a value it is removed.
 pub(super) type Row = (Vec<u8>, Option<Vec<u8>>);
 
+/// Takes a row's key and value, and says whether it wants another.
+pub type EachRow<'a> = &'a mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>;
+
 /// Called by the writer thread only. Every call may fail, also after it took
 /// effect; after an error the writer calls `reopen` and then writes everything
 /// again that was not flushed. So every call must be harmless when repeated.
@@ -38,6 +41,10 @@ pub(super) trait Disk: Send {
     /// Writes rows of the state tree, all or none. Rows and batches are not
     /// one step: rows may be lost or kept without the batches around them.
     fn put(&mut self, rows: &[Row]) -> Result<(), DiskError>;
+
+    /// Writes rows of the control tree, all or none. Nothing in it follows from
+    /// the journal, nor the journal from it.
+    fn put_control(&mut self, rows: &[Row]) -> Result<(), DiskError>;
 
     /// Returns when everything before is on disk. Once per group.
     fn flush(&mut self) -> Result<(), DiskError>;
@@ -78,6 +85,9 @@ pub(super) trait Reader: Send {
 
     /// A row of the state tree.
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, DiskError>;
+
+    /// Rows of the control tree from a key on, ascending, until told to stop.
+    fn control(&self, from: &[u8], each: EachRow<'_>) -> Result<(), DiskError>;
 
     /// Rows whose key begins with `prefix`, ascending.
     fn rows(&self, prefix: &[u8], each: &mut dyn FnMut(&[u8], &[u8])) -> Result<(), DiskError>;

@@ -2,7 +2,7 @@
 //! missing, changed or out of place.
 
 use super::batch::{BadBatch, Batch, Digest};
-use super::disk::{DiskError, Reader};
+use super::disk::{DiskError, EachRow, Reader};
 use super::options::StoreError;
 use crate::ledger::day_text;
 use std::fmt;
@@ -132,6 +132,11 @@ impl Journal {
             }
         };
         self.0.rows(prefix, &mut cut).map_err(unreadable)
+    }
+
+    /// Rows of the control tree from a key on, until told to stop.
+    pub(super) fn control(&self, from: &[u8], each: EachRow<'_>) -> Result<(), StoreError> {
+        self.0.control(from, each).map_err(unreadable)
     }
 
     /// Every batch from a sequence number on: day, number, value.

@@ -3,8 +3,8 @@
 //!
 //! Entries go through a bounded queue to the writer, which makes batches of
 //! them and flushes once per group. The journal is the truth; everything in the
-//! state tree but keys and small values follows from it, so a crash between the
-//! two is harmless. Nothing here waits on the request path but for room.
+//! state tree but small values follows from it, so a crash between the two is
+//! harmless. What people manage by the control plane is in a tree of its own. Nothing here waits on the request path but for room.
 
 mod archive;
 mod batch;
@@ -12,7 +12,6 @@ mod books;
 mod disk;
 mod handover;
 mod journal;
-mod keys;
 mod mark;
 mod opening;
 mod options;
@@ -22,7 +21,6 @@ mod spool;
 mod writer;
 
 pub use archive::Archive;
-pub use keys::StoredKey;
 pub use options::{Options, Reach, Stats, StoreError};
 
 use crate::ledger::{Intent, Price, PriceTable, Record, Report, Settlement, Spending, day_of, recovered};
@@ -43,6 +41,9 @@ use std::sync::mpsc::sync_channel;
 use std::thread::JoinHandle;
 use tokio::sync::oneshot;
 use writer::{Command, OnFlush, Pending, Reply, Shared, Writer};
+
+/// A row of the control tree: key, and value if it is not to be removed.
+pub type ControlRow = (Vec<u8>, Option<Vec<u8>>);
 
 const META_PREFIX: &[u8] = b"meta/";
 
@@ -242,22 +243,14 @@ impl Store {
         spending.iter().map(|(key, spending)| (key.clone(), spent_of(spending))).collect()
     }
 
-    /// The stored keys, by id. Blocks until the writer answers.
-    ///
-    /// # Errors
-    /// [`StoreError::Damaged`] when a row cannot be read, [`StoreError::Write`]
-    /// while the disk refuses or when the store is closed.
-    pub fn keys(&self) -> Result<Vec<StoredKey>, StoreError> {
-        let rows = self.ask(|reply| Command::Rows(keys::PREFIX, reply))?;
-        rows.iter().map(|row| keys::decode(row)).collect()
-    }
-
-    /// Adds or replaces a key, durably. Blocks until it is on disk.
+    /// Writes rows of the control plane's own tree, all or none, durably; a row
+    /// without a value is removed. Blocks until they are on disk.
     ///
     /// # Errors
     /// [`StoreError::Write`] while the disk refuses or when the store is closed.
-    pub fn put_key(&self, key: &StoredKey) -> Result<(), StoreError> {
-        self.put(keys::row_key(&key.id), keys::encode(key)?)
+    /// After an error the rows may be on disk or not, but never a part of them.
+    pub fn put_control(&self, rows: Vec<ControlRow>) -> Result<(), StoreError> {
+        self.ask(|reply| Command::PutControl(rows, reply))
     }
 
     /// Small values of the hub itself (the pepper), by name. Blocks.

@@ -1,4 +1,5 @@
-//! sled behind [`Disk`]: one tree for each day of the journal, one for state.
+//! sled behind [`Disk`]: one tree for each day of the journal, one for state, one for
+//! the control plane.
 //! sled panics on some damage, so every call is guarded. After an I/O error
 //! sled refuses everything until it is opened again; hence `reopen`.
 
@@ -15,6 +16,7 @@ use std::time::{Duration, Instant};
 
 const JOURNAL_PREFIX: &str = "journal/";
 const STATE_TREE: &str = "state";
+const CONTROL_TREE: &str = "control";
 /// Where sled writes everything; its locks are not in the way of a second handle.
 const LOG_FILE: &str = "db";
 
@@ -42,6 +44,7 @@ pub(super) enum Whole {
 struct Open {
     db: sled::Db,
     state: sled::Tree,
+    control: sled::Tree,
     /// sled's log, once more: see `flush`.
     log: Arc<File>,
     /// The day that is written to.
@@ -119,16 +122,12 @@ impl Disk for SledDisk {
 
     fn put(&mut self, rows: &[Row]) -> Result<(), DiskError> {
         let open = self.open_or_error()?;
-        guarded(|| {
-            let mut batch = sled::Batch::default();
-            for (key, value) in rows {
-                match value {
-                    Some(value) => batch.insert(key.as_slice(), value.as_slice()),
-                    None => batch.remove(key.as_slice()),
-                }
-            }
-            open.state.apply_batch(batch)
-        })
+        guarded(|| open.state.apply_batch(batch_of(rows)))
+    }
+
+    fn put_control(&mut self, rows: &[Row]) -> Result<(), DiskError> {
+        let open = self.open_or_error()?;
+        guarded(|| open.control.apply_batch(batch_of(rows)))
     }
 
     fn flush(&mut self) -> Result<(), DiskError> {
@@ -170,10 +169,11 @@ impl Disk for SledDisk {
         let open = guarded(|| {
             let db = config.open()?;
             let state = db.open_tree(STATE_TREE)?;
+            let control = db.open_tree(CONTROL_TREE)?;
             let log = Arc::new(File::open(dir.join(LOG_FILE))?);
             // New files are there after a loss of power only when their directory is.
             File::open(dir)?.sync_all()?;
-            Ok(Open { db, state, log, today: None })
+            Ok(Open { db, state, control, log, today: None })
         })?;
         let mark = Mark::open(dir).map_err(|error| DiskError::Io(error.to_string()))?;
         if self.whole == Whole::Required {
@@ -238,6 +238,22 @@ impl Reader for Open {
         guarded(|| Ok(self.state.get(key)?.map(|value| value.to_vec())))
     }
 
+    fn control(
+        &self,
+        from: &[u8],
+        each: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+    ) -> Result<(), DiskError> {
+        guarded(|| {
+            for pair in self.control.range(from..) {
+                let (key, value) = pair?;
+                if each(&key, &value).is_break() {
+                    break;
+                }
+            }
+            Ok(())
+        })
+    }
+
     fn rows(&self, prefix: &[u8], each: &mut dyn FnMut(&[u8], &[u8])) -> Result<(), DiskError> {
         guarded(|| {
             for pair in self.state.scan_prefix(prefix) {
@@ -247,6 +263,17 @@ impl Reader for Open {
             Ok(())
         })
     }
+}
+
+fn batch_of(rows: &[Row]) -> sled::Batch {
+    let mut batch = sled::Batch::default();
+    for (key, value) in rows {
+        match value {
+            Some(value) => batch.insert(key.as_slice(), value.as_slice()),
+            None => batch.remove(key.as_slice()),
+        }
+    }
+    batch
 }
 
 fn guarded<T>(call: impl FnOnce() -> sled::Result<T>) -> Result<T, DiskError> {

@@ -31,8 +31,8 @@ pub(super) enum Command {
     Put(Vec<Row>, Reply<()>),
     /// Reads a row.
     Get(Vec<u8>, Reply<Option<Vec<u8>>>),
-    /// Reads the values of all rows with a prefix.
-    Rows(&'static [u8], Reply<Vec<Vec<u8>>>),
+    /// Writes rows of the control tree, durably.
+    PutControl(Vec<Row>, Reply<()>),
     /// What each key spent.
     Spent(Reply<HashMap<KeyId, Spending>>),
     /// What dead processes left, once.
@@ -64,9 +64,8 @@ impl Command {
     pub(super) fn refuse(self, why: &str) {
         let error = StoreError::Write(why.to_owned());
         match self {
-            Command::Put(_, reply) => drop(reply.send(Err(error))),
+            Command::Put(_, reply) | Command::PutControl(_, reply) => drop(reply.send(Err(error))),
             Command::Get(_, reply) => drop(reply.send(Err(error))),
-            Command::Rows(_, reply) => drop(reply.send(Err(error))),
             Command::Spent(reply) => drop(reply.send(Err(error))),
             Command::Inherit(reply) => drop(reply.send(Err(error))),
             Command::HandOver(reply) | Command::TakeBack(reply) => drop(reply.send(Err(error))),
@@ -77,9 +76,9 @@ impl Command {
 
     /// Can it be answered only while the books are ours?
     pub(super) fn needs_disk(&self) -> bool {
-        use Command::{DropDays, Get, HandOver, Inherit, Look, Put, Rows, Spent, TakeBack};
+        use Command::{DropDays, Get, HandOver, Inherit, Look, Put, PutControl, Spent, TakeBack};
         match self {
-            Put(..) | Get(..) | Rows(..) | Look(_) | DropDays(..) => true,
+            Put(..) | PutControl(..) | Get(..) | Look(_) | DropDays(..) => true,
             Spent(_) | Inherit(_) | HandOver(_) | TakeBack(_) => false,
         }
     }
@@ -351,8 +350,9 @@ impl Writer {
                 let result = self.journal().and_then(|journal| journal.get(&key));
                 self.reply(&reply, result);
             }
-            Command::Rows(prefix, reply) => {
-                let result = self.journal().and_then(|journal| values(&journal, prefix));
+            Command::PutControl(rows, reply) => {
+                let result = self.disk.put_control(&rows).and_then(|()| self.disk.flush());
+                let result = self.after(result);
                 self.reply(&reply, result);
             }
             Command::Spent(reply) => self.reply(&reply, Ok(self.books.spending())),
@@ -453,10 +453,4 @@ impl Writer {
         self.after(result)?;
         Ok(doomed.len() as u64)
     }
-}
-
-fn values(journal: &Journal, prefix: &[u8]) -> Result<Vec<Vec<u8>>, StoreError> {
-    let mut values = Vec::new();
-    journal.rows(prefix, &mut |_, value| values.push(value.to_vec()))?;
-    Ok(values)
 }

@@ -12,7 +12,8 @@ pub(super) fn run(config: &ConfigArg, name: &str) -> Result<(), String> {
     let document = Document::read(config.path().as_deref()).map_err(|p| p.to_string())?;
     let registry = Registry::new(Default::default(), Default::default());
     let prices = server::embedded_prices()?;
-    let inputs = server::inputs(&environment, &registry, &[], &[0; 32], &prices);
+    let nothing = crate::config::Extra::default();
+    let inputs = server::inputs(&environment, &registry, &nothing, &[0; 32], &prices);
     let snapshot = document.resolve(&inputs).map_err(|p| p.to_string())?;
     let model = snapshot.model(name).ok_or_else(|| {
         format!("there is no model {name}; write an alias of the configuration, or provider/model of a provider in it")

@@ -3,7 +3,7 @@
 use super::{Inputs, Resolver, StoredKey};
 use crate::access::{Key, KeyHash, ModelFilter, Pepper};
 use crate::config::at::At;
-use crate::config::{Caller, raw};
+use crate::config::{Caller, Declared, raw};
 use crate::limit::Limits;
 use crate::types::{KeyId, TenantId};
 use std::collections::{HashMap, HashSet};
@@ -21,12 +21,16 @@ impl Resolver<'_> {
         keys: &[At<raw::Key>],
         pepper: &Pepper,
         inputs: &Inputs<'_>,
-    ) -> Vec<Arc<Caller>> {
+    ) -> (Vec<Arc<Caller>>, Declared) {
         let mut ids = HashSet::new();
         let mut hashes: HashMap<KeyHash, KeyId> = HashMap::new();
         let mut callers = Vec::new();
+        let mut declared = Declared::default();
         for at in keys {
-            let Some(caller) = self.caller(at, pepper, inputs) else { continue };
+            let Some(mut caller) = self.caller(at, pepper, inputs) else { continue };
+            declared.keys.insert(caller.key.id.as_str().to_owned());
+            declared.tenants.insert(caller.key.tenant.as_str().to_owned());
+            caller.key.addresses.tables.extend(inputs.extra.tenants.get(&caller.key.tenant).cloned());
             if !ids.insert(caller.key.id.clone()) {
                 self.notes.below(
                     &at.span,
@@ -39,9 +43,9 @@ impl Resolver<'_> {
             }
             callers.push(Arc::new(caller));
         }
-        let stored = inputs.stored.iter().filter(|s| !ids.contains(&s.key.id));
+        let stored = inputs.extra.keys.iter().filter(|s| !ids.contains(&s.key.id));
         callers.extend(stored.map(|s| Arc::new(stored_caller(s, inputs))));
-        callers
+        (callers, declared)
     }
 
     fn caller(&mut self, at: &At<raw::Key>, pepper: &Pepper, inputs: &Inputs<'_>) -> Option<Caller> {
@@ -98,12 +102,9 @@ impl Resolver<'_> {
 }
 
 fn stored_caller(stored: &StoredKey, inputs: &Inputs<'_>) -> Caller {
-    Caller {
-        key: stored.key.clone(),
-        limits: stored.limits.clone(),
-        gate: inputs.registry.gate(&stored.key.id),
-        cache: None,
-    }
+    let mut key = stored.key.clone();
+    key.addresses.tables.extend(inputs.extra.tenants.get(&key.tenant).cloned());
+    Caller { key, limits: stored.limits.clone(), gate: inputs.registry.gate(&stored.key.id), cache: None }
 }
 
 fn shown(secret: &str) -> String {

@@ -6,9 +6,9 @@ use crate::catalogue::Catalogue;
 use crate::config::at::At;
 use crate::config::check::nearest;
 use crate::config::raw::TargetItem;
-use crate::config::{Clocks, Model, Target, raw};
+use crate::config::{Clocks, Extra, Model, Target, raw};
 use crate::types::ModelName;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 const LARGEST_WEIGHT: u32 = 1_000_000;
@@ -20,7 +20,8 @@ impl Resolver<'_> {
         clocks: Clocks,
         providers: &Providers,
         catalogue: &Catalogue,
-    ) -> HashMap<ModelName, Arc<Model>> {
+        extra: &Extra,
+    ) -> (HashMap<ModelName, Arc<Model>>, BTreeSet<String>) {
         let mut models = HashMap::new();
         for at in &raw.model {
             let Some(model) = self.model(at, clocks, providers, catalogue) else { continue };
@@ -29,10 +30,12 @@ impl Resolver<'_> {
                 self.notes.below(&at.span, "name", format!("{name} is already the name of another model"));
             }
         }
-        models
+        let of_file = models.keys().map(|name| name.as_str().to_owned()).collect();
+        self.extra_models(&extra.models, clocks, (providers, catalogue), &mut models);
+        (models, of_file)
     }
 
-    fn model(
+    pub(super) fn model(
         &mut self,
         at: &At<raw::Model>,
         clocks: Clocks,

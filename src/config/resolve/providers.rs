@@ -1,7 +1,7 @@
 //! Configured vendors, and those that the environment configures.
 
-use super::Resolver;
 use super::aws::{Proof, signing_region};
+use super::{Inputs, Resolver};
 use crate::config::at::At;
 use crate::config::check::nearest;
 use crate::config::raw::TextOrSecret;
@@ -45,11 +45,15 @@ pub(super) struct Providers {
     /// Also those that are wrong or switched off, so that targets that name
     /// them are not told to be unknown.
     pub(super) declared: BTreeSet<String>,
+    /// Those that the file itself names.
+    pub(super) of_file: BTreeSet<String>,
 }
 
 impl Resolver<'_> {
-    pub(super) fn providers(&mut self, raw: &raw::File, clocks: Clocks, registry: &Registry) -> Providers {
-        let mut providers = Providers { ready: HashMap::new(), declared: BTreeSet::new() };
+    pub(super) fn providers(&mut self, raw: &raw::File, clocks: Clocks, inputs: &Inputs<'_>) -> Providers {
+        let registry = inputs.registry;
+        let mut providers =
+            Providers { ready: HashMap::new(), declared: BTreeSet::new(), of_file: BTreeSet::new() };
         for at in &raw.provider {
             let named = at.value.name.as_ref().or(at.value.vendor.as_ref());
             if let Some(name) = named.filter(|name| !providers.declared.insert(name.value.clone())) {
@@ -60,6 +64,8 @@ impl Resolver<'_> {
                 providers.ready.insert(ready.name.clone(), Arc::new(ready));
             }
         }
+        providers.of_file = providers.declared.clone();
+        self.extra_providers(&inputs.extra.providers, clocks, registry, &mut providers);
         if raw.discover.environment.unwrap_or(true) {
             self.discover(&mut providers, clocks, registry);
         }
@@ -104,7 +110,12 @@ impl Resolver<'_> {
         }
     }
 
-    fn provider(&mut self, at: &At<raw::Provider>, clocks: Clocks, registry: &Registry) -> Option<Provider> {
+    pub(super) fn provider(
+        &mut self,
+        at: &At<raw::Provider>,
+        clocks: Clocks,
+        registry: &Registry,
+    ) -> Option<Provider> {
         let raw = &at.value;
         let vendor = raw.vendor.as_ref().and_then(|named| self.vendor(named));
         let named = raw.name.as_ref().or(raw.vendor.as_ref())?;
@@ -331,7 +342,7 @@ impl Resolver<'_> {
     }
 }
 
-fn credential(
+pub(super) fn credential(
     provider: &ProviderName,
     name: &str,
     proof: Proof,

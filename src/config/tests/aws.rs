@@ -12,7 +12,7 @@ fn resolve_with<const N: usize>(variables: [(&str, &str); N], text: &str) -> Res
     let inputs = Inputs {
         environment: &environment,
         registry: &registry,
-        stored: &[],
+        extra: &Extra::default(),
         pepper: &[7; 32],
         prices: &[],
         read_prices: |_, _| Ok(Vec::new()),

@@ -274,7 +274,7 @@ fn a_file_that_is_not_there_is_told() {
     let inputs = Inputs {
         environment: &environment,
         registry: &registry,
-        stored: &[],
+        extra: &Extra::default(),
         pepper: &[7; 32],
         prices: &[],
         read_prices: |_, _| Ok(Vec::new()),

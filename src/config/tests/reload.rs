@@ -71,7 +71,7 @@ fn a_key_of_the_file_wins_over_a_stored_one_of_the_same_id() {
     let inputs = Inputs {
         environment: &environment,
         registry: &registry,
-        stored: &[stored, other],
+        extra: &Extra { keys: vec![stored, other], ..Extra::default() },
         pepper: &[7; 32],
         prices: &[],
         read_prices: |_, _| Ok(Vec::new()),

@@ -24,6 +24,7 @@ pub(crate) enum Fault {
 enum Step {
     Batch(i64, Vec<Sealed>),
     Rows(Vec<Row>),
+    Control(Vec<Row>),
     Drop(i64),
 }
 
@@ -31,6 +32,7 @@ enum Step {
 struct Image {
     days: BTreeMap<i64, BTreeMap<u64, Vec<u8>>>,
     rows: BTreeMap<Vec<u8>, Vec<u8>>,
+    control: BTreeMap<Vec<u8>, Vec<u8>>,
 }
 
 impl Image {
@@ -40,15 +42,18 @@ impl Image {
                 let tree = self.days.entry(*day).or_default();
                 tree.extend(batches.iter().map(|batch| (batch.sequence, batch.value.clone())));
             }
-            Step::Rows(rows) => {
-                for (key, value) in rows {
-                    match value {
-                        Some(value) => drop(self.rows.insert(key.clone(), value.clone())),
-                        None => drop(self.rows.remove(key)),
-                    }
-                }
-            }
+            Step::Rows(rows) => put(&mut self.rows, rows),
+            Step::Control(rows) => put(&mut self.control, rows),
             Step::Drop(day) => drop(self.days.remove(day)),
+        }
+    }
+}
+
+fn put(tree: &mut BTreeMap<Vec<u8>, Vec<u8>>, rows: &[Row]) {
+    for (key, value) in rows {
+        match value {
+            Some(value) => drop(tree.insert(key.clone(), value.clone())),
+            None => drop(tree.remove(key)),
         }
     }
 }
@@ -160,6 +165,10 @@ impl Disk for FakeDisk {
         self.step(Step::Rows(rows.to_vec()))
     }
 
+    fn put_control(&mut self, rows: &[Row]) -> Result<(), DiskError> {
+        self.step(Step::Control(rows.to_vec()))
+    }
+
     fn flush(&mut self) -> Result<(), DiskError> {
         self.call(|world| {
             for step in world.unflushed.drain(..) {
@@ -219,6 +228,19 @@ impl Reader for Image {
 
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, DiskError> {
         Ok(self.rows.get(key).cloned())
+    }
+
+    fn control(
+        &self,
+        from: &[u8],
+        each: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+    ) -> Result<(), DiskError> {
+        for (key, value) in self.control.range(from.to_vec()..) {
+            if each(key, value).is_break() {
+                break;
+            }
+        }
+        Ok(())
     }
 
     fn rows(&self, prefix: &[u8], each: &mut dyn FnMut(&[u8], &[u8])) -> Result<(), DiskError> {

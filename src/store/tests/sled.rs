@@ -1,32 +1,31 @@
 //! The store on sled itself.
 
 use super::*;
-use crate::access::KeyHash;
-use crate::limit::Limits;
+use std::ops::ControlFlow;
 
 fn open(dir: &Path) -> Store {
     Store::open(dir, options(), Clock::test(), silent()).unwrap()
 }
 
-fn key(name: &str) -> StoredKey {
-    StoredKey {
-        id: KeyId::parse(name).unwrap(),
-        name: "Ann's laptop".into(),
-        tenant: TenantId::parse("acme").unwrap(),
-        prefix: "aigne_ab".into(),
-        hash: KeyHash([7; 32]),
-        enabled: true,
-        expires_at: Some(Wall(5)),
-        models: vec!["openai/*".into()],
-        allow: vec!["10.0.0.0/8".into()],
-        deny: vec!["10.0.0.7".into()],
-        limits: Limits { day_cost: Some(Pico(12)), concurrency: Some(3), ..Limits::default() },
-        created_at: START,
-    }
+fn row(key: &str, value: Option<&str>) -> ControlRow {
+    (key.into(), value.map(Into::into))
+}
+
+/// The control rows with a prefix, as text.
+fn control(store: &Store, prefix: &str) -> Vec<(String, String)> {
+    let mut rows = Vec::new();
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    let archive = store.archive().unwrap();
+    let each = &mut |key: &[u8], value: &[u8]| {
+        rows.push((text(key), text(value)));
+        ControlFlow::Continue(())
+    };
+    archive.control(prefix.as_bytes(), each).unwrap();
+    rows
 }
 
 #[test]
-fn books_keys_and_values_are_there_after_a_restart() {
+fn books_control_rows_and_values_are_there_after_a_restart() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path());
     block_on(async {
@@ -36,15 +35,17 @@ fn books_keys_and_values_are_there_after_a_restart() {
         }
         store.flush().await.unwrap();
     });
-    store.put_key(&key("b")).unwrap();
-    store.put_key(&key("a")).unwrap();
+    store.put_control(vec![row("k/b", Some("1")), row("k/a", Some("2")), row("l/a", Some("3"))]).unwrap();
+    store.put_control(vec![row("k/b", None), row("k/c", Some("4"))]).unwrap();
     store.put_meta("pepper", b"salt").unwrap();
     assert!(store.stats().disk_bytes > 0);
     let spent = store.spent();
     store.close();
 
     let store = open(dir.path());
-    assert_eq!(store.keys().unwrap(), [key("a"), key("b")]);
+    let pair = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+    assert_eq!(control(&store, "k/"), [pair("k/a", "2"), pair("k/c", "4")]);
+    assert_eq!(control(&store, "m/"), []);
     assert_eq!(store.meta("pepper").unwrap().as_deref(), Some(b"salt".as_slice()));
     assert_eq!(store.meta("salt").unwrap(), None);
     assert_eq!(store.spent(), spent);
@@ -128,7 +129,7 @@ fn an_archive_changes_nothing_and_sees_what_is_open() {
         let archive = Archive::open(dir.path(), 1 << 20).unwrap();
         assert!(!archive.is_live());
         assert_eq!((archive.open_intents(), records(&archive).len()), (1, 1));
-        assert!(archive.keys().unwrap().is_empty() && archive.spent().is_empty());
+        assert!(archive.spent().is_empty());
         let report = archive.verify(&prices()).unwrap();
         assert_eq!((report.open, report.problem_count), (1, 0));
     }

@@ -102,7 +102,7 @@ fn closing_writes_what_is_queued_and_takes_nothing_more() {
         assert!(matches!(store.settle(settlement(&intent(1))).await, Err(StoreError::Write(_))));
         assert!(matches!(store.flush().await, Err(StoreError::Write(_))));
     });
-    assert!(store.keys().is_err() && !store.healthy());
+    assert!(store.meta("a").is_err() && !store.healthy());
     store.close();
     assert_eq!(records(&archive(&disk)).len(), 20);
 }

@@ -234,6 +234,7 @@ pub fn answer(seen: &Seen) -> Reply {
         "/v1/completions" => Reply::json(200, &completion(&body)),
         "/v1/embeddings" => Reply::json(200, &embeddings(&body)),
         "/v1/images/generations" | "/v1/images/edits" => Reply::json(200, &images(&body)),
+        "/v1/models" if seen.method == "GET" => Reply::json(200, &json!({ "object": "list", "data": [] })),
         "/v1/moderations" => Reply::json(200, &moderation()),
         "/v1/audio/speech" => Reply::body(200, "audio/mpeg", vec![0xff, 0xfb, 0x90, 0x00]),
         "/v1/audio/transcriptions" => Reply::json(200, &json!({ "text": TEXT })),

@@ -1,0 +1,236 @@
+//! From what is managed to what a snapshot takes in.
+
+use super::{
+    AddressRule, Body, Credential, Key, Kind, Model, Permission, Private, Provider, Record, RuleVerdict,
+    State, Vault, key_permissions,
+};
+use crate::access::{self, AddressRules, AddressSet, AddressTable, KeyHash, ModelFilter, Verdict, network};
+use crate::config::{CredentialSpec, Extra, ModelSpec, ProviderSpec, StoredKey};
+use crate::limit::Limits;
+use crate::types::{KeyId, TenantId, Wall};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// What a snapshot takes in, until when, and what could not be had.
+#[derive(Default)]
+pub struct Compiled {
+    /// For `config::Inputs`.
+    pub extra: Extra,
+    /// When something expires next, so that this no longer holds.
+    pub until: Option<Wall>,
+    /// What is wrong with single records: id and text.
+    pub problems: Vec<(Arc<str>, String)>,
+}
+
+/// Compiles everything that is in force at `now`.
+pub fn compile(state: &State, vault: &Vault, now: Wall) -> Compiled {
+    let mut compiled = Compiled::default();
+    let rules = Rules::of(state, now, &mut compiled.until);
+    let mut owners = HashMap::new();
+    for record in state.all(Kind::Key) {
+        match keys(state, record, &rules, now, &mut owners) {
+            Ok(keys) => compiled.extra.keys.extend(keys),
+            Err(error) => compiled.problems.push((Arc::clone(&record.id), error)),
+        }
+    }
+    let mut providers: Vec<_> = state.each::<Provider>().collect();
+    providers.sort_by_key(|(_, provider)| (provider.order, provider.name.clone()));
+    for (record, provider) in providers {
+        let spec = provider_spec(state, vault, record, provider, now, &mut compiled);
+        compiled.extra.providers.push(spec);
+    }
+    compiled.extra.models = state.each::<Model>().map(|(_, model)| model_spec(model)).collect();
+    compiled.extra.addresses = rules.hub;
+    compiled.extra.tenants = rules.tenants;
+    compiled
+}
+
+/// Notes the earlier of two ends.
+fn sooner(until: &mut Option<Wall>, at: Wall) {
+    *until = Some(until.map_or(at, |known| known.min(at)));
+}
+
+/// The address rules in force, by what they are for.
+struct Rules {
+    hub: Option<Arc<AddressTable>>,
+    tenants: HashMap<TenantId, Arc<AddressTable>>,
+    keys: HashMap<String, Arc<AddressTable>>,
+}
+
+impl Rules {
+    fn of(state: &State, now: Wall, until: &mut Option<Wall>) -> Self {
+        let (mut hub, mut tenants, mut keys) =
+            (Vec::new(), HashMap::<_, Vec<_>>::new(), HashMap::<_, Vec<_>>::new());
+        for (record, rule) in state.each::<AddressRule>() {
+            if let Some(end) = rule.expires_at {
+                if end.0 <= now {
+                    continue;
+                }
+                sooner(until, end.0);
+            }
+            let Some(net) = network(&rule.network) else { continue };
+            let entry = (net, verdict(rule.verdict));
+            match (&rule.key, &record.tenant) {
+                (Some(key), _) => keys.entry(key.clone()).or_default().push(entry),
+                (None, Some(tenant)) => tenants.entry(tenant.clone()).or_default().push(entry),
+                (None, None) => hub.push(entry),
+            }
+        }
+        let table = |rules: Vec<_>| Arc::new(AddressTable::new(rules));
+        Self {
+            hub: (!hub.is_empty()).then(|| table(hub)),
+            tenants: tenants.into_iter().map(|(tenant, rules)| (tenant, table(rules))).collect(),
+            keys: keys.into_iter().map(|(key, rules)| (key, table(rules))).collect(),
+        }
+    }
+}
+
+fn verdict(verdict: RuleVerdict) -> Verdict {
+    match verdict {
+        RuleVerdict::Allow => Verdict::Allow,
+        RuleVerdict::Deny => Verdict::Deny,
+    }
+}
+
+/// The table of one scope as it would be with these rules, for who wants to know whether they
+/// lock themselves out.
+pub fn address_table<'r>(rules: impl Iterator<Item = &'r AddressRule>) -> AddressTable {
+    AddressTable::new(rules.filter_map(|rule| Some((network(&rule.network)?, verdict(rule.verdict)))))
+}
+
+/// May the key's owner and tenant call models? Asked once for each owner, for many keys share one.
+type Owners = HashMap<(Option<TenantId>, Option<String>), bool>;
+
+/// A key, once for each secret that works. None at all when it is not for calling models.
+fn keys(
+    state: &State,
+    record: &Arc<Record>,
+    rules: &Rules,
+    now: Wall,
+    owners: &mut Owners,
+) -> Result<Vec<StoredKey>, String> {
+    let (Body::Key(key), Some(secret)) = (&record.body, record.key_secret()) else { return Ok(Vec::new()) };
+    if !key.scopes.is_empty() && !key.scopes.contains(&Permission::Inference) {
+        return Ok(Vec::new());
+    }
+    let owner = (record.tenant.clone(), key.owner.as_ref().map(|owner| owner.id.clone()));
+    let may = || key_permissions(state, record).is_some_and(|set| set.has(Permission::Inference));
+    let able = *owners.entry(owner).or_insert_with(may);
+    let enabled = key.enabled.0 && secret.revoked_at.is_none() && able;
+    let current = stored(record, key, &secret.prefix, secret.hash, enabled, rules)?;
+    let mut keys = Vec::with_capacity(1);
+    if let Some(previous) = secret.previous.as_ref().filter(|previous| previous.until.0 > now) {
+        let mut old = current.clone();
+        old.key.hash = KeyHash(previous.hash);
+        let end = old.key.expires_at.map_or(previous.until.0, |end| end.min(previous.until.0));
+        old.key.expires_at = Some(end);
+        keys.push(old);
+    }
+    keys.push(current);
+    Ok(keys)
+}
+
+fn stored(
+    record: &Record,
+    key: &Key,
+    prefix: &str,
+    hash: [u8; 32],
+    enabled: bool,
+    rules: &Rules,
+) -> Result<StoredKey, String> {
+    let tenant = match &record.tenant {
+        Some(tenant) => tenant.clone(),
+        None => TenantId::parse("default").map_err(|error| error.to_string())?,
+    };
+    let addresses = AddressRules {
+        allow: AddressSet::parse(&key.allow)?,
+        deny: AddressSet::parse(&key.deny)?,
+        tables: rules.keys.get(&*record.id).cloned().into_iter().collect(),
+    };
+    let made = access::Key {
+        id: KeyId::parse(&record.id).map_err(|error| error.to_string())?,
+        name: key.name.as_str().into(),
+        tenant,
+        prefix: prefix.into(),
+        hash: KeyHash(hash),
+        enabled,
+        expires_at: key.expires_at.map(|at| at.0),
+        models: ModelFilter::new(key.models.clone())?,
+        addresses,
+    };
+    Ok(StoredKey { key: made, limits: limits(key) })
+}
+
+fn limits(key: &Key) -> Limits {
+    Limits {
+        requests_per_minute: key.requests_per_minute,
+        tokens_per_minute: key.tokens_per_minute,
+        concurrency: key.concurrency,
+        day_tokens: key.day_tokens,
+        month_tokens: key.month_tokens,
+        day_cost: key.day_cost,
+        month_cost: key.month_cost,
+    }
+}
+
+fn provider_spec(
+    state: &State,
+    vault: &Vault,
+    record: &Record,
+    provider: &Provider,
+    now: Wall,
+    compiled: &mut Compiled,
+) -> ProviderSpec {
+    let mut credentials = Vec::new();
+    for (held, credential) in state.each::<Credential>().filter(|(_, c)| *c.provider == *record.id) {
+        if let Some(end) = credential.expires_at {
+            if end.0 <= now {
+                continue;
+            }
+            sooner(&mut compiled.until, end.0);
+        }
+        let Private::Credential { sealed, .. } = &held.private else { continue };
+        if !credential.enabled.0 {
+            continue;
+        }
+        match vault.open(&format!("credential/{}", held.id), sealed) {
+            Ok(secret) => credentials.push(CredentialSpec {
+                name: credential.name.clone(),
+                secret,
+                weight: credential.weight.unwrap_or(1),
+                models: credential.models.clone(),
+            }),
+            Err(error) => compiled.problems.push((Arc::clone(&held.id), error.to_string())),
+        }
+    }
+    let timeouts = &provider.timeouts;
+    let timeouts = [
+        ("connect", &timeouts.connect),
+        ("response_header", &timeouts.response_header),
+        ("first_token", &timeouts.first_token),
+        ("idle", &timeouts.idle),
+        ("total", &timeouts.total),
+    ];
+    let region = provider.region.as_deref().unwrap_or_default();
+    ProviderSpec {
+        name: provider.name.clone(),
+        vendor: provider.vendor.clone(),
+        base_url: provider.base_url.as_ref().map(|url| url.replace("{region}", region)),
+        strategy: provider.strategy,
+        affinity: provider.affinity.0,
+        headers: provider.headers.iter().map(|(name, text)| (name.clone(), text.clone())).collect(),
+        models: provider.models.clone(),
+        timeouts: timeouts.into_iter().filter_map(|(name, time)| Some((name, time.clone()?))).collect(),
+        credentials,
+        enabled: provider.enabled.0,
+    }
+}
+
+fn model_spec(model: &Model) -> ModelSpec {
+    ModelSpec {
+        name: model.name.clone(),
+        targets: model.targets.iter().map(|target| (target.model.clone(), target.weight)).collect(),
+        fallback: model.fallback.clone(),
+        cache_ttl: model.cache_ttl.clone(),
+    }
+}
