@@ -9,6 +9,7 @@ use super::journal::{Journal, KEPT_KEY, Kept};
 use super::options::{Reach, StoreError, Tuning};
 use super::queue::{Entry, Queue, Waiter, closed};
 use super::spool::{Predecessor, Spool};
+use crate::ledger::wallet::{Balances, Done, Movement, Operation, Wallets};
 use crate::ledger::{Intent, Settlement, Spending, day_of, month_start};
 use crate::types::{Clock, KeyId, Mono, RequestId};
 use ahash::{HashMap, HashSet};
@@ -35,6 +36,10 @@ pub(super) enum Command {
     Rows(&'static [u8], Reply<Vec<Vec<u8>>>),
     /// What each key spent.
     Spent(Reply<HashMap<KeyId, Spending>>),
+    /// What each wallet has.
+    Balances(Reply<Balances>),
+    /// Does something to a wallet, once; says whether it was this time.
+    Operate(Box<Operation>, Reply<(Done, bool)>),
     /// What dead processes left, once.
     Inherit(Reply<Heritage>),
     /// Gives the books to another process; entries go to a spool from now on.
@@ -57,6 +62,7 @@ pub(super) struct Look {
     pub(super) in_flight: HashSet<RequestId>,
     pub(super) spending: HashMap<KeyId, Spending>,
     pub(super) kept: Kept,
+    pub(super) balances: Balances,
 }
 
 impl Command {
@@ -68,6 +74,8 @@ impl Command {
             Command::Get(_, reply) => drop(reply.send(Err(error))),
             Command::Rows(_, reply) => drop(reply.send(Err(error))),
             Command::Spent(reply) => drop(reply.send(Err(error))),
+            Command::Balances(reply) => drop(reply.send(Err(error))),
+            Command::Operate(_, reply) => drop(reply.send(Err(error))),
             Command::Inherit(reply) => drop(reply.send(Err(error))),
             Command::HandOver(reply) | Command::TakeBack(reply) => drop(reply.send(Err(error))),
             Command::Look(reply) => drop(reply.send(Err(error))),
@@ -77,10 +85,12 @@ impl Command {
 
     /// Can it be answered only while the books are ours?
     pub(super) fn needs_disk(&self) -> bool {
-        use Command::{DropDays, Get, HandOver, Inherit, Look, Put, Rows, Spent, TakeBack};
+        use Command::{
+            Balances, DropDays, Get, HandOver, Inherit, Look, Operate, Put, Rows, Spent, TakeBack,
+        };
         match self {
-            Put(..) | Get(..) | Rows(..) | Look(_) | DropDays(..) => true,
-            Spent(_) | Inherit(_) | HandOver(_) | TakeBack(_) => false,
+            Put(..) | Get(..) | Rows(..) | Look(_) | DropDays(..) | Operate(..) => true,
+            Spent(_) | Balances(_) | Inherit(_) | HandOver(_) | TakeBack(_) => false,
         }
     }
 }
@@ -96,10 +106,15 @@ pub(super) struct Shared {
     pub(super) errors: AtomicU64,
     /// Processes that handed over and may still be running.
     pub(super) predecessors: AtomicU64,
+    /// What requests of this process may spend.
+    pub(super) wallets: Wallets,
 }
 
 impl Shared {
-    pub(super) fn new(books: &Books) -> Self {
+    pub(super) fn new(books: &Books, predecessors: &[Predecessor]) -> Self {
+        // The last of them has noted what is left to all that came before.
+        let leased = predecessors.last().map_or(&[][..], Predecessor::leases);
+
         Self {
             healthy: AtomicBool::new(true),
             open_intents: AtomicU64::new(books.open().len() as u64),
@@ -108,7 +123,8 @@ impl Shared {
             recovered: AtomicU64::new(0),
             duplicates: AtomicU64::new(0),
             errors: AtomicU64::new(0),
-            predecessors: AtomicU64::new(0),
+            predecessors: AtomicU64::new(predecessors.len() as u64),
+            wallets: Wallets::restored(books.money.balances(), leased),
         }
     }
 }
@@ -138,7 +154,7 @@ pub(super) struct Pending {
     /// An error happened: the disk must be opened again and all written again.
     broken: bool,
     /// The store closed while the disk refused; nothing is tried any more.
-    lost: bool,
+    pub(super) lost: bool,
 }
 
 /// What a group did, to be told when it is on disk.
@@ -150,6 +166,25 @@ pub(super) struct Group {
     pub(super) settled: u64,
     recovered: u64,
     duplicates: u64,
+    /// Movements that live wallets learn of when they are on disk.
+    pub(super) foreign: Vec<Movement>,
+}
+
+impl Group {
+    pub(super) fn count(&mut self, taken: Taken) {
+        match taken {
+            Taken::Written => self.entries += 1,
+            Taken::Duplicate => self.duplicates += 1,
+        }
+    }
+
+    pub(super) fn duplicates(&self) -> u64 {
+        self.duplicates
+    }
+
+    pub(super) fn wait(&mut self, waiter: Option<Waiter>) {
+        self.waiters.extend(waiter);
+    }
 }
 
 /// However the thread ends, nobody waits for it in vain.
@@ -231,35 +266,28 @@ impl Writer {
             Entry::Settlement(settlement) => group.settled += self.settlement(&settlement, group),
             Entry::Recovered(settlements, waiter) => {
                 for settlement in &settlements {
-                    let written = self.settlement(settlement, group);
+                    let written = self.recover_one(settlement, group);
                     group.settled += written;
                     group.recovered += written;
                 }
                 group.waiters.push(waiter);
             }
             Entry::Barrier(waiter) => group.waiters.push(waiter),
+            Entry::Moving(moving) => self.moving(moving, group),
         }
     }
 
     pub(super) fn intent(&mut self, intent: &Intent, group: &mut Group) {
-        match self.books.intent(intent) {
-            Taken::Written => group.entries += 1,
-            Taken::Duplicate => group.duplicates += 1,
-        }
+        group.count(self.books.intent(intent));
     }
 
     pub(super) fn settlement(&mut self, settlement: &Settlement, group: &mut Group) -> u64 {
-        match self.books.settlement(settlement) {
-            Taken::Written => {
-                group.entries += 1;
-                1
-            }
-            Taken::Duplicate => {
-                group.duplicates += 1;
-                tracing::warn!(request = %settlement.id, "settled a second time; ignored");
-                0
-            }
+        let taken = self.books.settlement(settlement);
+        group.count(taken);
+        if taken == Taken::Duplicate {
+            tracing::warn!(request = %settlement.id, "settled a second time; ignored");
         }
+        u64::from(taken == Taken::Written)
     }
 
     fn tell(&self, group: Group, safe: bool) {
@@ -268,6 +296,7 @@ impl Writer {
             shared.appended.fetch_add(group.entries as u64, Relaxed);
             shared.settled.fetch_add(group.settled, Relaxed);
             shared.recovered.fetch_add(group.recovered, Relaxed);
+            group.foreign.iter().for_each(|movement| shared.wallets.absorb(movement));
         }
         shared.duplicates.fetch_add(group.duplicates, Relaxed);
         shared.open_intents.store(self.books.open().len() as u64, Relaxed);
@@ -356,6 +385,11 @@ impl Writer {
                 self.reply(&reply, result);
             }
             Command::Spent(reply) => self.reply(&reply, Ok(self.books.spending())),
+            Command::Balances(reply) => self.reply(&reply, Ok(self.books.money.balances().clone())),
+            Command::Operate(operation, reply) => {
+                let result = self.operate(&operation);
+                self.reply(&reply, result);
+            }
             Command::Inherit(reply) => {
                 let heritage = self.inherit();
                 self.reply(&reply, Ok(heritage));
@@ -396,6 +430,7 @@ impl Writer {
             in_flight: self.books.open().ids().collect(),
             spending: self.books.spending(),
             kept: self.books.kept,
+            balances: self.books.money.balances().clone(),
         })
     }
 
@@ -418,6 +453,10 @@ impl Writer {
     /// new beginning is on disk before the first day goes, so that a crash in
     /// between leaves days that nobody reads, and the next call drops them.
     fn drop_days(&mut self, before: i64, reach: Reach) -> Result<u64, StoreError> {
+        if !self.books.money.balances().is_empty() {
+            let text = "days stay: there are wallets, and what they have follows from all of their movements";
+            return Err(StoreError::Write(text.into()));
+        }
         let journal = self.journal()?;
         let before = match reach {
             Reach::PastMonths => before.min(month_start(day_of(self.clock.wall()))),
