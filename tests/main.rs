@@ -24,6 +24,7 @@ mod metrics;
 mod run;
 mod streams;
 mod tokens;
+mod wallet;
 
 mod inference;
 mod sdk;

@@ -4,10 +4,12 @@
 mod books;
 mod keys;
 mod token;
+mod wallets;
 
 pub use books::reach;
 pub use keys::{NewKey, shown};
 pub use token::{Missing, token};
+pub use wallets::{NewOperation, shown_done, shown_wallet, shown_wallets};
 
 use crate::access::Pepper;
 use crate::ledger::Report;
@@ -67,6 +69,8 @@ fn router(control: Arc<Control>) -> Router {
         .route("/admin/ledger", delete(books::prune))
         .route("/admin/ledger/export", get(books::export))
         .route("/admin/ledger/verify", get(books::verify))
+        .route("/admin/wallets", get(wallets::list))
+        .route("/admin/wallets/{tenant}", get(wallets::show).post(wallets::operate))
         .route_layer(middleware::from_fn_with_state(Arc::clone(&control), authorise));
     Router::new()
         .route("/metrics", get(metrics))

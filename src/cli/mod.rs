@@ -6,6 +6,7 @@ mod keys;
 mod ledger;
 mod out;
 mod remote;
+mod wallet;
 
 use crate::config::{Boot, Document, Environment};
 use crate::server::{self, ServeOptions, Upgrade};
@@ -37,6 +38,8 @@ enum Command {
     Keys(keys::Keys),
     /// Exports, verifies and prunes the books.
     Ledger(ledger::Ledger),
+    /// Shows wallets, gives credits and takes them back.
+    Wallet(wallet::Wallet),
     /// Prints the JSON schema of the configuration file.
     Schema,
 }
@@ -110,6 +113,7 @@ pub fn run() -> ExitCode {
         Command::Check(check) => check::run(check.file.or_else(|| check.config.path())),
         Command::Keys(keys) => keys.run(),
         Command::Ledger(ledger) => ledger.run(),
+        Command::Wallet(wallet) => wallet.run(),
         Command::Schema => out::print(format_args!("{:#}", crate::config::schema())),
     };
     match result {

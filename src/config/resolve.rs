@@ -2,6 +2,7 @@
 //! on with a default, so that all of them are told at once; no snapshot is
 //! built when there is one.
 
+mod billing;
 mod files;
 mod keys;
 mod models;
@@ -12,11 +13,12 @@ pub(super) use files::expand;
 
 use super::at::{At, Period, Size};
 use super::problems::{Notes, Problems};
-use super::{Document, Environment, Registry, Snapshot};
+use super::{Caller, Document, Environment, Plan, Registry, Snapshot};
 use crate::access::{AddressRules, AddressSet, Key, KeyTable};
 use crate::ledger::Price;
 use crate::limit::Limits;
-use std::collections::BTreeSet;
+use crate::types::TenantId;
+use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -66,7 +68,8 @@ impl Document {
         let providers = resolver.providers(raw, bounds.clocks, inputs.registry);
         let models = resolver.models(raw, bounds.clocks, &providers);
         let pepper = resolver.pepper(&raw.security, inputs.pepper);
-        let callers = resolver.callers(&raw.key, &pepper, inputs);
+        let billing = resolver.billing(&raw.billing);
+        let callers = resolver.callers(&raw.key, &pepper, billing.as_deref(), inputs);
         let mut snapshot = Snapshot {
             version: 0,
             public,
@@ -79,6 +82,8 @@ impl Document {
             providers: providers.ready,
             models,
             prices: resolver.prices(&raw.prices, inputs.prices, inputs.read_prices),
+            paying: paying(&callers),
+            billing,
             unpriced: settings::unpriced(&raw.ledger),
             rules: resolver.rules(&raw.rules),
             cache: resolver.cache(&raw.cache),
@@ -95,6 +100,14 @@ impl Document {
         snapshot.version = inputs.registry.accept(&snapshot.providers, &callers);
         Ok(Arc::new(snapshot))
     }
+}
+
+/// Tenants that pay, each once.
+fn paying(callers: &[Arc<Caller>]) -> Vec<(TenantId, Arc<Plan>)> {
+    let mut seen = HashSet::new();
+    let payers = callers.iter().filter_map(|caller| Some((caller, caller.payer.as_ref()?)));
+    let new = payers.filter(|(caller, _)| seen.insert(&caller.key.tenant));
+    new.map(|(caller, payer)| (caller.key.tenant.clone(), Arc::clone(&payer.plan))).collect()
 }
 
 /// What all steps of resolving share.

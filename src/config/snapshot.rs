@@ -1,5 +1,6 @@
 //! Configuration resolved: immutable, shared by `Arc`, taken once per request.
 
+use super::billing::{Billing, Payer, Plan};
 use crate::access::{AddressRules, AddressSet, Key, KeyTable, Pepper};
 use crate::cache;
 use crate::ledger::PriceTable;
@@ -7,7 +8,7 @@ use crate::limit::{Gate, Limits};
 use crate::provider::Vendor;
 use crate::route::{Health, HealthPolicy, Picker, Strategy};
 use crate::rules::RuleSet;
-use crate::types::{CredentialId, ModelName, ProviderName, Secret};
+use crate::types::{CredentialId, ModelName, ProviderName, Secret, TenantId};
 use dashmap::DashMap;
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -41,6 +42,10 @@ pub struct Snapshot {
     pub models: HashMap<ModelName, Arc<Model>>,
     /// Prices by provider and model.
     pub prices: PriceTable,
+    /// What tenants pay; `None`: nobody does.
+    pub billing: Option<Arc<Billing>>,
+    /// Tenants that pay and have a key, each once.
+    pub paying: Vec<(TenantId, Arc<Plan>)>,
     /// What happens to a model without a price.
     pub unpriced: Unpriced,
     /// Compiled rules, in order.
@@ -151,6 +156,8 @@ pub struct Caller {
     pub gate: Arc<Gate>,
     /// Whether answers are kept; `None`: as [`CacheSettings::default`] says.
     pub cache: Option<cache::Policy>,
+    /// Who pays for its requests; `None`: nobody does.
+    pub payer: Option<Payer>,
 }
 
 /// A configured vendor.

@@ -50,6 +50,8 @@ pub enum Outcome {
     Coalesced,
     /// The hub died; recovery closed it.
     Recovered,
+    /// The wallet could carry no more; the answer was ended early.
+    OutOfFunds,
 }
 
 /// Written once per request, after it ended, whatever the end was.
@@ -146,6 +148,11 @@ impl Record {
             Record::Settlement(settlement) => Some(settlement.id),
             Record::Movement(movement) => movement.request,
         }
+    }
+
+    /// Is it a movement of this tenant's wallet?
+    pub fn moves(&self, tenant: &str) -> bool {
+        matches!(self, Record::Movement(movement) if movement.wallet.as_str() == tenant)
     }
 
     /// When the request came in, or the money moved.

@@ -4,6 +4,7 @@
 use super::Plane;
 use super::buffered::Share;
 use super::drain::Present;
+use super::funds::{self, Funds};
 use super::job::{Caching, Job, Payload, form};
 use super::visit::Visit;
 use crate::cache::{CacheKey, Wish};
@@ -74,7 +75,11 @@ pub(super) fn decide(arrival: Arrival<'_>, visit: &mut Visit) -> Result<Box<Job>
     visit.phases.parse = parsed.since(began);
 
     let ruled = rule(&snapshot, &caller, headers, visit, &payload, &body)?;
-    if let (Some(most), Payload::Json(request)) = (ruled.max_output_tokens, &mut payload) {
+    let most = match (ruled.max_output_tokens, funds::unnamed_maximum(&snapshot, &caller, visit, &payload)) {
+        (Some(ruled), Some(assumed)) => Some(ruled.min(assumed)),
+        (ruled, assumed) => ruled.or(assumed),
+    };
+    if let (Some(most), Payload::Json(request)) = (most, &mut payload) {
         // Anthropic's dialect knows the older name only, as the older endpoint does.
         let named_as = if visit.dialect == Dialect::Anthropic { Op::Completion } else { visit.op };
         body = request.cap_output(named_as, &body, most);
@@ -84,9 +89,9 @@ pub(super) fn decide(arrival: Arrival<'_>, visit: &mut Visit) -> Result<Box<Job>
     // The books keep the name that the caller wrote, also when a rule sends it elsewhere.
     let wanted: Arc<str> = ruled.model.as_deref().map_or_else(|| Arc::clone(&visit.model), Into::into);
     let model = model(&snapshot, &caller, &wanted)?;
-    let targets = targets(&snapshot, visit, &model, draw())?;
+    let targets = targets(&snapshot, &caller, visit, &model, draw())?;
     let caching = caching(&snapshot, &caller, &model, headers, visit, &payload, &body, &ruled)?;
-    let (permit, ask) = hold(&snapshot, plane, &caller, visit, &payload, &body, &targets)?;
+    let (permit, ask, funds) = hold(&snapshot, plane, &caller, visit, &payload, &body, &targets)?;
     if let Some(target) = targets.first() {
         visit.provider = Arc::clone(target.provider.name.shared());
         visit.upstream_model = Arc::clone(&target.upstream_model);
@@ -103,6 +108,8 @@ pub(super) fn decide(arrival: Arrival<'_>, visit: &mut Visit) -> Result<Box<Job>
         standing: permit.standing(),
         permit: Mutex::new(Some(permit)),
         held: ask,
+        pays: funds.is_some(),
+        funds: Mutex::new(funds),
         snapshot,
         caller,
         body,
@@ -117,7 +124,7 @@ pub(super) fn decide(arrival: Arrival<'_>, visit: &mut Visit) -> Result<Box<Job>
     Ok(Box::new(job))
 }
 
-fn payload_request(payload: &Payload) -> Option<&Request> {
+pub(super) fn payload_request(payload: &Payload) -> Option<&Request> {
     match payload {
         Payload::Json(request) => Some(request),
         Payload::Form { .. } | Payload::Pipe => None,
@@ -214,9 +221,18 @@ pub(super) fn model(snapshot: &Snapshot, caller: &Caller, name: &str) -> Result<
 }
 
 /// The plan: targets in weighted order, then the fallbacks; only those that can do it.
-fn targets(snapshot: &Snapshot, visit: &Visit, model: &Model, draw: u64) -> Result<Vec<Target>> {
+fn targets(
+    snapshot: &Snapshot,
+    caller: &Caller,
+    visit: &Visit,
+    model: &Model,
+    draw: u64,
+) -> Result<Vec<Target>> {
     let serves = |t: &&Target| t.provider.vendor.path(visit.op).is_some();
-    let priced = |t: &&Target| snapshot.unpriced == Unpriced::Flag || price(snapshot, t, visit).is_some();
+    let priced = |t: &&Target| {
+        (snapshot.unpriced == Unpriced::Flag || price(snapshot, t, visit).is_some())
+            && funds::can_be_charged(snapshot, caller, t, visit)
+    };
     let mut plan: Vec<Target> = Vec::with_capacity(model.targets.len() + model.fallback.len());
     if let [only] = model.targets.as_slice() {
         plan.push(only.clone());
@@ -261,7 +277,7 @@ fn hold(
     payload: &Payload,
     body: &Bytes,
     targets: &[Target],
-) -> Result<(Permit, Ask), Refused> {
+) -> Result<(Permit, Ask, Option<Box<Funds>>), Refused> {
     let output = output_bound(visit.op, payload);
     let beside = beside_tokens(visit.op, payload);
     let prices: Vec<Arc<Price>> = targets.iter().filter_map(|t| price(snapshot, t, visit)).collect();
@@ -269,22 +285,39 @@ fn hold(
         let cost = |p: &Arc<Price>| p.worst_case(input, output).saturating_add(p.charge(&beside).cost);
         Ask { tokens: input.saturating_add(output), cost: prices.iter().map(cost).max().unwrap_or_default() }
     };
-    let try_with = |ask: Ask| {
+    let try_with = |input: u64| {
+        let ask = ask(input);
         // The books date a request by its arrival; the limits must count it in the same day.
-        caller.gate.admit(&caller.limits, ask, plane.clock.mono(), visit.at).map(|permit| (permit, ask))
+        let permit =
+            caller.gate.admit(&caller.limits, ask, plane.clock.mono(), visit.at).map_err(No::Limit)?;
+        let bounds = funds::first_step(snapshot, visit, payload, input, output, beside);
+        let funds = funds::hold(snapshot, &plane.store, caller, visit, &prices, bounds);
+        funds.map(|funds| (permit, ask, funds)).map_err(No::Funds)
     };
     let bound = payload_request(payload).map_or(0, |r| r.input_bound);
     let model = targets.first().map_or(&*visit.model, |t| &*t.upstream_model);
-    try_with(ask(bound))
-        .or_else(|refusal| match (refusal.which, payload) {
-            (Which::Requests | Which::Concurrency, _) => Err(refusal),
-            (_, Payload::Form { .. } | Payload::Pipe) => Err(refusal),
-            _ => try_with(ask(with_margin(count_input(visit.op, model, body)))),
+    try_with(bound)
+        .or_else(|no| match (&no, payload) {
+            (No::Limit(Refusal { which: Which::Requests | Which::Concurrency, .. }), _) => Err(no),
+            (_, Payload::Form { .. } | Payload::Pipe) => Err(no),
+            _ => try_with(with_margin(count_input(visit.op, model, body))),
         })
-        .map_err(|refusal| {
-            plane.metrics.limited(refusal.which.name());
-            Refused { failure: refused(&refusal), standing: refusal.standing }
+        .map_err(|no| match no {
+            No::Limit(refusal) => {
+                plane.metrics.limited(refusal.which.name());
+                Refused { failure: refused(&refusal), standing: refusal.standing }
+            }
+            No::Funds(failure) => {
+                plane.metrics.limited("wallet");
+                failure.into()
+            }
         })
+}
+
+/// What stands in the way of a request.
+enum No {
+    Limit(Refusal),
+    Funds(Failure),
 }
 
 /// What is billed besides tokens, at most: images asked for, characters to be spoken.

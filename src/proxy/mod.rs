@@ -9,6 +9,7 @@ mod endpoint;
 mod exchange;
 mod failure;
 mod flood;
+mod funds;
 mod guard;
 mod intake;
 mod job;

@@ -6,10 +6,11 @@ use super::job::Job;
 use super::visit::Visit;
 use crate::chat::{Dialect, Event, Finish, StreamIn, StreamOut};
 use crate::config::Provider;
-use crate::error::Result;
-use crate::types::Usage;
+use crate::error::{Failure, Result};
+use crate::types::{Op, Usage};
 use crate::wire::openai::{Step, StreamReader, VendorError};
 use crate::wire::openai_chat::StreamOptions;
+use crate::wire::translate::Tail;
 use crate::wire::{sse, translate};
 use bytes::Bytes;
 
@@ -43,6 +44,10 @@ pub(super) struct ChatReader {
     content: bool,
     complete: bool,
     text: String,
+    /// Of a stream that is forwarded as it came: the number of the part that is open.
+    open_block: Option<u64>,
+    /// How many parts there were.
+    blocks: u64,
 }
 
 impl Reader {
@@ -64,6 +69,8 @@ impl Reader {
             content: false,
             complete: false,
             text: String::new(),
+            open_block: None,
+            blocks: 0,
         }))
     }
 
@@ -120,6 +127,45 @@ impl Reader {
         }
     }
 
+    /// Bytes of output text that were not taken yet; no token has less than one.
+    pub(super) fn text_bytes(&self) -> u64 {
+        match self {
+            Reader::Plain(reader) => reader.text_bytes() as u64,
+            Reader::Chat(reader) => reader.text.len() as u64,
+        }
+    }
+
+    /// Ends the caller's stream as if the answer were as long as it may be, with an event before
+    /// that says why. The vendor is not asked any more.
+    pub(super) fn end_early(&mut self, job: &Job, visit: &Visit, why: &Failure, usage: &Usage) -> Vec<Bytes> {
+        let asked = job.request().is_some_and(|r| r.include_usage);
+        let tail = Tail {
+            id: &visit.id.to_string(),
+            created: visit.at.seconds(),
+            model: &visit.upstream_model,
+            completion: visit.op == Op::Completion,
+            choices: job.request().map_or(1, |r| r.choices.max(1)),
+            usage: asked.then_some(usage),
+        };
+        let mut out = translate::notice(visit.dialect, &tail, why);
+        match self {
+            Reader::Plain(_) => out.extend(translate::too_long(visit.dialect, &tail, None)),
+            Reader::Chat(reader) => match &mut reader.output {
+                Some(output) => {
+                    output.emit(&Event::Finish(Finish::Length), &mut out);
+                    output.emit(&Event::Usage(*usage), &mut out);
+                    output.emit(&Event::End, &mut out);
+                }
+                None => out.extend(translate::too_long(
+                    visit.dialect,
+                    &Tail { usage: Some(usage), ..tail },
+                    reader.open_block,
+                )),
+            },
+        }
+        vec![Bytes::from(out)]
+    }
+
     pub(super) fn take_text(&mut self) -> String {
         match self {
             Reader::Plain(reader) => reader.take_text(),
@@ -157,6 +203,7 @@ impl ChatReader {
         let error = self.meant(&events, written);
         if self.output.is_none() && error.is_none() {
             written.extend_from_slice(raw);
+            self.open_block = translate::open_block(sse::name(raw), self.open_block, &mut self.blocks);
         }
         self.events = events;
         Ok(error)

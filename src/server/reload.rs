@@ -1,6 +1,7 @@
 //! Configuration, read again: a new snapshot replaces the old one in one step,
 //! or the problems are told and the old one stays.
 
+use super::gifts::Gifts;
 use crate::access::Pepper;
 use crate::admin;
 use crate::config::{Boot, Document, Environment, Inputs, Problem, Problems, Registry, Snapshot, StoredKey};
@@ -8,7 +9,7 @@ use crate::ledger::{Price, PriceTable, Settlement};
 use crate::limit::Ask;
 use crate::proxy::Plane;
 use crate::store::Store;
-use crate::types::Secret;
+use crate::types::{Clock, Secret};
 use parking_lot::Mutex;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -25,6 +26,7 @@ pub(super) struct Reloader {
     token: Secret,
     failures: AtomicU64,
     plane: OnceLock<Weak<Plane>>,
+    gifts: Gifts,
     /// One reload at a time, so that the newest file wins.
     turn: Mutex<()>,
 }
@@ -83,13 +85,22 @@ impl Reloader {
             token,
             failures,
             plane,
+            gifts: Gifts::default(),
             turn,
         }))
     }
 
     /// The snapshot to start with.
     pub(super) fn first(&self) -> Result<Arc<Snapshot>, String> {
-        self.build().map_err(|problems| problems.to_string())
+        let snapshot = self.build().map_err(|problems| problems.to_string())?;
+        self.gifts.give(&snapshot, &self.store, Clock::machine().wall());
+        Ok(snapshot)
+    }
+
+    /// Gives what tenants get by themselves. Blocks.
+    pub(super) fn give(&self) {
+        let Some(plane) = self.plane.get().and_then(Weak::upgrade) else { return };
+        self.gifts.give(&plane.snapshot.load(), &self.store, plane.clock.wall());
     }
 
     /// The plane whose snapshot is replaced from now on.
@@ -115,6 +126,8 @@ impl Reloader {
             if !restart.is_empty() {
                 tracing::warn!(sections = restart.join(", "), "changed settings that need a restart");
             }
+            // A new tenant has its welcome before its first request can come.
+            self.gifts.give(&snapshot, &self.store, plane.clock.wall());
             plane.snapshot.store(snapshot);
         }
         tracing::info!(version, "configuration in force");

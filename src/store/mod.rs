@@ -9,6 +9,7 @@
 mod archive;
 mod batch;
 mod books;
+mod command;
 mod disk;
 mod handover;
 mod journal;

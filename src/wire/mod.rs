@@ -7,4 +7,5 @@ pub mod multipart;
 pub mod openai;
 pub mod openai_chat;
 pub mod sse;
+mod tail;
 pub mod translate;

@@ -3,7 +3,8 @@
 use super::{Inputs, Resolver, StoredKey};
 use crate::access::{Key, KeyHash, ModelFilter, Pepper};
 use crate::config::at::At;
-use crate::config::{Caller, raw};
+use crate::config::{Billing, Caller, Payer, Plan, raw};
+use crate::ledger::wallet::Member;
 use crate::limit::Limits;
 use crate::types::{KeyId, TenantId};
 use std::collections::{HashMap, HashSet};
@@ -20,13 +21,14 @@ impl Resolver<'_> {
         &mut self,
         keys: &[At<raw::Key>],
         pepper: &Pepper,
+        billing: Option<&Billing>,
         inputs: &Inputs<'_>,
     ) -> Vec<Arc<Caller>> {
         let mut ids = HashSet::new();
         let mut hashes: HashMap<KeyHash, KeyId> = HashMap::new();
         let mut callers = Vec::new();
         for at in keys {
-            let Some(caller) = self.caller(at, pepper, inputs) else { continue };
+            let Some(caller) = self.caller(at, pepper, billing, inputs) else { continue };
             if !ids.insert(caller.key.id.clone()) {
                 self.notes.below(
                     &at.span,
@@ -40,11 +42,17 @@ impl Resolver<'_> {
             callers.push(Arc::new(caller));
         }
         let stored = inputs.stored.iter().filter(|s| !ids.contains(&s.key.id));
-        callers.extend(stored.map(|s| Arc::new(stored_caller(s, inputs))));
+        callers.extend(stored.map(|s| Arc::new(stored_caller(s, billing, inputs))));
         callers
     }
 
-    fn caller(&mut self, at: &At<raw::Key>, pepper: &Pepper, inputs: &Inputs<'_>) -> Option<Caller> {
+    fn caller(
+        &mut self,
+        at: &At<raw::Key>,
+        pepper: &Pepper,
+        billing: Option<&Billing>,
+        inputs: &Inputs<'_>,
+    ) -> Option<Caller> {
         let raw = &at.value;
         let id = raw.id.as_ref().and_then(|id| self.note(&id.span, KeyId::parse(&id.value)));
         let tenant = match &raw.tenant {
@@ -73,7 +81,19 @@ impl Resolver<'_> {
             id,
         };
         let gate = inputs.registry.gate(&key.id);
-        Some(Caller { key, limits, gate, cache })
+        let mut payer = billing.and_then(|billing| payer(billing, &key.tenant));
+        if let (Some(payer), Some(at)) = (&mut payer, &raw.member) {
+            payer.member = self.member(&payer.plan, at);
+        }
+        Some(Caller { key, limits, gate, cache, payer })
+    }
+
+    fn member(&mut self, plan: &Plan, at: &At<String>) -> Option<Member> {
+        let found = plan.members.iter().find(|member| *member.name == *at.value);
+        if found.is_none() {
+            self.notes.at(&at.span, format!("the key's tenant has no [[billing.member]] {:?}", at.value));
+        }
+        found.cloned()
     }
 
     fn limits(&mut self, raw: &raw::Key) -> Limits {
@@ -97,12 +117,19 @@ impl Resolver<'_> {
     }
 }
 
-fn stored_caller(stored: &StoredKey, inputs: &Inputs<'_>) -> Caller {
+/// Who pays for a tenant's requests, if it does.
+fn payer(billing: &Billing, tenant: &TenantId) -> Option<Payer> {
+    let plan = billing.plan(tenant);
+    plan.billed.then(|| Payer { plan, member: None })
+}
+
+fn stored_caller(stored: &StoredKey, billing: Option<&Billing>, inputs: &Inputs<'_>) -> Caller {
     Caller {
         key: stored.key.clone(),
         limits: stored.limits.clone(),
         gate: inputs.registry.gate(&stored.key.id),
         cache: None,
+        payer: billing.and_then(|billing| payer(billing, &stored.key.tenant)),
     }
 }
 

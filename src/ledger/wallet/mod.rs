@@ -18,6 +18,7 @@ mod terms;
 #[cfg(test)]
 mod tests;
 mod wallets;
+mod who_pays;
 
 pub use account::{Account, Source, Transfer, Unit};
 pub use balances::{Balances, LotBalance, MemberSpent, Misfit, Sheet, Totals};
@@ -28,3 +29,4 @@ pub use operation::{Done, Operation, Task};
 pub use purse::{Member, Purse, Short};
 pub use terms::{Rule, Terms};
 pub use wallets::{Ceded, Lease, Wallets};
+pub use who_pays::Pays;

@@ -3,6 +3,7 @@
 
 mod sim;
 mod steps;
+mod threads;
 
 use super::*;
 use crate::types::{Pico, RequestId, TenantId, Wall};
