@@ -120,7 +120,7 @@ impl Resolver<'_> {
 /// Who pays for a tenant's requests, if it does.
 fn payer(billing: &Billing, tenant: &TenantId) -> Option<Payer> {
     let plan = billing.plan(tenant);
-    plan.billed.then(|| Payer { plan, member: None })
+    plan.billed.then_some(Payer { plan, member: None })
 }
 
 fn stored_caller(stored: &StoredKey, billing: Option<&Billing>, inputs: &Inputs<'_>) -> Caller {

@@ -291,8 +291,8 @@ impl World {
             self.book();
             self.settle();
         }
-        for movement in self.journal[spooled..].to_vec() {
-            young.absorb(&movement);
+        for movement in &self.journal[spooled..] {
+            young.absorb(movement);
         }
         young.rejoin();
         self.returning.clear();
