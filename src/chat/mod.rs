@@ -18,6 +18,7 @@
 //! | a type that is a [`StreamIn`] | a vendor's stream, event by event |
 //! | a type that is a [`StreamOut`] | a caller's stream, event by event |
 
+mod ability;
 mod adapt;
 mod build;
 mod event;
@@ -30,6 +31,7 @@ mod signature;
 mod traits;
 mod turn;
 
+pub use ability::{Abilities, Ability};
 pub use adapt::{Adapted, Change, Fate, Field, Policy, Stance};
 pub use build::{Array, Joined, Object, write_array, write_object};
 pub use event::{Event, PartKind, StreamError, StreamIn, StreamOut};

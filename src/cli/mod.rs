@@ -1,6 +1,7 @@
 //! The command line. What it does to keys and books it does on the store
 //! itself when no hub runs, and through the running hub otherwise.
 
+mod catalogue;
 mod check;
 mod keys;
 mod ledger;
@@ -40,6 +41,8 @@ enum Command {
     Ledger(ledger::Ledger),
     /// Shows wallets, gives credits and takes them back.
     Wallet(wallet::Wallet),
+    /// Builds and shows what is known of models: limits, abilities, prices.
+    Catalogue(catalogue::Catalogue),
     /// Prints the JSON schema of the configuration file.
     Schema,
 }
@@ -114,6 +117,7 @@ pub fn run() -> ExitCode {
         Command::Keys(keys) => keys.run(),
         Command::Ledger(ledger) => ledger.run(),
         Command::Wallet(wallet) => wallet.run(),
+        Command::Catalogue(catalogue) => catalogue.run(),
         Command::Schema => out::print(format_args!("{:#}", crate::config::schema())),
     };
     match result {

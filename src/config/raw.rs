@@ -5,6 +5,10 @@
 //! Fields that must be there are `Option`s all the same, and named in the
 //! schema: a table that lacks one is told so, and the rest of it is still read.
 
+mod catalogue;
+
+pub(crate) use catalogue::{Capabilities, Catalogue, CatalogueModel};
+
 use super::at::{At, Instant, Money, Period, Size};
 pub(crate) use super::raw_billing::Billing;
 use crate::route::Strategy;
@@ -40,6 +44,8 @@ pub(crate) struct File {
     pub(crate) prices: Files,
     /// Rule files.
     pub(crate) rules: Files,
+    /// What is known of models, and what is made of it.
+    pub(crate) catalogue: Catalogue,
     /// When a credential rests.
     pub(crate) health: Health,
     /// How the hub stops.

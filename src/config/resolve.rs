@@ -3,6 +3,7 @@
 //! built when there is one.
 
 mod billing;
+mod catalogue;
 mod files;
 mod keys;
 mod models;
@@ -66,7 +67,8 @@ impl Document {
         let public = resolver.public(&raw.public);
         let admin = resolver.admin(&raw.admin, &public);
         let providers = resolver.providers(raw, bounds.clocks, inputs.registry);
-        let models = resolver.models(raw, bounds.clocks, &providers);
+        let catalogue = resolver.catalogue(&raw.catalogue, &providers);
+        let models = resolver.models(raw, bounds.clocks, &providers, &catalogue);
         let pepper = resolver.pepper(&raw.security, inputs.pepper);
         let billing = resolver.billing(&raw.billing);
         let callers = resolver.callers(&raw.key, &pepper, billing.as_deref(), inputs);
@@ -81,6 +83,8 @@ impl Document {
             trusted_proxies: resolver.addresses(&raw.security.trusted_proxies),
             providers: providers.ready,
             models,
+            catalogue,
+            capabilities: catalogue::capabilities(&raw.catalogue),
             prices: resolver.prices(&raw.prices, inputs.prices, inputs.read_prices),
             paying: paying(&callers),
             billing,

@@ -58,6 +58,8 @@ pub struct Vendor {
     pub readings: &'static [Reading],
     /// The built-in simulated vendor: no network.
     pub simulated: bool,
+    /// Public lists know all its models, so that one they do not know is worth a word.
+    pub is_listed: bool,
 }
 
 impl Vendor {
@@ -123,6 +125,7 @@ const BASE: Vendor = Vendor {
     shape: PLAIN,
     readings: &[],
     simulated: false,
+    is_listed: false,
 };
 
 /// All vendors.
@@ -133,6 +136,7 @@ pub static VENDORS: &[Vendor] = &[
         base_url: "https://api.openai.com/v1",
         env: &["OPENAI_API_KEY"],
         serves: OPENAI_SERVES,
+        is_listed: true,
         ..BASE
     },
     Vendor {
@@ -150,6 +154,7 @@ pub static VENDORS: &[Vendor] = &[
             sign: Sign::Message("credit balance is too low"),
             kind: Kind::VendorBilling,
         }],
+        is_listed: true,
         ..BASE
     },
     Vendor {
@@ -183,6 +188,7 @@ pub static VENDORS: &[Vendor] = &[
             Reading { status: 400, sign: Sign::Message("API key not valid"), kind: Kind::VendorAuth },
             Reading { status: 400, sign: Sign::Message("API key expired"), kind: Kind::VendorAuth },
         ],
+        is_listed: true,
         ..BASE
     },
     Vendor {
@@ -192,6 +198,7 @@ pub static VENDORS: &[Vendor] = &[
         env: &["DEEPSEEK_API_KEY"],
         serves: &[CHAT, MODELS],
         shape: OLD_MAX_TOKENS,
+        is_listed: true,
         ..BASE
     },
     Vendor {
@@ -230,6 +237,7 @@ pub static VENDORS: &[Vendor] = &[
             Reading { status: 403, sign: Sign::Message("usage guidelines"), kind: Kind::VendorRefused },
             Reading { status: 403, sign: Sign::Message("credits"), kind: Kind::VendorBilling },
         ],
+        is_listed: true,
         ..BASE
     },
     Vendor {

@@ -146,7 +146,7 @@ pub(super) fn limits(headers: &mut Vec<(HeaderName, HeaderValue)>, standing: &St
 
 /// A wait as OpenAI writes it: `20ms`, `1.5s`, `6m0s`.
 fn duration(time: Duration) -> String {
-    let millis = time.as_millis();
+    let millis = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
     match millis {
         0..1_000 => format!("{millis}ms"),
         1_000..60_000 => format!("{}.{:03}s", millis / 1_000, millis % 1_000).replace(".000", ""),

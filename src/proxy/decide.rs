@@ -2,9 +2,11 @@
 //! decision is made here, once, before any vendor hears of the request.
 
 use super::Plane;
+use super::able::{self, Skipped};
 use super::buffered::Share;
 use super::drain::Present;
-use super::funds::{self, Funds};
+use super::funds;
+use super::hold::hold;
 use super::job::{Caching, Job, Payload, form};
 use super::visit::Visit;
 use crate::cache::{CacheKey, Wish};
@@ -12,11 +14,10 @@ use crate::chat::Dialect;
 use crate::config::{Caller, Model, Snapshot, Target, Unpriced};
 use crate::error::{Failure, Kind, Result};
 use crate::ledger::Price;
-use crate::limit::{Ask, Permit, Refusal, Standing, Which};
+use crate::limit::Standing;
 use crate::rules::{Decision, Facts};
-use crate::tokens;
-use crate::types::{Op, Usage};
-use crate::wire::openai::{self, Request};
+use crate::types::Op;
+use crate::wire::openai::Request;
 use crate::wire::translate;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
@@ -24,10 +25,8 @@ use parking_lot::Mutex;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Output that is held for a request that names no maximum.
-const ASSUMED_OUTPUT_TOKENS: u64 = 4_096;
-/// How long an exact count may take before the rest is extrapolated.
-pub(super) const COUNT_BUDGET: Duration = Duration::from_millis(2);
+/// Tells such a bound.
+const BOUNDED: &str = "x-aigne-max-output-tokens";
 /// What of the caller's headers vendors may see.
 static FORWARDED: [HeaderName; 8] = [
     HeaderName::from_static("idempotency-key"),
@@ -75,23 +74,22 @@ pub(super) fn decide(arrival: Arrival<'_>, visit: &mut Visit) -> Result<Box<Job>
     visit.phases.parse = parsed.since(began);
 
     let ruled = rule(&snapshot, &caller, headers, visit, &payload, &body)?;
-    let most = match (ruled.max_output_tokens, funds::unnamed_maximum(&snapshot, &caller, visit, &payload)) {
-        (Some(ruled), Some(assumed)) => Some(ruled.min(assumed)),
-        (ruled, assumed) => ruled.or(assumed),
-    };
+    let assumed = funds::unnamed_maximum(&snapshot, &caller, visit, &payload);
+    let most = ruled.max_output_tokens.into_iter().chain(assumed).min();
     if let (Some(most), Payload::Json(request)) = (most, &mut payload) {
-        // Anthropic's dialect knows the older name only, as the older endpoint does.
-        let named_as = if visit.dialect == Dialect::Anthropic { Op::Completion } else { visit.op };
-        body = request.cap_output(named_as, &body, most);
-        // Spans have moved.
-        **request = Request::read(visit.op, &body)?;
+        body = bounded(visit, request, &body, most)?;
     }
     // The books keep the name that the caller wrote, also when a rule sends it elsewhere.
     let wanted: Arc<str> = ruled.model.as_deref().map_or_else(|| Arc::clone(&visit.model), Into::into);
     let model = model(&snapshot, &caller, &wanted)?;
-    let targets = targets(&snapshot, &caller, visit, &model, draw())?;
+    let (targets, skipped) = targets(&snapshot, &caller, visit, &model, draw(), &payload, &body)?;
+    let (permit, ask, cap) = hold(&snapshot, plane, &caller, visit, &payload, &body, &targets)?;
+    if let (Some(most), Payload::Json(request)) = (cap, &mut payload) {
+        body = bounded(visit, request, &body, most)?;
+    }
+    let funds = funds::take(&snapshot, plane, &caller, visit, &payload, &body, &targets)?;
+    // After the hold, because a body that the budget bounded is another request.
     let caching = caching(&snapshot, &caller, &model, headers, visit, &payload, &body, &ruled)?;
-    let (permit, ask, funds) = hold(&snapshot, plane, &caller, visit, &payload, &body, &targets)?;
     if let Some(target) = targets.first() {
         visit.provider = Arc::clone(target.provider.name.shared());
         visit.upstream_model = Arc::clone(&target.upstream_model);
@@ -104,7 +102,7 @@ pub(super) fn decide(arrival: Arrival<'_>, visit: &mut Visit) -> Result<Box<Job>
         clocks: clocks.unwrap_or(snapshot.bounds.clocks),
         plane: Arc::clone(plane),
         request_headers: forwarded(headers, &ruled.request_headers),
-        answer_headers: named(&ruled.response_headers),
+        answer_headers: answer_headers(&ruled, &skipped, cap),
         standing: permit.standing(),
         permit: Mutex::new(Some(permit)),
         held: ask,
@@ -122,6 +120,25 @@ pub(super) fn decide(arrival: Arrival<'_>, visit: &mut Visit) -> Result<Box<Job>
     };
     visit.phases.decide = plane.clock.mono().since(parsed);
     Ok(Box::new(job))
+}
+
+/// The body with its output bounded.
+fn bounded(visit: &Visit, request: &mut Request, body: &Bytes, most: u64) -> Result<Bytes> {
+    // Anthropic's dialect knows the older name only, as the older endpoint does.
+    let named_as = if visit.dialect == Dialect::Anthropic { Op::Completion } else { visit.op };
+    let body = request.cap_output(named_as, body, most);
+    // Spans have moved.
+    *request = Request::read(visit.op, &body)?;
+    Ok(body)
+}
+
+/// Headers of rules, the targets that cannot do it, and the bound that the budget set.
+fn answer_headers(ruled: &Decision, skipped: &[Skipped], cap: Option<u64>) -> Vec<(HeaderName, HeaderValue)> {
+    let mut headers = named(&ruled.response_headers);
+    let text = (!skipped.is_empty()).then(|| HeaderValue::try_from(able::shown(skipped)).ok()).flatten();
+    headers.extend(text.map(|text| (HeaderName::from_static(able::SKIPPED), text)));
+    headers.extend(cap.map(|most| (HeaderName::from_static(BOUNDED), most.into())));
+    headers
 }
 
 pub(super) fn payload_request(payload: &Payload) -> Option<&Request> {
@@ -220,14 +237,18 @@ pub(super) fn model(snapshot: &Snapshot, caller: &Caller, name: &str) -> Result<
     })
 }
 
-/// The plan: targets in weighted order, then the fallbacks; only those that can do it.
+/// The plan: targets in weighted order, then the fallbacks; only those that can do it. With
+/// those that were passed over because they cannot.
+#[expect(clippy::too_many_arguments, reason = "everything that may take a target out of the plan")]
 fn targets(
     snapshot: &Snapshot,
     caller: &Caller,
     visit: &Visit,
     model: &Model,
     draw: u64,
-) -> Result<Vec<Target>> {
+    payload: &Payload,
+    body: &Bytes,
+) -> Result<(Vec<Target>, Vec<Skipped>)> {
     let serves = |t: &&Target| t.provider.vendor.path(visit.op).is_some();
     let priced = |t: &&Target| {
         (snapshot.unpriced == Unpriced::Flag || price(snapshot, t, visit).is_some())
@@ -247,6 +268,8 @@ fn targets(
         let text = format!("The model `{}` does not offer this endpoint", visit.model);
         return Err(Failure::new(Kind::InvalidRequest, text).param("model"));
     }
+    let asked = (visit.op, &*visit.model);
+    let skipped = able::keep_able(snapshot.capabilities, asked, payload, body, &mut plan)?;
     plan.retain(|t| priced(&t));
     if plan.is_empty() {
         let text = format!(
@@ -255,7 +278,7 @@ fn targets(
         );
         return Err(Failure::new(Kind::Unpriced, text).param("model"));
     }
-    Ok(plan)
+    Ok((plan, skipped))
 }
 
 /// The price row of a target at the time of the request.
@@ -265,129 +288,6 @@ pub(super) fn price(snapshot: &Snapshot, target: &Target, visit: &Visit) -> Opti
         .prices
         .find(provider.name.as_str(), provider.vendor.name, &target.upstream_model, visit.at)
         .cloned()
-}
-
-/// Takes a place in the key's limits for the worst case, whichever target answers. The cheap
-/// bound comes first; only when it does not fit are the tokens counted.
-fn hold(
-    snapshot: &Snapshot,
-    plane: &Plane,
-    caller: &Caller,
-    visit: &Visit,
-    payload: &Payload,
-    body: &Bytes,
-    targets: &[Target],
-) -> Result<(Permit, Ask, Option<Box<Funds>>), Refused> {
-    let output = output_bound(visit.op, payload);
-    let beside = beside_tokens(visit.op, payload);
-    let prices: Vec<Arc<Price>> = targets.iter().filter_map(|t| price(snapshot, t, visit)).collect();
-    let ask = |input: u64| {
-        let cost = |p: &Arc<Price>| p.worst_case(input, output).saturating_add(p.charge(&beside).cost);
-        Ask { tokens: input.saturating_add(output), cost: prices.iter().map(cost).max().unwrap_or_default() }
-    };
-    let try_with = |input: u64| {
-        let ask = ask(input);
-        // The books date a request by its arrival; the limits must count it in the same day.
-        let permit =
-            caller.gate.admit(&caller.limits, ask, plane.clock.mono(), visit.at).map_err(No::Limit)?;
-        let bounds = funds::first_step(snapshot, visit, payload, input, output, beside);
-        let funds = funds::hold(snapshot, &plane.store, caller, visit, &prices, bounds);
-        funds.map(|funds| (permit, ask, funds)).map_err(No::Funds)
-    };
-    let bound = payload_request(payload).map_or(0, |r| r.input_bound);
-    let model = targets.first().map_or(&*visit.model, |t| &*t.upstream_model);
-    try_with(bound)
-        .or_else(|no| match (&no, payload) {
-            (No::Limit(Refusal { which: Which::Requests | Which::Concurrency, .. }), _) => Err(no),
-            (_, Payload::Form { .. } | Payload::Pipe) => Err(no),
-            _ => try_with(with_margin(count_input(visit.op, model, body))),
-        })
-        .map_err(|no| match no {
-            No::Limit(refusal) => {
-                plane.metrics.limited(refusal.which.name());
-                Refused { failure: refused(&refusal), standing: refusal.standing }
-            }
-            No::Funds(failure) => {
-                plane.metrics.limited("wallet");
-                failure.into()
-            }
-        })
-}
-
-/// What stands in the way of a request.
-enum No {
-    Limit(Refusal),
-    Funds(Failure),
-}
-
-/// What is billed besides tokens, at most: images asked for, characters to be spoken.
-fn beside_tokens(op: Op, payload: &Payload) -> Usage {
-    let request = payload_request(payload);
-    let images = request.map_or(1, |r| r.choices.max(1));
-    let characters = request.map_or(0, |r| r.input_bound);
-    let usage = Usage { requests: 1, ..Usage::default() };
-    match op {
-        Op::ImageGeneration | Op::ImageEdit => Usage { images, ..usage },
-        Op::Speech => Usage { characters, ..usage },
-        _ => usage,
-    }
-}
-
-fn output_bound(op: Op, payload: &Payload) -> u64 {
-    match (op, payload) {
-        (Op::Chat | Op::Completion, Payload::Json(request)) => {
-            let each = request.max_output_tokens.unwrap_or(ASSUMED_OUTPUT_TOKENS);
-            each.saturating_mul(request.choices.max(1))
-        }
-        _ => 0,
-    }
-}
-
-/// Vendors add tokens of their own for roles, tools and formatting; what is held must cover them.
-fn with_margin(tokens: u64) -> u64 {
-    tokens.saturating_add(tokens / 8).saturating_add(8)
-}
-
-/// A count of the input: of the texts exact within the time budget, of images and framing by rule.
-pub(super) fn count_input(op: Op, model: &str, body: &Bytes) -> u64 {
-    let (family, _) = tokens::family(model);
-    let (mut total, mut texts) = (0_u64, 0_usize);
-    openai::texts(op, body, &mut |text| {
-        texts += 1;
-        total = total.saturating_add(tokens::count(family, text, COUNT_BUDGET).tokens);
-    });
-    if op == Op::Chat && texts > 0 {
-        total = total.saturating_add(tokens::chat_overhead(texts));
-    }
-    openai::images(body, &mut |image| {
-        let size = image.as_ref().map(|i| (i.width, i.height));
-        let low = image.as_ref().is_some_and(|i| i.low_detail);
-        total = total.saturating_add(tokens::image(model, size, low));
-    });
-    total
-}
-
-fn refused(refusal: &Refusal) -> Failure {
-    let (kind, text) = match refusal.which {
-        Which::Requests => {
-            (Kind::RateLimited, "Rate limit reached: too many requests per minute for this key")
-        }
-        Which::Tokens => (Kind::RateLimited, "Rate limit reached: too many tokens per minute for this key"),
-        Which::Concurrency => (Kind::TooManyConcurrent, "Too many requests of this key at the same time"),
-        Which::DayTokens => (Kind::BudgetExceeded, "This key's token budget for the day is used up"),
-        Which::MonthTokens => (Kind::BudgetExceeded, "This key's token budget for the month is used up"),
-        Which::DayCost => (Kind::BudgetExceeded, "This key's money budget for the day is used up"),
-        Which::MonthCost => (Kind::BudgetExceeded, "This key's money budget for the month is used up"),
-    };
-    let failure = Failure::new(kind, text).detail(refusal.which.name()).retry_after(refusal.retry_after);
-    match refusal.shortage.as_deref().filter(|s| s.is_the_ask_alone()) {
-        // Nothing or little is spent; it is this request that is too large.
-        Some(shortage) => {
-            let advice = "The worst case of this request does not fit the key's budget; lower max_tokens";
-            Failure { public: format!("{advice} ({shortage})").into(), ..failure }
-        }
-        None => failure,
-    }
 }
 
 #[expect(clippy::too_many_arguments, reason = "one decision that weighs everything known of the request")]

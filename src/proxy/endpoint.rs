@@ -103,6 +103,15 @@ impl Endpoint {
     }
 }
 
+impl Endpoint {
+    /// Like [`Endpoint::dialect`], but for the list of models, which has one path in two dialects:
+    /// Anthropic's clients say which version of theirs they speak.
+    pub(super) fn dialect_of(&self, headers: &http::HeaderMap) -> Dialect {
+        let is_list = matches!(self, Endpoint::Models | Endpoint::Model(_));
+        if is_list && headers.contains_key("anthropic-version") { Dialect::Anthropic } else { self.dialect() }
+    }
+}
+
 fn decode(id: &str) -> String {
     percent_decode_str(id).decode_utf8_lossy().into_owned()
 }

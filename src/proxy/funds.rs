@@ -1,7 +1,9 @@
 //! The wallet's side of a request: what is held before a vendor is called,
 //! how a stream holds more as it grows, and what is charged at the end.
 
-use super::decide::{payload_request, price};
+use super::Plane;
+use super::decide::{Refused, payload_request, price};
+use super::hold::{beside_tokens, count_input, model_limit, output_bound, with_margin};
 use super::job::{Job, Payload};
 use super::visit::Visit;
 use crate::config::{Billing, Caller, Snapshot, Target};
@@ -9,7 +11,9 @@ use crate::error::{Failure, Kind};
 use crate::ledger::wallet::{Hold, Movement, Pays, Returned, Rule, Short};
 use crate::ledger::{Charge, Outcome, Price};
 use crate::store::Store;
+use crate::tokens;
 use crate::types::{Op, Pico, Usage, Wall};
+use bytes::Bytes;
 use std::sync::Arc;
 
 /// What a request of a paying tenant holds.
@@ -29,13 +33,13 @@ pub(super) struct Funds {
 
 /// The bounds of a request, by which it holds.
 #[derive(Clone, Copy)]
-pub(super) struct Bounds {
-    pub input: u64,
+struct Bounds {
+    input: u64,
     /// What is held of the output at first.
-    pub output: u64,
+    output: u64,
     /// The most output there can be.
-    pub most: Option<u64>,
-    pub beside: Usage,
+    most: Option<u64>,
+    beside: Usage,
 }
 
 /// May this target be used by a tenant that pays, though it may have no price?
@@ -61,7 +65,7 @@ pub(super) fn unnamed_maximum(
 }
 
 /// A stream holds its output step by step; everything else holds all of it at once.
-pub(super) fn first_step(
+fn first_step(
     snapshot: &Snapshot,
     visit: &Visit,
     payload: &Payload,
@@ -76,11 +80,50 @@ pub(super) fn first_step(
     Bounds { input, output: if streams { output.min(step) } else { output }, most, beside }
 }
 
+/// Holds the worst case of what a tenant that pays may be charged; `None` for others. As for the
+/// limits, the cheap bound comes first, and only when it does not fit are the tokens counted.
+///
+/// # Errors
+/// `NoFunds`, with what is there and where more can be had.
+pub(super) fn take(
+    snapshot: &Snapshot,
+    plane: &Plane,
+    caller: &Caller,
+    visit: &Visit,
+    payload: &Payload,
+    body: &Bytes,
+    targets: &[Target],
+) -> Result<Option<Box<Funds>>, Refused> {
+    if snapshot.billing.is_none() || caller.payer.is_none() {
+        return Ok(None);
+    }
+    let prices: Vec<Arc<Price>> = targets.iter().filter_map(|t| price(snapshot, t, visit)).collect();
+    let unnamed = targets.iter().map(model_limit).max().unwrap_or_default();
+    let output = output_bound(visit.op, payload, unnamed, None);
+    let try_with = |input: u64| {
+        let bounds = first_step(snapshot, visit, payload, input, output, beside_tokens(visit.op, payload));
+        hold(snapshot, &plane.store, caller, visit, &prices, bounds)
+    };
+    try_with(payload_request(payload).map_or(0, |r| r.input_bound))
+        .or_else(|failure| match payload {
+            Payload::Form { .. } | Payload::Pipe => Err(failure),
+            Payload::Json(_) => {
+                let model = targets.first().map_or(&*visit.model, |t| &*t.upstream_model);
+                let family = targets.first().map_or_else(|| tokens::family(model), Target::family).0;
+                try_with(with_margin(count_input(visit.op, family, model, body)))
+            }
+        })
+        .map_err(|failure| {
+            plane.metrics.limited("wallet");
+            failure.into()
+        })
+}
+
 /// Holds the worst case. `None` for tenants that do not pay.
 ///
 /// # Errors
 /// `NoFunds`, with what is there and where more can be had.
-pub(super) fn hold(
+fn hold(
     snapshot: &Snapshot,
     store: &Store,
     caller: &Caller,

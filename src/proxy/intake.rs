@@ -3,6 +3,7 @@
 
 use super::Plane;
 use super::buffered::Share;
+use super::long_body::{Unread, is_long, read_rest};
 use super::visit::Visit;
 use crate::access::KeyRefusal;
 use crate::access::client_address;
@@ -10,10 +11,11 @@ use crate::config::{Bounds, Caller, Snapshot};
 use crate::error::{Failure, Kind, Result};
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, header};
-use pingora::proxy::Session;
+use pingora::protocols::http::ServerSession;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::{Instant, timeout_at};
 
 /// How much of a refused body is read away so that the caller gets to see the refusal.
 const LINGER_BYTES: usize = 4 * 1024 * 1024;
@@ -24,7 +26,7 @@ const LINGER: Duration = Duration::from_secs(1);
 pub(super) fn admit(
     plane: &Plane,
     snapshot: &Snapshot,
-    session: &Session,
+    session: &ServerSession,
     visit: &mut Visit,
 ) -> Result<Arc<Caller>> {
     let headers = &session.req_header().headers;
@@ -43,7 +45,7 @@ pub(super) fn admit(
 }
 
 /// Where a request comes from: the peer, or what a trusted proxy says.
-pub(super) fn address(snapshot: &Snapshot, session: &Session) -> IpAddr {
+pub(super) fn address(snapshot: &Snapshot, session: &ServerSession) -> IpAddr {
     let peer = session.client_addr().and_then(|a| a.as_inet()).map(|a| a.ip());
     let peer = peer.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
     if snapshot.trusted_proxies.is_empty() {
@@ -89,7 +91,7 @@ fn presented_key(headers: &HeaderMap) -> Option<&str> {
 /// # Errors
 /// `BodyTooLarge` (from `Content-Length` before a byte is read), `Overloaded`,
 /// `BodyTimeout`, `UnsupportedEncoding`, `CallerGone`.
-pub(super) async fn body(session: &mut Session, bounds: &Bounds, share: &mut Share) -> Result<Bytes> {
+pub(super) async fn body(session: &mut ServerSession, bounds: &Bounds, share: &mut Share) -> Result<Bytes> {
     let headers = &session.req_header().headers;
     if headers.get(header::CONTENT_ENCODING).is_some_and(|v| v.as_bytes() != b"identity") {
         let text = "Compressed request bodies are not supported; send the body without content-encoding";
@@ -101,29 +103,47 @@ pub(super) async fn body(session: &mut Session, bounds: &Bounds, share: &mut Sha
     }
     share.grow_to(length.unwrap_or(0), bounds.max_buffered_bytes)?;
     if headers.get(header::EXPECT).is_some_and(|v| v.as_bytes().eq_ignore_ascii_case(b"100-continue")) {
-        session.downstream_session.write_continue_response().await.map_err(|e| gone(&e))?;
+        session.write_continue_response().await.map_err(|e| gone(&e))?;
     }
-    let read = read_all(session, bounds, share, length);
-    match tokio::time::timeout(bounds.body, read).await {
-        Ok(result) => result,
-        Err(_) => Err(Failure::new(Kind::BodyTimeout, "The request body did not arrive in time")),
+    let deadline = Instant::now() + bounds.body;
+    let late = || Failure::new(Kind::BodyTimeout, "The request body did not arrive in time");
+    let read = timeout_at(deadline, read_all(session, bounds, share, length)).await;
+    let mut whole = match read.map_err(|_| late())?? {
+        Read::All(body) => return Ok(body),
+        Read::Rest(whole) => whole,
+    };
+    // Boxed: long bodies are rare, and every request would carry its state.
+    let rest = Box::pin(read_rest(session, &mut whole, length.unwrap_or(0), deadline));
+    match rest.await {
+        Ok(()) => Ok(whole.freeze()),
+        Err(Unread::Late) => Err(late()),
+        Err(Unread::Gone(error)) => {
+            Err(Failure::new(Kind::CallerGone, "The client closed the connection").detail(error))
+        }
     }
 }
 
+/// What a session gave of a body.
+enum Read {
+    All(Bytes),
+    /// The beginning of a long one.
+    Rest(BytesMut),
+}
+
 async fn read_all(
-    session: &mut Session,
+    session: &mut ServerSession,
     bounds: &Bounds,
     share: &mut Share,
     length: Option<usize>,
-) -> Result<Bytes> {
+) -> Result<Read> {
     let mut whole = BytesMut::new();
     loop {
-        let piece = session.downstream_session.read_request_body().await.map_err(|e| gone(&e))?;
-        let Some(piece) = piece else { return Ok(whole.freeze()) };
+        let piece = session.read_request_body().await.map_err(|e| gone(&e))?;
+        let Some(piece) = piece else { return Ok(Read::All(whole.freeze())) };
         if whole.is_empty() {
             // The usual small body is one piece and is not copied.
             if length == Some(piece.len()) {
-                return Ok(piece);
+                return Ok(Read::All(piece));
             }
             whole.reserve(length.unwrap_or(piece.len()));
         }
@@ -133,6 +153,9 @@ async fn read_all(
         }
         share.grow_to(total, bounds.max_buffered_bytes)?;
         whole.extend_from_slice(&piece);
+        if length.is_some_and(|length| is_long(session, length.saturating_sub(total))) {
+            return Ok(Read::Rest(whole));
+        }
     }
 }
 
@@ -144,10 +167,10 @@ pub(super) fn small_body(headers: &HeaderMap) -> bool {
 
 /// Reads away some of a body that nobody wants: a caller that is still sending
 /// would otherwise get a reset instead of the answer.
-pub(super) async fn linger(session: &mut Session) {
+pub(super) async fn linger(session: &mut ServerSession) {
     let drain = async {
         let mut seen = 0;
-        while let Ok(Some(piece)) = session.downstream_session.read_request_body().await {
+        while let Ok(Some(piece)) = session.read_request_body().await {
             seen += piece.len();
             if seen > LINGER_BYTES {
                 break;

@@ -6,10 +6,12 @@ use super::buffered::Share;
 use super::drain::Present;
 use super::funds::Funds;
 use crate::cache::CacheKey;
-use crate::chat::{Adapted, Dialect};
+use crate::catalogue::Card;
+use crate::chat::{Adapted, Dialect, Field, Sampling};
 use crate::config::{Caller, Clocks, Snapshot, Target};
 use crate::error::Result;
 use crate::limit::{Ask, Permit, Standing};
+use crate::tokens;
 use crate::types::Op;
 use crate::wire::multipart;
 use crate::wire::openai::Request;
@@ -86,6 +88,12 @@ impl Job {
         }
     }
 
+    /// The vocabulary of one of its models.
+    pub(super) fn family(&self, model: &str) -> tokens::Family {
+        let target = self.targets.iter().find(|target| &*target.upstream_model == model);
+        target.map_or_else(|| tokens::family(model), Target::family).0
+    }
+
     /// The body for one target in pieces, its content type, and what was adapted or dropped.
     ///
     /// # Errors
@@ -99,6 +107,7 @@ impl Job {
                 let mut request = translate::request_in(self.dialect, &self.body)?;
                 request.model = target.upstream_model.to_string();
                 let mut changes = Adapted::default();
+                bound_output(&mut request.sampling, target, &mut changes)?;
                 let body = translate::request_out(vendor.dialect, &request, &mut changes)?;
                 adapted.extend(changes.header());
                 Ok(Rendered { body: vec![body.into()], content_type: json, adapted })
@@ -115,6 +124,23 @@ impl Job {
             Payload::Pipe => Ok(Rendered { body: Vec::new(), content_type: json, adapted }),
         }
     }
+}
+
+/// Keeps the answer within what the catalogue says of the model: a larger wish is cut down, and
+/// where the vendor wants a limit and the caller names none, it is the model's own, which is also
+/// what is held.
+fn bound_output(sampling: &mut Sampling, target: &Target, changes: &mut Adapted) -> Result<()> {
+    let Some(most) = target.card.as_deref().and_then(Card::output_limit) else { return Ok(()) };
+    let field = Field::MaxOutputTokens;
+    let wish = sampling.max_output_tokens;
+    if wish.is_some_and(|wish| wish > most) {
+        let passes = changes.adapt(field, format!("cut to {most}"))?.passes();
+        sampling.max_output_tokens = if passes { wish } else { Some(most) };
+    } else if wish.is_none() && translate::wants_output_limit(target.provider.vendor.dialect) {
+        changes.drop_named(field, field.name(), format!("set to {most}"))?;
+        sampling.max_output_tokens = Some(most);
+    }
+    Ok(())
 }
 
 /// A request as one target gets it.

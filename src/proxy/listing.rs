@@ -1,8 +1,9 @@
-//! What the hub answers by itself: models, token counts, health.
+//! What the hub answers by itself: token counts, health.
 
 use super::Plane;
-use super::decide::{COUNT_BUDGET, model as find};
-use crate::config::{Caller, Snapshot};
+use super::decide::model as find;
+use super::hold::COUNT_BUDGET;
+use crate::config::{Caller, Snapshot, Target};
 use crate::error::{Failure, Kind, Result};
 use crate::tokens::{self, Count, Family};
 use crate::types::Op;
@@ -30,35 +31,13 @@ pub(super) fn readiness(plane: &Plane) -> Bytes {
     .into()
 }
 
-/// `GET /v1/models`: what the key may use.
-pub(super) fn models(snapshot: &Snapshot, caller: &Caller) -> Bytes {
-    let names = snapshot.model_names();
-    let data: Vec<_> =
-        names.iter().filter(|name| caller.key.models.allows(name)).map(|name| entry(name)).collect();
-    json!({ "object": "list", "data": data, "has_more": false }).to_string().into()
-}
-
-/// `GET /v1/models/{id}`
-pub(super) fn model(snapshot: &Snapshot, caller: &Caller, id: &str) -> Result<Bytes> {
-    find(snapshot, caller, id)?;
-    Ok(entry(id).to_string().into())
-}
-
-fn entry(name: &str) -> serde_json::Value {
-    let owner = name.split_once('/').map_or("aigne-hub", |(owner, _)| owner);
-    // Both OpenAI's fields and Anthropic's, so that either client can list.
-    json!({
-        "id": name, "object": "model", "created": 0, "owned_by": owner,
-        "type": "model", "display_name": name, "created_at": "1970-01-01T00:00:00Z",
-    })
-}
-
 /// `POST /v1/tokenize`: counts what a request, or a plain `text`, comes to.
 pub(super) fn tokenize(snapshot: &Snapshot, caller: &Caller, body: &Bytes) -> Result<Counted> {
     let request = Request::read(Op::Tokenize, body)?;
     let found = find(snapshot, caller, &request.model)?;
-    let upstream = found.targets.first().map_or(request.model.as_str(), |t| &*t.upstream_model);
-    let (family, known) = tokens::family(upstream);
+    let target = found.targets.first();
+    let upstream = target.map_or(request.model.as_str(), |t| &*t.upstream_model);
+    let (family, known) = target.map_or_else(|| tokens::family(upstream), Target::family);
     let mut total = Count { tokens: 0, exact: known };
     openai::texts(Op::Tokenize, body, &mut |text| {
         let count = tokens::count(family, text, COUNT_BUDGET * 25);
@@ -86,16 +65,12 @@ pub(super) struct Counted {
 impl Counted {
     /// The answer of `/v1/tokenize`.
     pub(super) fn shown(&self) -> Bytes {
-        let encoding = match self.family {
-            Family::O200k => "o200k_base",
-            Family::Cl100k => "cl100k_base",
-        };
         let answer = json!({
             "object": "token_count",
             "model": self.model,
             "tokens": self.total.tokens,
             "exact": self.total.exact,
-            "encoding": encoding,
+            "encoding": self.family.name(),
         });
         answer.to_string().into()
     }

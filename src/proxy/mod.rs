@@ -1,6 +1,7 @@
 //! The data plane: takes requests in, decides, speaks to vendors, relays,
 //! settles. The only module besides `server` that knows Pingora.
 
+mod able;
 mod answer;
 mod buffered;
 mod decide;
@@ -11,10 +12,14 @@ mod failure;
 mod flood;
 mod funds;
 mod guard;
+mod hold;
 mod intake;
 mod job;
 mod listing;
+mod long_body;
+mod models;
 mod outgoing;
+mod pipes;
 mod realtime;
 mod relay;
 mod service;

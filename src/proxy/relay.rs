@@ -2,10 +2,10 @@
 //! or whole, with a reader looking on for usage, errors and the end.
 
 use super::answer::{AnswerHead, is_events};
-use super::decide::{COUNT_BUDGET, count_input};
 use super::exchange::{End, Missed, missed_by};
 use super::funds;
 use super::guard::{Guard, Waited};
+use super::hold::{COUNT_BUDGET, count_input};
 use super::job::Job;
 use super::settle;
 use super::sink::{Gone, Sink};
@@ -302,10 +302,10 @@ impl Events {
 /// Usage by our own count: the input, what was counted of the output, and `text`.
 pub(super) fn estimate(job: &Job, visit: &Visit, text: &str, counted: u64) -> Usage {
     let mut usage = Usage { requests: 1, ..Usage::default() };
+    let family = job.family(&visit.upstream_model);
     if job.request().is_some() {
-        usage.input = count_input(visit.op, &visit.upstream_model, &job.body);
+        usage.input = count_input(visit.op, family, &visit.upstream_model, &job.body);
     }
-    let (family, _) = tokens::family(&visit.upstream_model);
     usage.output = counted.saturating_add(tokens::count(family, text, COUNT_BUDGET).tokens);
     usage
 }

@@ -19,7 +19,7 @@ use crate::telemetry::CacheStatus;
 use crate::types::{Usage, UsageSource};
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, header};
-use pingora::proxy::Session;
+use pingora::protocols::http::ServerSession;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,7 +27,7 @@ use tokio::time::Instant;
 
 /// Answers a request that may come from, or go to, the cache.
 pub(super) async fn answer(
-    session: &mut Session,
+    session: &mut ServerSession,
     job: Box<Job>,
     mut visit: Box<Visit>,
     caching: Caching,
@@ -65,7 +65,7 @@ fn private_key() -> CacheKey {
     CacheKey(key)
 }
 
-async fn replay(session: &mut Session, job: Box<Job>, mut visit: Box<Visit>, stored: &Stored) -> Whole {
+async fn replay(session: &mut ServerSession, job: Box<Job>, mut visit: Box<Visit>, stored: &Stored) -> Whole {
     visit.cache = CacheStatus::Hit;
     visit.provider = Arc::clone(&stored.provider);
     visit.upstream_model = Arc::clone(&stored.upstream_model);
@@ -97,7 +97,7 @@ async fn replay(session: &mut Session, job: Box<Job>, mut visit: Box<Visit>, sto
 
 /// Starts the vendor call in a task of its own and reads along like everybody else.
 async fn lead(
-    session: &mut Session,
+    session: &mut ServerSession,
     job: Box<Job>,
     mut visit: Box<Visit>,
     caching: Caching,
@@ -112,7 +112,7 @@ async fn lead(
 }
 
 async fn follow(
-    session: &mut Session,
+    session: &mut ServerSession,
     job: Box<Job>,
     mut visit: Box<Visit>,
     caching: Caching,
@@ -271,7 +271,7 @@ impl Watch {
         }
     }
 
-    async fn read(&mut self, session: &mut Session, reader: &mut Reader) -> Seen {
+    async fn read(&mut self, session: &mut ServerSession, reader: &mut Reader) -> Seen {
         let mut sink = Direct::new(session, self.early.take());
         let mut seen =
             Seen { whole: Whole::Yes, status: 0, bytes: 0, gone: false, head: None, failure: None };

@@ -5,9 +5,9 @@
 //! of a model.
 
 use super::answer::{AnswerHead, EVENT_STREAM};
-use super::decide::{COUNT_BUDGET, count_input};
 use super::exchange::{End, Missed};
 use super::guard::Guard;
+use super::hold::{COUNT_BUDGET, count_input};
 use super::job::Job;
 use super::sink::{Gone, Sink};
 use super::stream::Reader;
@@ -42,7 +42,7 @@ pub(super) async fn answer<S: Sink>(
 ) -> Result<End, Missed> {
     let text = last_text(job, visit.op);
     let usage = Usage {
-        input: count_input(visit.op, &visit.upstream_model, &job.body),
+        input: count_input(visit.op, job.family(&visit.upstream_model), &visit.upstream_model, &job.body),
         output: if speaks(visit.op) { count(&visit.upstream_model, &text) } else { 0 },
         requests: 1,
         ..Usage::default()

@@ -4,6 +4,7 @@
 use super::gifts::Gifts;
 use crate::access::Pepper;
 use crate::admin;
+use crate::catalogue::Day;
 use crate::config::{Boot, Document, Environment, Inputs, Problem, Problems, Registry, Snapshot, StoredKey};
 use crate::ledger::{Price, PriceTable, Settlement};
 use crate::limit::Ask;
@@ -93,6 +94,7 @@ impl Reloader {
     /// The snapshot to start with.
     pub(super) fn first(&self) -> Result<Arc<Snapshot>, String> {
         let snapshot = self.build().map_err(|problems| problems.to_string())?;
+        self.notice(&snapshot);
         self.gifts.give(&snapshot, &self.store, Clock::machine().wall());
         Ok(snapshot)
     }
@@ -101,6 +103,13 @@ impl Reloader {
     pub(super) fn give(&self) {
         let Some(plane) = self.plane.get().and_then(Weak::upgrade) else { return };
         self.gifts.give(&plane.snapshot.load(), &self.store, plane.clock.wall());
+    }
+
+    /// Tells what the operator should know of the configured models.
+    fn notice(&self, snapshot: &Snapshot) {
+        for notice in snapshot.notices(Day::of_seconds(Clock::machine().wall().seconds())) {
+            tracing::warn!(notice, "a configured model needs a look");
+        }
     }
 
     /// The plane whose snapshot is replaced from now on.
@@ -121,6 +130,7 @@ impl Reloader {
             }
         })?;
         let version = snapshot.version;
+        self.notice(&snapshot);
         if let Some(plane) = self.plane.get().and_then(Weak::upgrade) {
             let restart = snapshot.needs_restart(&plane.snapshot.load());
             if !restart.is_empty() {

@@ -39,6 +39,11 @@ pub fn request_out(to: Dialect, request: &Request, adapted: &mut Adapted) -> Res
     }
 }
 
+/// Does the dialect refuse a request that names no limit of its answer?
+pub fn wants_output_limit(dialect: Dialect) -> bool {
+    matches!(dialect, Dialect::Anthropic)
+}
+
 /// Where a vendor of this dialect is asked: the row's path, but for those that name the model in it.
 pub fn path<'a>(to: Dialect, row: &'a str, model: &str, stream: bool) -> Cow<'a, str> {
     match (to, stream) {

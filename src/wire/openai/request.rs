@@ -5,6 +5,8 @@
 //! some servers take for the known one.
 
 use super::messages;
+use super::needs;
+use crate::chat::{Abilities, Ability};
 use crate::error::{Failure, Kind, Result};
 use crate::types::Op;
 use crate::wire::json::{self, Reader, Str, Syntax};
@@ -105,6 +107,8 @@ pub struct Request {
     pub has_media: bool,
     /// Tools or functions are offered to the model.
     pub has_tools: bool,
+    /// What a model must be able to do for it, as far as the body says so.
+    pub needs: Abilities,
     /// `user`, if sent (its first 256 bytes).
     pub user: Option<String>,
     /// A hash of what makes a conversation the same one (what stands before
@@ -131,6 +135,7 @@ impl Request {
         };
         request.read_members(op, body).map_err(|wrong| wrong.failure(body))?;
         request.check(op, body)?;
+        request.needs.insert_if(Ability::Tools, request.has_tools);
         Ok(request)
     }
 
@@ -179,6 +184,7 @@ impl Request {
             }
             (b"tools", _) => self.has_tools |= filled(reader, "tools")?,
             (b"functions", _) => self.has_tools |= filled(reader, "functions")?,
+            (name, Op::Chat) => self.needs = self.needs.union(needs::of_field(name, reader)?),
             _ => reader.ignore()?,
         }
         Ok(())
@@ -202,6 +208,7 @@ impl Request {
         self.images = found.images;
         self.has_media = found.images + found.other_media > 0;
         self.conversation = found.conversation;
+        self.needs = self.needs.union(found.needs);
         let media = found
             .images
             .saturating_mul(messages::IMAGE_TOKEN_BOUND)
