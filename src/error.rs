@@ -63,6 +63,8 @@ kinds! {
     InvalidRequest = 400, "invalid_request_error", "invalid_request", "invalid_request_error", Caller, false;
     /// No key, or one that is unknown, disabled or expired.
     Unauthenticated = 401, "authentication_error", "invalid_api_key", "authentication_error", Caller, false;
+    /// The wallet cannot carry the request.
+    NoFunds = 402, "insufficient_quota", "insufficient_credits", "billing_error", Policy, false;
     /// The address is not allowed.
     AddressDenied = 403, "permission_error", "ip_not_allowed", "permission_error", Policy, false;
     /// A rule said no.

@@ -34,6 +34,7 @@ mod ollama;
 mod run;
 mod streams;
 mod tokens;
+mod wallet;
 
 mod ai_sdk;
 mod inference;

@@ -20,16 +20,22 @@ const PIECE_BYTES: usize = 64 * 1024;
 pub(super) struct Range {
     from: Option<i64>,
     to: Option<i64>,
+    /// Only movements of this tenant's wallet.
+    wallet: Option<String>,
 }
 
 /// Streams JSON lines, as fast as the reader takes them.
 pub(super) async fn export(State(control): State<Arc<Control>>, Query(range): Query<Range>) -> Response {
     let seconds = |s: i64| Wall(s.saturating_mul(1_000_000));
+    let wallet = range.wallet;
     let range = range.from.map_or(Wall(i64::MIN), seconds)..range.to.map_or(Wall(i64::MAX), seconds);
     let (sender, mut receiver) = mpsc::channel::<Bytes>(4);
     let task = tokio::task::spawn_blocking(move || {
         let mut piece = Vec::with_capacity(PIECE_BYTES + 4096);
         control.store.export(range, &mut |record| {
+            if wallet.as_deref().is_some_and(|wallet| !record.moves(wallet)) {
+                return;
+            }
             // Writing to memory does not fail.
             let _ = write_line(&record, &mut piece);
             if piece.len() >= PIECE_BYTES {

@@ -5,11 +5,13 @@ mod api;
 mod books;
 mod directory;
 mod token;
+mod wallets;
 
 pub use api::{Access, Incoming, Problem, ROOT, Reply, Route, answer, answer_operator, document, routes};
 pub use books::reach;
 pub use directory::{Directory, Hooks, Probed, audit_public_key, verify_audit};
 pub use token::{Missing, token};
+pub use wallets::{NewOperation, shown_done, shown_wallet, shown_wallets};
 
 use crate::ledger::Report;
 use crate::store::Store;
@@ -68,6 +70,8 @@ fn router(control: Arc<Control>) -> Router {
         .route("/admin/ledger", delete(books::prune))
         .route("/admin/ledger/export", get(books::export))
         .route("/admin/ledger/verify", get(books::verify))
+        .route("/admin/wallets", get(wallets::list))
+        .route("/admin/wallets/{tenant}", get(wallets::show).post(wallets::operate))
         .route_layer(middleware::from_fn_with_state(Arc::clone(&control), authorise));
     Router::new()
         .route("/metrics", get(metrics))

@@ -47,7 +47,7 @@ enum Action {
     },
 }
 
-fn time(text: &str) -> Result<i64, String> {
+pub(super) fn time(text: &str) -> Result<i64, String> {
     if let Ok(seconds) = text.parse() {
         return Ok(seconds);
     }
@@ -55,6 +55,11 @@ fn time(text: &str) -> Result<i64, String> {
         return Ok(day.saturating_mul(SECONDS_PER_DAY));
     }
     text.parse::<jiff::Timestamp>().map(|t| t.as_second()).map_err(|e| e.to_string())
+}
+
+/// `ledger verify`, asked for from elsewhere.
+pub(super) fn verify(config: ConfigArg) -> Result<(), String> {
+    Ledger { action: Action::Verify, config }.run()
 }
 
 fn wall(seconds: i64) -> Wall {
@@ -70,7 +75,7 @@ impl Ledger {
             Err(error) => return Err(error.to_string()),
         };
         match self.action {
-            Action::Export { from, to } => export(&archive, from, to),
+            Action::Export { from, to } => export(&archive, from, to, None),
             Action::Verify => {
                 let prices = server::embedded_prices()?;
                 let prices = document.prices(&prices, PriceTable::parse_toml).map_err(|p| p.to_string())?;
@@ -120,13 +125,20 @@ fn number(object: &Value, name: &str) -> u64 {
     object.get(name).and_then(Value::as_u64).unwrap_or(u64::MAX)
 }
 
-fn export(archive: &Archive, from: Option<i64>, to: Option<i64>) -> Result<(), String> {
+/// Writes records as lines; those of one wallet's movements, if it is named.
+pub(super) fn export(
+    archive: &Archive,
+    from: Option<i64>,
+    to: Option<i64>,
+    wallet: Option<&str>,
+) -> Result<(), String> {
     let range = from.map_or(Wall(i64::MIN), wall)..to.map_or(Wall(i64::MAX), wall);
     let mut stdout = io::BufWriter::new(io::stdout().lock());
     let mut written: io::Result<()> = Ok(());
     archive
         .export(range, &mut |record| {
-            if written.is_ok() {
+            let wanted = wallet.is_none_or(|wallet| record.moves(wallet));
+            if wanted && written.is_ok() {
                 written = write_line(&record, &mut stdout);
             }
         })

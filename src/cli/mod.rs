@@ -10,6 +10,7 @@ mod ledger;
 mod out;
 mod remote;
 mod things;
+mod wallet;
 
 use crate::config::{Boot, Document, Environment};
 use crate::server::{self, ServeOptions, Upgrade};
@@ -61,6 +62,8 @@ enum Command {
     Keys(keys::Keys),
     /// Exports, verifies and prunes the books.
     Ledger(ledger::Ledger),
+    /// Shows wallets, gives credits and takes them back.
+    Wallet(wallet::Wallet),
     /// Builds and shows what is known of models: limits, abilities, prices.
     Catalogue(catalogue::Catalogue),
     /// Prints the JSON schema of the configuration file.
@@ -146,6 +149,7 @@ pub fn run() -> ExitCode {
         Command::Audit(audit) => audit.run(),
         Command::Keys(keys) => keys.run(),
         Command::Ledger(ledger) => ledger.run(),
+        Command::Wallet(wallet) => wallet.run(),
         Command::Catalogue(catalogue) => catalogue.run(),
         Command::Schema => out::print(format_args!("{:#}", crate::config::schema())),
     };

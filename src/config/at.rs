@@ -59,6 +59,10 @@ text_leaf!(
     Money
 );
 text_leaf!(
+    /// A percentage: "12.5".
+    Percent
+);
+text_leaf!(
     /// A point in time, RFC 3339.
     Instant
 );
@@ -121,6 +125,20 @@ impl Money {
             Ok(amount) if amount >= Pico::ZERO => Ok(amount),
             Ok(_) => Err("an amount of money cannot be negative here".into()),
             Err(e) => Err(format!("{:?} is no amount of money ({e}); write it like \"12.50\"", self.0)),
+        }
+    }
+}
+
+impl Percent {
+    /// Parts per million; at most 1000 %, with four decimal places.
+    pub(crate) fn read(&self) -> Result<u32, String> {
+        const PICO_PER_PART: i128 = 100_000_000;
+        const MOST: i128 = 10_000_000;
+        let wrong = || format!("{:?} is no percentage from 0 to 1000; write it like \"12.5\"", self.0);
+        let pico = Pico::parse(&self.0).map_err(|_| wrong())?.0;
+        match (pico.rem_euclid(PICO_PER_PART), pico / PICO_PER_PART) {
+            (0, parts @ 0..=MOST) => u32::try_from(parts).map_err(|_| wrong()),
+            _ => Err(wrong()),
         }
     }
 }
@@ -188,6 +206,15 @@ mod tests {
         assert_eq!(read("50 MB"), Ok(50_000_000));
         assert_eq!(read("64KiB"), Ok(65_536));
         for bad in ["", "50", "MB", "-1 MB", "1.5 GB", "99999999999 GB"] {
+            assert!(read(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn percentages_are_parts_per_million() {
+        let read = |s: &str| Percent(s.into()).read();
+        assert_eq!([read("0"), read("12.5"), read("1000")], [Ok(0), Ok(125_000), Ok(10_000_000)]);
+        for bad in ["", "-1", "20%", "1000.1", "0.00001"] {
             assert!(read(bad).is_err(), "{bad}");
         }
     }

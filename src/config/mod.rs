@@ -6,6 +6,7 @@
 //! spendings) goes into [`Document::resolve`]. [`load`] is both in one.
 
 mod at;
+mod billing;
 mod check;
 mod document;
 mod environment;
@@ -13,11 +14,13 @@ mod extra;
 mod lookup;
 mod problems;
 mod raw;
+mod raw_billing;
 mod registry;
 mod resolve;
 mod snapshot;
 mod watch;
 
+pub use billing::{Billing, Gift, Payer, Plan};
 pub use check::schema;
 pub use document::{Boot, Document, EXAMPLE};
 pub use environment::Environment;

@@ -10,6 +10,7 @@ mod catalogue;
 pub(crate) use catalogue::{Capabilities, Catalogue, CatalogueModel};
 
 use super::at::{At, Instant, Money, Period, Size};
+pub(crate) use super::raw_billing::Billing;
 use crate::route::Strategy;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -39,6 +40,8 @@ pub(crate) struct File {
     pub(crate) cache: Cache,
     /// How the books are written.
     pub(crate) ledger: Ledger,
+    /// What tenants pay. Without it nobody is charged.
+    pub(crate) billing: Billing,
     /// Price files.
     pub(crate) prices: Files,
     /// Rule files.
@@ -436,6 +439,8 @@ pub(crate) struct Key {
     pub(crate) name: Option<String>,
     /// Who pays. Default: default.
     pub(crate) tenant: Option<At<String>>,
+    /// The part of the tenant that spends: a team or a user of [[billing.member]].
+    pub(crate) member: Option<At<String>>,
     /// Where the key itself is.
     pub(crate) secret: Option<At<SecretSource>>,
     /// Default: true.

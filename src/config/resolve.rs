@@ -3,6 +3,7 @@
 //! built when there is one.
 
 mod aws;
+mod billing;
 mod catalogue;
 mod extra;
 mod files;
@@ -16,11 +17,12 @@ pub(super) use files::expand;
 
 use super::at::{At, Period, Size};
 use super::problems::{Notes, Problems};
-use super::{Document, Environment, Extra, LeftOut, Registry, Snapshot};
+use super::{Caller, Document, Environment, Extra, LeftOut, Plan, Registry, Snapshot};
 use crate::access::{AddressRules, AddressSet, Key, KeyTable};
 use crate::ledger::Price;
 use crate::limit::Limits;
-use std::collections::BTreeSet;
+use crate::types::TenantId;
+use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -72,7 +74,8 @@ impl Document {
         let (models, declared_models) =
             resolver.models(raw, bounds.clocks, &providers, &catalogue, inputs.extra);
         let pepper = resolver.pepper(&raw.security, inputs.pepper);
-        let (callers, mut declared) = resolver.callers(&raw.key, &pepper, inputs);
+        let billing = resolver.billing(&raw.billing);
+        let (callers, mut declared) = resolver.callers(&raw.key, &pepper, billing.as_deref(), inputs);
         declared.providers = providers.of_file;
         declared.models = declared_models;
         let mut addresses = resolver.address_rules(&raw.security.allow, &raw.security.deny);
@@ -91,6 +94,8 @@ impl Document {
             catalogue,
             capabilities: catalogue::capabilities(&raw.catalogue),
             prices: resolver.prices(&raw.prices, inputs.prices, inputs.read_prices),
+            paying: paying(&callers),
+            billing,
             unpriced: settings::unpriced(&raw.ledger),
             rules: resolver.rules(&raw.rules),
             cache: resolver.cache(&raw.cache),
@@ -110,6 +115,14 @@ impl Document {
         snapshot.version = inputs.registry.accept(&snapshot.providers, &callers);
         Ok(Arc::new(snapshot))
     }
+}
+
+/// Tenants that pay, each once.
+fn paying(callers: &[Arc<Caller>]) -> Vec<(TenantId, Arc<Plan>)> {
+    let mut seen = HashSet::new();
+    let payers = callers.iter().filter_map(|caller| Some((caller, caller.payer.as_ref()?)));
+    let new = payers.filter(|(caller, _)| seen.insert(&caller.key.tenant));
+    new.map(|(caller, payer)| (caller.key.tenant.clone(), Arc::clone(&payer.plan))).collect()
 }
 
 /// What all steps of resolving share.

@@ -1,5 +1,6 @@
 //! Configuration resolved: immutable, shared by `Arc`, taken once per request.
 
+use super::billing::{Billing, Payer, Plan};
 use super::{Declared, LeftOut};
 use crate::access::{AddressRules, AddressSet, Key, KeyTable, Pepper};
 use crate::cache;
@@ -9,7 +10,7 @@ use crate::limit::{Gate, Limits};
 use crate::provider::{AwsKeys, Vendor};
 use crate::route::{Health, HealthPolicy, Picker, Strategy};
 use crate::rules::RuleSet;
-use crate::types::{CredentialId, ModelName, ProviderName, Secret};
+use crate::types::{CredentialId, ModelName, ProviderName, Secret, TenantId};
 use dashmap::DashMap;
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -47,6 +48,10 @@ pub struct Snapshot {
     pub capabilities: Capabilities,
     /// Prices by provider and model.
     pub prices: PriceTable,
+    /// What tenants pay; `None`: nobody does.
+    pub billing: Option<Arc<Billing>>,
+    /// Tenants that pay and have a key, each once.
+    pub paying: Vec<(TenantId, Arc<Plan>)>,
     /// What happens to a model without a price.
     pub unpriced: Unpriced,
     /// Compiled rules, in order.
@@ -161,6 +166,8 @@ pub struct Caller {
     pub gate: Arc<Gate>,
     /// Whether answers are kept; `None`: as [`CacheSettings::default`] says.
     pub cache: Option<cache::Policy>,
+    /// Who pays for its requests; `None`: nobody does.
+    pub payer: Option<Payer>,
 }
 
 /// A configured vendor.

@@ -14,7 +14,7 @@ struct Line<'a, T> {
 
 /// Writes one record as one line of JSON, with the line feed. `record` says
 /// which kind it is, `time` is `at` in RFC 3339; the other names are the
-/// fields of [`super::Intent`] or [`super::Settlement`].
+/// fields of [`super::Intent`], [`super::Settlement`] or [`super::wallet::Movement`].
 ///
 /// # Errors
 /// Those of the writer.
@@ -25,6 +25,7 @@ pub fn write_line(record: &Record, out: &mut dyn io::Write) -> io::Result<()> {
         Record::Settlement(settlement) => {
             write(&Line { record: "settlement", time, body: &**settlement }, out)
         }
+        Record::Movement(movement) => write(&Line { record: "movement", time, body: &**movement }, out),
     }
 }
 

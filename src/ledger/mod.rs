@@ -3,7 +3,8 @@
 //!
 //! A request that is to reach a vendor writes an [`Intent`] before and a
 //! [`Settlement`] after. An intent ends exactly once; when the hub dies in
-//! between, [`recovered`] says how the next start ends it.
+//! between, [`recovered`] says how the next start ends it. What tenants pay for
+//! it moves between the accounts of [`wallet`].
 
 mod built_in;
 mod line;
@@ -15,6 +16,7 @@ mod recovery;
 mod spending;
 mod table;
 mod verify;
+pub mod wallet;
 
 pub use line::write_line;
 pub use open::OpenIntents;

@@ -1,6 +1,7 @@
 //! What is written: intents, settlements, and the charge that a settlement
 //! carries. Records are never changed once they are written.
 
+use super::wallet::Movement;
 use crate::types::{KeyId, Op, Pico, RequestId, TenantId, Usage, UsageSource, Wall};
 use std::sync::Arc;
 
@@ -49,6 +50,8 @@ pub enum Outcome {
     Coalesced,
     /// The hub died; recovery closed it.
     Recovered,
+    /// The wallet could carry no more; the answer was ended early.
+    OutOfFunds,
 }
 
 /// Written once per request, after it ended, whatever the end was.
@@ -133,22 +136,31 @@ pub enum Record {
     Intent(Box<Intent>),
     /// A request has ended.
     Settlement(Box<Settlement>),
+    /// Money of a wallet has moved.
+    Movement(Box<Movement>),
 }
 
 impl Record {
-    /// The request it belongs to.
-    pub fn id(&self) -> RequestId {
+    /// The request it belongs to, if it belongs to one.
+    pub fn id(&self) -> Option<RequestId> {
         match self {
-            Record::Intent(intent) => intent.id,
-            Record::Settlement(settlement) => settlement.id,
+            Record::Intent(intent) => Some(intent.id),
+            Record::Settlement(settlement) => Some(settlement.id),
+            Record::Movement(movement) => movement.request,
         }
     }
 
-    /// When the request came in.
+    /// Is it a movement of this tenant's wallet?
+    pub fn moves(&self, tenant: &str) -> bool {
+        matches!(self, Record::Movement(movement) if movement.wallet.as_str() == tenant)
+    }
+
+    /// When the request came in, or the money moved.
     pub fn at(&self) -> Wall {
         match self {
             Record::Intent(intent) => intent.at,
             Record::Settlement(settlement) => settlement.at,
+            Record::Movement(movement) => movement.at,
         }
     }
 }

@@ -1,11 +1,12 @@
 //! The proof that the books fit: fed with every record in the order of the
 //! journal, it says what does not add up.
 
+use super::wallet::{Balances, Cause, Movement, Sale};
 use super::{
-    Calendar, OpenIntents, PriceTable, Record, Settlement, Spending, day_of, day_text, month_of_day,
+    Calendar, OpenIntents, Outcome, PriceTable, Record, Settlement, Spending, day_of, day_text, month_of_day,
     month_start,
 };
-use crate::types::{KeyId, Pico, RequestId};
+use crate::types::{KeyId, Pico, RequestId, Usage};
 use ahash::{HashMap, HashMapExt, HashSet, HashSetExt};
 use std::fmt;
 
@@ -32,6 +33,12 @@ pub struct Report {
     pub unknown_prices: u64,
     /// Sum of all charges.
     pub cost: Pico,
+    /// Movements of wallets.
+    pub movements: u64,
+    /// Sum of what wallets were charged, in credits.
+    pub credits: Pico,
+    /// Credits that requests owed and no wallet had.
+    pub written_off: Pico,
     /// The first problems.
     pub problems: Vec<String>,
     /// How many problems there are.
@@ -53,6 +60,16 @@ impl Report {
     }
 }
 
+/// What of a settlement its sale follows from.
+#[derive(Clone, Copy)]
+struct Settled {
+    id: RequestId,
+    usage: Usage,
+    cost: Pico,
+    saved: Pico,
+    outcome: Outcome,
+}
+
 /// Reads records one by one and keeps what is needed to judge them: the id of
 /// every request, about 20 bytes each.
 pub struct Auditor<'a> {
@@ -62,6 +79,9 @@ pub struct Auditor<'a> {
     ended: HashSet<RequestId>,
     spending: HashMap<KeyId, Spending>,
     calendar: Calendar,
+    wallets: Balances,
+    /// The settlement before, which a sale belongs to.
+    settled: Option<Settled>,
     report: Report,
 }
 
@@ -76,6 +96,8 @@ impl<'a> Auditor<'a> {
             ended: HashSet::new(),
             spending: HashMap::new(),
             calendar: Calendar::default(),
+            wallets: Balances::new(),
+            settled: None,
             report: Report::default(),
         }
     }
@@ -103,12 +125,58 @@ impl<'a> Auditor<'a> {
                 }
             }
             Record::Settlement(settlement) => self.settlement(settlement, batch),
+            Record::Movement(movement) => self.movement(movement, batch),
+        }
+    }
+
+    /// Every account is computed again; what does not fit is named.
+    fn movement(&mut self, movement: &Movement, batch: u64) {
+        self.report.movements += 1;
+        if let Err(error) = self.wallets.apply(movement) {
+            let (cause, wallet) = (movement.cause.name(), &movement.wallet);
+            self.report.problem(format_args!("a {cause} of wallet {wallet} {error}, batch {batch}"));
+        }
+        let Cause::Settle(sale) = &movement.cause else { return };
+        self.report.credits = self.report.credits.saturating_add(sale.paid);
+        self.report.written_off = self.report.written_off.saturating_add(sale.owed.saturating_sub(sale.paid));
+        match self.settled.take().filter(|settled| Some(settled.id) == movement.request) {
+            Some(settled) => self.sale(sale, &settled, batch),
+            None => {
+                let wallet = &movement.wallet;
+                self.report
+                    .problem(format_args!("wallet {wallet} is charged without a settlement, batch {batch}"));
+            }
+        }
+    }
+
+    /// A cache hit pays for what it saved; recovery takes no more than was held.
+    fn sale(&mut self, sale: &Sale, settled: &Settled, batch: u64) {
+        let row = match &sale.rule {
+            super::wallet::Rule::Rate { row, .. } => self.prices.by_id(row),
+            _ => None,
+        };
+        let id = settled.id;
+        let billed = !matches!(settled.outcome, Outcome::CacheHit | Outcome::Coalesced);
+        let cost = if billed { settled.cost } else { settled.saved };
+        let by_row = row.is_some() && !billed;
+        match sale.follows(&settled.usage, cost, row.map(|row| &**row)) {
+            Some(true) => {}
+            // What a cache hit would have used is not in its entry.
+            Some(false) if by_row => {}
+            Some(false) if settled.outcome == Outcome::Recovered => {}
+            Some(false) => {
+                self.report.problem(format_args!(
+                    "{id}: its wallet owes {}, the rule says another, batch {batch}",
+                    sale.owed
+                ));
+            }
+            None => self.report.unknown_prices += 1,
         }
     }
 
     fn settlement(&mut self, settlement: &Settlement, batch: u64) {
         self.report.settlements += 1;
-        self.report.recovered += u64::from(settlement.outcome == super::Outcome::Recovered);
+        self.report.recovered += u64::from(settlement.outcome == Outcome::Recovered);
         let id = settlement.id;
         let was_open = self.open.end(id);
         if !self.ended.insert(id) {
@@ -119,6 +187,13 @@ impl<'a> Auditor<'a> {
             self.report.problem(format_args!("{id}: has an intent and denies it, batch {batch}"));
         }
         self.charge(settlement, batch);
+        self.settled = Some(Settled {
+            id,
+            usage: settlement.usage,
+            cost: settlement.cost(),
+            saved: settlement.saved,
+            outcome: settlement.outcome,
+        });
         let sums = self.spending.entry(settlement.key.clone()).or_default();
         sums.add(settlement, &mut self.calendar);
     }
@@ -141,11 +216,12 @@ impl<'a> Auditor<'a> {
         }
     }
 
-    /// Compares with the projection. `in_flight` says whether an open intent
+    /// Compares with the projections. `in_flight` says whether an open intent
     /// may be open; the others are problems.
     pub fn finish(
         mut self,
         projection: &HashMap<KeyId, Spending>,
+        wallets: &Balances,
         in_flight: impl Fn(RequestId) -> bool,
     ) -> Report {
         self.report.open = self.open.len() as u64;
@@ -153,7 +229,33 @@ impl<'a> Auditor<'a> {
             self.report.problem(format_args!("{id}: an intent that never ended"));
         }
         self.compare(projection);
+        self.compare_wallets(wallets);
         self.report
+    }
+
+    /// Debits are credits, no hold outlives its request, and the projection has the same accounts.
+    fn compare_wallets(&mut self, projection: &Balances) {
+        let (credits, currency) = self.wallets.trial();
+        if credits != Pico::ZERO || currency != Pico::ZERO {
+            self.report.problem(format_args!("the accounts are off by {credits} credits and {currency}"));
+        }
+        for id in self.wallets.holding().filter(|id| !self.open.contains(*id)) {
+            self.report.problem(format_args!("{id}: holds credits, but it has ended"));
+        }
+        for (tenant, sheet) in self.wallets.sheets() {
+            if projection.wallet(tenant) != Some(sheet) {
+                let known = projection.wallet(tenant).map(|sheet| (sheet.left(), sheet.held()));
+                let (left, held) = known.unwrap_or_default();
+                self.report.problem(format_args!(
+                    "wallet {tenant}: the journal says {} left and {} held, the projection {left} and {held}",
+                    sheet.left(),
+                    sheet.held()
+                ));
+            }
+        }
+        if self.wallets.totals() != projection.totals() {
+            self.report.problem("the hub's own accounts are not those of the projection");
+        }
     }
 
     fn compare(&mut self, projection: &HashMap<KeyId, Spending>) {

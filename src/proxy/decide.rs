@@ -5,6 +5,7 @@ use super::Plane;
 use super::able::{self, Skipped};
 use super::buffered::Share;
 use super::drain::Present;
+use super::funds;
 use super::hold::hold;
 use super::job::{Caching, Job, Payload, form};
 use super::visit::Visit;
@@ -82,17 +83,20 @@ pub(super) fn decide(arrival: Arrival<'_>, visit: &mut Visit) -> Result<Box<Job>
     visit.phases.parse = parsed.since(began);
 
     let ruled = rule(&snapshot, &caller, headers, visit, &payload, &body)?;
-    if let (Some(most), Payload::Json(request)) = (ruled.max_output_tokens, &mut payload) {
+    let assumed = funds::unnamed_maximum(&snapshot, &caller, visit, &payload);
+    let most = ruled.max_output_tokens.into_iter().chain(assumed).min();
+    if let (Some(most), Payload::Json(request)) = (most, &mut payload) {
         body = bounded(visit, speaks, request, &body, most)?;
     }
     // The books keep the name that the caller wrote, also when a rule sends it elsewhere.
     let wanted: Arc<str> = ruled.model.as_deref().map_or_else(|| Arc::clone(&visit.model), Into::into);
     let model = model(&snapshot, &caller, &wanted)?;
-    let (targets, skipped) = targets(&snapshot, visit, &model, draw(), &payload, &body)?;
+    let (targets, skipped) = targets(&snapshot, &caller, visit, &model, draw(), &payload, &body)?;
     let (permit, ask, cap) = hold(&snapshot, plane, &caller, visit, &payload, &body, &targets)?;
     if let (Some(most), Payload::Json(request)) = (cap, &mut payload) {
         body = bounded(visit, speaks, request, &body, most)?;
     }
+    let funds = funds::take(&snapshot, plane, &caller, visit, &payload, &body, &targets)?;
     // After the hold, because a body that the budget bounded is another request.
     let caching = caching(&snapshot, &caller, &model, headers, visit, &payload, &body, &ruled)?;
     if let Some(target) = targets.first() {
@@ -111,6 +115,8 @@ pub(super) fn decide(arrival: Arrival<'_>, visit: &mut Visit) -> Result<Box<Job>
         standing: permit.standing(),
         permit: Mutex::new(Some(permit)),
         held: ask,
+        pays: funds.is_some(),
+        funds: Mutex::new(funds),
         snapshot,
         caller,
         body,
@@ -247,6 +253,7 @@ pub(super) fn model(snapshot: &Snapshot, caller: &Caller, name: &str) -> Result<
 /// those that were passed over because they cannot.
 fn targets(
     snapshot: &Snapshot,
+    caller: &Caller,
     visit: &Visit,
     model: &Model,
     draw: u64,
@@ -254,7 +261,10 @@ fn targets(
     body: &Bytes,
 ) -> Result<(Vec<Target>, Vec<Skipped>)> {
     let serves = |t: &&Target| t.provider.vendor.path(visit.op).is_some();
-    let priced = |t: &&Target| snapshot.unpriced == Unpriced::Flag || price(snapshot, t, visit).is_some();
+    let priced = |t: &&Target| {
+        (snapshot.unpriced == Unpriced::Flag || price(snapshot, t, visit).is_some())
+            && funds::can_be_charged(snapshot, caller, t, visit)
+    };
     let mut plan: Vec<Target> = Vec::with_capacity(model.targets.len() + model.fallback.len());
     if let [only] = model.targets.as_slice() {
         plan.push(only.clone());

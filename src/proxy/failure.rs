@@ -31,7 +31,7 @@ pub(super) fn answer(
         head.text(header::WWW_AUTHENTICATE, "Bearer");
     }
     // The hub has tried all there is; the same request again will not do better before its time.
-    if matches!(failure.kind, Kind::BudgetExceeded | Kind::VendorAuth | Kind::VendorBilling) {
+    if matches!(failure.kind, Kind::NoFunds | Kind::BudgetExceeded | Kind::VendorAuth | Kind::VendorBilling) {
         head.text(HeaderName::from_static("x-should-retry"), "false");
     }
     (head, body)

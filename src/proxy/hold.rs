@@ -90,7 +90,7 @@ fn caps(refusal: &Refusal, op: Op, payload: &Payload, targets: &[Target]) -> Vec
 }
 
 /// What is billed besides tokens, at most: images asked for, characters to be spoken.
-fn beside_tokens(op: Op, payload: &Payload) -> Usage {
+pub(super) fn beside_tokens(op: Op, payload: &Payload) -> Usage {
     let request = payload_request(payload);
     let images = match payload {
         Payload::Json(request) => request.choices.max(1),
@@ -110,7 +110,7 @@ fn beside_tokens(op: Op, payload: &Payload) -> Usage {
 
 /// The output tokens to hold for a request: what it names, or else the bound that it gets, or else
 /// `unnamed`; for each of its answers.
-fn output_bound(op: Op, payload: &Payload, unnamed: u64, cap: Option<u64>) -> u64 {
+pub(super) fn output_bound(op: Op, payload: &Payload, unnamed: u64, cap: Option<u64>) -> u64 {
     match (op, payload) {
         (Op::Chat | Op::Completion, Payload::Json(request)) => {
             let each = request.max_output_tokens.or(cap).unwrap_or(unnamed);
@@ -121,13 +121,13 @@ fn output_bound(op: Op, payload: &Payload, unnamed: u64, cap: Option<u64>) -> u6
 }
 
 /// The longest answer of a target's model.
-fn model_limit(target: &Target) -> u64 {
+pub(super) fn model_limit(target: &Target) -> u64 {
     let card = target.card.as_deref();
     card.and_then(Card::output_limit).unwrap_or(ASSUMED_OUTPUT_TOKENS)
 }
 
 /// Vendors add tokens of their own for roles, tools and formatting; what is held must cover them.
-fn with_margin(tokens: u64) -> u64 {
+pub(super) fn with_margin(tokens: u64) -> u64 {
     tokens.saturating_add(tokens / 8).saturating_add(8)
 }
 

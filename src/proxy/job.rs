@@ -4,6 +4,7 @@
 use super::Plane;
 use super::buffered::Share;
 use super::drain::Present;
+use super::funds::Funds;
 use crate::cache::{CacheKey, Thoughts};
 use crate::catalogue::Card;
 use crate::chat::{self, Adapted, Dialect, Field, Sampling};
@@ -40,6 +41,10 @@ pub(super) struct Job {
     pub clocks: Clocks,
     /// Held until what was used is known.
     pub permit: Mutex<Option<Permit>>,
+    /// Does a wallet pay?
+    pub pays: bool,
+    /// What is held of it until the request settles.
+    pub funds: Mutex<Option<Box<Funds>>>,
     /// The worst case that the permit holds.
     pub held: Ask,
     pub standing: Standing,

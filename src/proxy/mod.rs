@@ -10,6 +10,7 @@ mod endpoint;
 mod exchange;
 mod failure;
 mod flood;
+mod funds;
 mod guard;
 mod hold;
 mod intake;

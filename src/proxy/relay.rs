@@ -3,6 +3,7 @@
 
 use super::answer::AnswerHead;
 use super::exchange::{End, Missed, missed_by};
+use super::funds;
 use super::guard::{Guard, Waited};
 use super::hold::{COUNT_BUDGET, count_input};
 use super::job::Job;
@@ -145,6 +146,11 @@ async fn events<S: Sink>(mut stage: Stage<'_, S>, mut taken: Taken, head: Head) 
             taken.conn.abort().await;
             return Box::pin(events.refused(stage, &head, step.out, error)).await;
         }
+        // Before it is forwarded: what a caller gets is paid for.
+        if stage.job.pays && !events.is_paid_for(&stage).await {
+            taken.conn.abort().await;
+            return Box::pin(events.spent(stage, &head)).await;
+        }
         if events.forward(&mut stage, &head, step.out).await.is_err() {
             taken.conn.abort().await;
             return events.left(&stage);
@@ -205,7 +211,7 @@ impl Events {
             return self.left(&stage);
         }
         let (usage, source) = self.usage(&stage);
-        settle::release(stage.job, stage.visit, &usage);
+        settle::release(stage.job, stage.visit, &usage).await;
         if stage.sink.last(Bytes::new()).await.is_err() {
             let failure = Failure::new(Kind::CallerGone, "The client closed the connection");
             return Ok(End { outcome: Outcome::ClientGone, failure: Some(failure), usage, source });
@@ -240,6 +246,36 @@ impl Events {
         let _ = stage.sink.last(event).await;
         let (usage, source) = self.usage(&stage);
         Ok(End { outcome: Outcome::Truncated, failure: Some(missed.failure), usage, source })
+    }
+
+    /// May the answer go on? The bytes that came bound its tokens; only near the end of what is
+    /// held are they counted, and then more is held.
+    async fn is_paid_for<S: Sink>(&mut self, stage: &Stage<'_, S>) -> bool {
+        let Some(covered) = funds::covered(stage.job) else { return true };
+        let bound = self.counted.saturating_add(self.reader.text_bytes());
+        // Ahead of time, so that a wallet that is filled meanwhile is asked again before it ends.
+        let soon = covered - covered / 4;
+        if bound <= soon || self.reader.complete() {
+            return true;
+        }
+        self.count(&stage.visit.upstream_model);
+        self.counted <= soon || funds::extend(stage.job, self.counted).await || self.counted <= covered
+    }
+
+    /// The wallet carries no more: the answer ends as one that is too long does, and says why.
+    async fn spent<S: Sink>(
+        mut self: Box<Self>,
+        mut stage: Stage<'_, S>,
+        head: &Head,
+    ) -> Result<End, Missed> {
+        let failure = funds::spent(stage.job);
+        let (usage, source) = self.usage(&stage);
+        let out = self.reader.end_early(stage.job, stage.visit, &failure, &usage);
+        if self.forward(&mut stage, head, out).await.is_err() {
+            return self.left(&stage);
+        }
+        let _ = stage.sink.last(Bytes::new()).await;
+        Ok(End { outcome: Outcome::OutOfFunds, failure: Some(failure), usage, source })
     }
 
     fn left<S: Sink>(mut self: Box<Self>, stage: &Stage<'_, S>) -> Result<End, Missed> {
@@ -407,7 +443,7 @@ pub(super) async fn send_whole<S: Sink>(
     head.length = Some(body.len() as u64);
     let usage = usage.map(|usage| Usage { requests: usage.requests.max(1), ..usage });
     if let Some(usage) = &usage {
-        settle::release(stage.job, stage.visit, usage);
+        settle::release(stage.job, stage.visit, usage).await;
     }
     let sent = async {
         stage.sink.head(head).await?;

@@ -1,13 +1,14 @@
 //! The one end of every request: price, books, limits, metrics, log line.
 //! Runs exactly once, whatever happened before.
 
-use super::Plane;
 use super::exchange::End;
 use super::job::Job;
 use super::visit::Visit;
+use super::{Plane, funds};
 use crate::error::{Failure, Kind};
 use crate::ledger::{Charge, Intent, Outcome, Settlement};
 use crate::limit::Ask;
+use crate::store::StoreError;
 use crate::telemetry::{Done, log_request};
 use crate::types::{Pico, Usage, UsageSource};
 use crate::wire::translate;
@@ -33,9 +34,13 @@ pub(super) async fn intend(job: &Job, visit: &mut Visit) -> Result<(), Failure> 
         hold: job.held.cost,
     };
     visit.intended = true;
-    let written = match job.snapshot.ledger.strict {
-        true => job.plane.store.intend_durably(intent).await,
-        false => job.plane.store.intend(intent).await,
+    let hold = if job.pays { job.funds.lock().as_mut().map(|funds| funds.book()) } else { None };
+    let store = &job.plane.store;
+    let written = match (job.snapshot.ledger.strict, hold) {
+        (true, None) => store.intend_durably(intent).await,
+        (false, None) => store.intend(intent).await,
+        (true, Some(hold)) => store.intend_held_durably(intent, hold).await,
+        (false, Some(hold)) => store.intend_held(intent, hold).await,
     };
     written.map_err(|error| {
         let text = "The ledger cannot be written, and this gateway serves nothing it cannot account for";
@@ -53,7 +58,7 @@ pub(super) async fn settle(job: Box<Job>, mut visit: Box<Visit>, end: End) {
     give_back(&job, used);
     if visit.intended || !billed {
         let settlement = settlement(&job, &visit, &end, charge.clone(), billed);
-        if let Err(error) = plane.store.settle(settlement).await {
+        if let Err(error) = book(&job, settlement, &end, charge.as_ref()).await {
             tracing::error!(%error, request_id = %visit.id, "a settlement could not be queued");
         }
     }
@@ -62,11 +67,32 @@ pub(super) async fn settle(job: Box<Job>, mut visit: Box<Visit>, end: End) {
     report(&plane, visit, &end, cost);
 }
 
+/// Queues the settlement, with the charge of the wallet that pays. What the wallet has back it has
+/// back when that is queued.
+async fn book(
+    job: &Job,
+    settlement: Settlement,
+    end: &End,
+    charge: Option<&Charge>,
+) -> Result<(), StoreError> {
+    let store = &job.plane.store;
+    let funds = if job.pays { job.funds.lock().take() } else { None };
+    let Some(funds) = funds else { return store.settle(settlement).await };
+    let (sale, returned) = funds.settle(end.outcome, &end.usage, charge, job.plane.clock.wall());
+    match sale {
+        Some(sale) => store.settle_charged(settlement, sale).await?,
+        None => store.settle(settlement).await?,
+    }
+    returned.give();
+    Ok(())
+}
+
 /// Corrects the limits before the last byte goes out, so that a caller who asks again at once does
 /// not meet its own hold. `settle` finds it done.
-pub(super) fn release(job: &Job, visit: &Visit, usage: &Usage) {
+pub(super) async fn release(job: &Job, visit: &Visit, usage: &Usage) {
     let charge = charge(job, visit, usage);
     give_back(job, used(usage, charge.as_ref()));
+    funds::trim(job, usage, charge.as_ref()).await;
 }
 
 fn used(usage: &Usage, charge: Option<&Charge>) -> Ask {
@@ -199,8 +225,9 @@ fn outcome(end: &End) -> &'static str {
         (Outcome::ClientGone, _) => "client_gone",
         (Outcome::CacheHit, _) => "cache_hit",
         (Outcome::Coalesced, _) => "coalesced",
+        (Outcome::OutOfFunds, _) => "no_funds",
         (_, Some(Kind::RateLimited | Kind::TooManyConcurrent | Kind::Flooded)) => "rate_limited",
-        (_, Some(Kind::BudgetExceeded)) => "no_funds",
+        (_, Some(Kind::BudgetExceeded | Kind::NoFunds)) => "no_funds",
         (_, Some(Kind::AddressDenied | Kind::RuleDenied | Kind::Unauthenticated)) => "blocked",
         (_, Some(kind)) if kind.row().blame == crate::error::Blame::Caller => "invalid",
         _ => "upstream_error",

@@ -8,10 +8,10 @@ use crate::cache::Thoughts;
 use crate::chat::{Delta, DeltaKind, Dialect, Event, Finish, StreamIn, StreamOut};
 use crate::config::Provider;
 use crate::error::{Failure, Result};
-use crate::types::Usage;
+use crate::types::{Op, Usage};
 use crate::wire::openai::{Step, StreamReader, VendorError};
 use crate::wire::openai_chat::StreamOptions;
-use crate::wire::translate::{self, AnswerForm, List};
+use crate::wire::translate::{self, AnswerForm, List, Tail};
 use crate::wire::transport::{Message, Transport};
 use bytes::Bytes;
 use std::sync::Arc;
@@ -57,6 +57,10 @@ pub(super) struct ChatReader {
     text: String,
     /// Gathered for callers that cannot return them.
     thoughts: Option<Thoughts>,
+    /// Of a stream that is forwarded as it came: the number of the part that is open.
+    open_block: Option<u64>,
+    /// How many parts there were.
+    blocks: u64,
 }
 
 impl Reader {
@@ -83,6 +87,8 @@ impl Reader {
             complete: false,
             text: String::new(),
             thoughts: job.keeps_thoughts(from).then(Thoughts::default),
+            open_block: None,
+            blocks: 0,
         }))
     }
 
@@ -148,6 +154,45 @@ impl Reader {
         }
     }
 
+    /// Bytes of output text that were not taken yet; no token has less than one.
+    pub(super) fn text_bytes(&self) -> u64 {
+        match self {
+            Reader::Plain(reader) => reader.text_bytes() as u64,
+            Reader::Chat(reader) => reader.text.len() as u64,
+        }
+    }
+
+    /// Ends the caller's stream as if the answer were as long as it may be, with an event before
+    /// that says why. The vendor is not asked any more.
+    pub(super) fn end_early(&mut self, job: &Job, visit: &Visit, why: &Failure, usage: &Usage) -> Vec<Bytes> {
+        let asked = job.request().is_some_and(|r| r.include_usage);
+        let tail = Tail {
+            id: &visit.id.to_string(),
+            created: visit.at.seconds(),
+            model: &visit.upstream_model,
+            completion: visit.op == Op::Completion,
+            choices: job.request().map_or(1, |r| r.choices.max(1)),
+            usage: asked.then_some(usage),
+        };
+        let mut out = translate::notice(visit.dialect, &tail, why);
+        match self {
+            Reader::Plain(_) => out.extend(translate::too_long(visit.dialect, &tail, None)),
+            Reader::Chat(reader) => match &mut reader.output {
+                Some(output) => {
+                    output.emit(&Event::Finish(Finish::Length), &mut out);
+                    output.emit(&Event::Usage(*usage), &mut out);
+                    output.emit(&Event::End, &mut out);
+                }
+                None => out.extend(translate::too_long(
+                    visit.dialect,
+                    &Tail { usage: Some(usage), ..tail },
+                    reader.open_block,
+                )),
+            },
+        }
+        vec![Bytes::from(out)]
+    }
+
     pub(super) fn take_text(&mut self) -> String {
         match self {
             Reader::Plain(reader) => reader.take_text(),
@@ -208,6 +253,8 @@ impl ChatReader {
         let error = self.meant(&events, written);
         if self.output.is_none() && error.is_none() {
             written.extend_from_slice(message.raw());
+            let name = fields.and_then(|(name, _)| name);
+            self.open_block = translate::open_block(name, self.open_block, &mut self.blocks);
         }
         events.clear();
         self.events = events;

@@ -56,6 +56,9 @@ impl Keeper {
 
     async fn sweep(&self) {
         self.plane.sweep();
+        if self.plane.snapshot.load().billing.is_some() {
+            self.wallets().await;
+        }
         if self.plane.store.predecessors() > 0 {
             let reloader = Arc::clone(&self.reloader);
             let _ = tokio::task::spawn_blocking(move || reloader.inherit()).await;
@@ -68,6 +71,17 @@ impl Keeper {
         if reloader.expires(now) {
             let _ = tokio::task::spawn_blocking(move || reloader.expire(now)).await;
         }
+    }
+
+    /// Credits that are over leave the wallets; those that are due come in.
+    async fn wallets(&self) {
+        for movement in self.plane.store.wallets().expire(self.plane.clock.wall()) {
+            if let Err(error) = self.plane.store.moved(movement).await {
+                return tracing::error!(%error, "what has expired could not be queued");
+            }
+        }
+        let reloader = Arc::clone(&self.reloader);
+        let _ = tokio::task::spawn_blocking(move || reloader.give()).await;
     }
 
     fn watch(&self, paths: &[PathBuf], changed: &mpsc::Sender<()>) -> Option<Watch> {

@@ -1,6 +1,7 @@
 //! Configuration, read again: a new snapshot replaces the old one in one step,
 //! or the problems are told and the old one stays.
 
+use super::gifts::Gifts;
 use crate::access::Pepper;
 use crate::admin;
 use crate::admin::{Directory, Hooks, Probed};
@@ -35,6 +36,7 @@ pub(super) struct Reloader {
     until: AtomicI64,
     failures: AtomicU64,
     plane: OnceLock<Weak<Plane>>,
+    gifts: Gifts,
     /// One reload at a time, so that the newest file wins.
     turn: Mutex<()>,
 }
@@ -85,6 +87,7 @@ impl Reloader {
             until: AtomicI64::new(i64::MAX),
             failures,
             plane,
+            gifts: Gifts::default(),
             turn,
         }))
     }
@@ -93,7 +96,14 @@ impl Reloader {
     pub(super) fn first(&self) -> Result<Arc<Snapshot>, String> {
         let snapshot = self.build().map_err(|problems| problems.to_string())?;
         self.notice(&snapshot);
+        self.gifts.give(&snapshot, &self.store, Clock::machine().wall());
         Ok(snapshot)
+    }
+
+    /// Gives what tenants get by themselves. Blocks.
+    pub(super) fn give(&self) {
+        let Some(plane) = self.plane.get().and_then(Weak::upgrade) else { return };
+        self.gifts.give(&plane.snapshot.load(), &self.store, plane.clock.wall());
     }
 
     /// Tells what the operator should know of the configured models.
@@ -127,6 +137,8 @@ impl Reloader {
             if !restart.is_empty() {
                 tracing::warn!(sections = restart.join(", "), "changed settings that need a restart");
             }
+            // A new tenant has its welcome before its first request can come.
+            self.gifts.give(&snapshot, &self.store, plane.clock.wall());
             plane.snapshot.store(snapshot);
         }
         tracing::info!(version, "configuration in force");

@@ -9,6 +9,7 @@ use super::opening;
 use super::options::{StoreError, Tuning};
 use super::spent_of;
 use super::writer::Look;
+use crate::ledger::wallet::Balances;
 use crate::ledger::{Auditor, PriceTable, Record, Report, day_text};
 use crate::limit::Spent;
 use crate::types::{KeyId, Wall};
@@ -43,15 +44,16 @@ impl Archive {
         let journal = reader()?;
         let (through, kept) = (journal.last()?.unwrap_or(0), journal.kept()?);
         // What cannot be loaded is for `verify` to report, batch by batch.
-        let (spending, in_flight) = match Books::load(&reader()?, Tuning::DEFAULT.batch_bytes) {
-            Ok(books) => (books.spending(), books.open().ids().collect()),
+        let (spending, in_flight, balances) = match Books::load(&reader()?, Tuning::DEFAULT.batch_bytes) {
+            Ok(books) => (books.spending(), books.open().ids().collect(), books.money.balances().clone()),
             Err(error) => {
                 tracing::warn!(%error, "sums and open intents are not to be had");
                 Default::default()
             }
         };
         let promised = disk.promised().unwrap_or(0).max(through);
-        Ok(Self { look: Look { journal, through, promised, in_flight, spending, kept }, live: false })
+        let look = Look { journal, through, promised, in_flight, spending, kept, balances };
+        Ok(Self { look, live: false })
     }
 
     pub(super) fn live(look: Look) -> Self {
@@ -71,6 +73,11 @@ impl Archive {
     /// What each key spent in its running day and month.
     pub fn spent(&self) -> HashMap<KeyId, Spent> {
         self.look.spending.iter().map(|(key, spending)| (key.clone(), spent_of(spending))).collect()
+    }
+
+    /// What each wallet has.
+    pub fn balances(&self) -> &Balances {
+        &self.look.balances
     }
 
     /// Rows of the control tree whose keys begin with `prefix`, ascending, until
@@ -126,7 +133,7 @@ impl Archive {
     /// [`StoreError::Damaged`] when sled cannot read; what is wrong in the
     /// books themselves is in the report.
     pub fn verify(&self, prices: &PriceTable) -> Result<Report, StoreError> {
-        let Look { journal, through, promised, in_flight, spending, kept } = &self.look;
+        let Look { journal, through, promised, in_flight, spending, kept, balances } = &self.look;
         let mut auditor = Auditor::new(prices, kept.day);
         let mut chain = Chain::new(kept.first, Some(kept.before));
         journal.walk(kept.first, &mut |day, sequence, value| {
@@ -138,7 +145,7 @@ impl Archive {
         if chain.next() <= *promised {
             auditor.problem(format_args!("batches {} to {promised} were on disk and are gone", chain.next()));
         }
-        Ok(auditor.finish(spending, |id| in_flight.contains(&id)))
+        Ok(auditor.finish(spending, balances, |id| in_flight.contains(&id)))
     }
 }
 

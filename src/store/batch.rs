@@ -1,7 +1,7 @@
 //! How a batch of records is written: one value of the journal.
 //!
 //! ```text
-//! version   1 byte, 1
+//! version   1 byte, 1; 2 where movements of wallets are among the records
 //! before   32 bytes, digest of the batch before (zeros at the first)
 //! count     4 bytes, records, big endian
 //! span     16 bytes, earliest and latest `at` of the records, big endian
@@ -14,11 +14,14 @@
 //! version, and the types of version 1 then move here, beside their reader.
 //! A test holds the bytes of version 1 fast.
 
+use crate::ledger::wallet::Movement;
 use crate::ledger::{Intent, Record, Settlement};
 use crate::types::Wall;
 use sha2::{Digest as _, Sha256};
 
 const VERSION: u8 = 1;
+/// An older program says that it does not know it, instead of finding a damaged record.
+const WITH_MOVEMENTS: u8 = 2;
 const HEADER_BYTES: usize = 1 + 32 + 4 + 16;
 const DIGEST_BYTES: usize = 32;
 
@@ -43,6 +46,7 @@ pub(super) enum BadBatch {
 enum Borrowed<'a> {
     Intent(&'a Intent),
     Settlement(&'a Settlement),
+    Movement(&'a Movement),
 }
 
 /// Builds the value of one batch, record by record.
@@ -67,6 +71,13 @@ impl Builder {
 
     pub(super) fn settlement(&mut self, settlement: &Settlement) {
         self.push(settlement.at, &Borrowed::Settlement(settlement));
+    }
+
+    pub(super) fn movement(&mut self, movement: &Movement) {
+        if let Some(version) = self.bytes.first_mut() {
+            *version = WITH_MOVEMENTS;
+        }
+        self.push(movement.at, &Borrowed::Movement(movement));
     }
 
     fn push(&mut self, at: Wall, record: &Borrowed<'_>) {
@@ -116,7 +127,7 @@ pub(super) struct Batch<'a> {
 impl<'a> Batch<'a> {
     pub(super) fn read(sequence: u64, value: &'a [u8]) -> Result<Self, BadBatch> {
         let (version, rest) = value.split_first().ok_or(BadBatch::Short)?;
-        if *version != VERSION {
+        if ![VERSION, WITH_MOVEMENTS].contains(version) {
             return Err(BadBatch::Version(*version));
         }
         let (body, found) = value.split_last_chunk::<DIGEST_BYTES>().ok_or(BadBatch::Short)?;

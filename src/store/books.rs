@@ -5,7 +5,9 @@
 use super::batch::{Builder, Digest};
 use super::disk::{Row, Sealed};
 use super::journal::{Chain, Journal, Kept};
+use super::money::Money;
 use super::options::StoreError;
+use crate::ledger::wallet::Movement;
 use crate::ledger::{Calendar, Intent, OpenIntents, Record, Settlement, Spending, day_of};
 use crate::types::{KeyId, RequestId};
 use ahash::{HashMap, HashMapExt, HashSet, HashSetExt};
@@ -57,8 +59,11 @@ pub(super) struct Books {
     /// Rows of a projection that was thrown away.
     stale: Vec<Row>,
     builder: Option<Builder>,
+    /// The batch is not to be sealed: its last record is not alone.
+    together: bool,
     sealed: Vec<Sealed>,
     batch_bytes: usize,
+    pub(super) money: Money,
 }
 
 #[derive(Default)]
@@ -131,8 +136,10 @@ impl Books {
             since_checkpoint: 0,
             stale: Vec::new(),
             builder: None,
+            together: false,
             sealed: Vec::new(),
             batch_bytes,
+            money: Money::default(),
         }
     }
 
@@ -152,6 +159,7 @@ impl Books {
                 self.spending.insert(key, Tracked { spending, changed: false });
             }
         })?;
+        self.money.load(journal)?;
         let from = projection.low_water.min(projection.through.saturating_add(1)).max(self.kept.first);
         let before = (from == projection.through.saturating_add(1)).then_some(projection.head);
         Ok(Chain::new(from, before))
@@ -160,6 +168,7 @@ impl Books {
     fn begin_anew(&mut self, journal: &Journal) -> Result<Chain, StoreError> {
         let stale = &mut self.stale;
         journal.rows(SPENT_PREFIX, &mut |key, _| stale.push(([SPENT_PREFIX, key].concat(), None)))?;
+        self.money.forget(journal)?;
         Ok(Chain::new(self.kept.first, Some(self.kept.before)))
     }
 
@@ -178,6 +187,7 @@ impl Books {
                     self.count(&settlement);
                 }
             }
+            Record::Movement(movement) => self.money.replay(&movement, count),
         }
         self.since_checkpoint += u64::from(count);
     }
@@ -231,9 +241,29 @@ impl Books {
         self.builder.get_or_insert_with(|| Builder::new(&self.head))
     }
 
+    /// Adds a movement that fits to the next batch.
+    pub(super) fn add_movement(&mut self, movement: &Movement) {
+        self.day = self.day.max(day_of(movement.at));
+        self.builder().movement(movement);
+        self.written();
+    }
+
+    /// While this is set, what is added stays in one batch.
+    pub(super) fn keep_open(&mut self, together: bool) {
+        self.together = together;
+        if !together {
+            self.seal_if_full();
+        }
+    }
+
     fn written(&mut self) {
         self.since_checkpoint += 1;
-        if self.builder.as_ref().is_some_and(|builder| builder.bytes() >= self.batch_bytes) {
+        self.seal_if_full();
+    }
+
+    fn seal_if_full(&mut self) {
+        if !self.together && self.builder.as_ref().is_some_and(|builder| builder.bytes() >= self.batch_bytes)
+        {
             self.seal_batch();
         }
     }
@@ -270,6 +300,7 @@ impl Books {
             let Some(tracked) = self.spending.get(key) else { continue };
             rows.push(([SPENT_PREFIX, key.as_str().as_bytes()].concat(), Some(encode(&tracked.spending))));
         }
+        rows.extend(self.money.rows());
         let low_water = self.open.low_water().unwrap_or(self.next);
         let projection = Projection { through: self.through(), low_water, head: self.head };
         let mut value = vec![PROJECTION_VERSION];
@@ -281,6 +312,7 @@ impl Books {
     /// The rows of the last `checkpoint` are on disk, and nothing was added since.
     pub(super) fn checkpoint_is_safe(&mut self) {
         self.since_checkpoint = 0;
+        self.money.rows_are_safe();
         self.stale.clear();
         for key in self.changed.drain(..) {
             if let Some(tracked) = self.spending.get_mut(&key) {

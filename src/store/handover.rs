@@ -17,9 +17,11 @@ use super::books::Books;
 use super::options::StoreError;
 use super::spool::{Content, Header, Predecessor, Spool};
 use super::writer::{Command, Group, Writer};
+use crate::ledger::wallet::{Movement, Wallets};
 use crate::ledger::{Intent, Record, Settlement};
 use crate::types::RequestId;
 use ahash::{HashSet, HashSetExt};
+use sha2::{Digest as _, Sha256};
 use std::io;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -42,17 +44,27 @@ impl Writer {
         if self.spool.is_some() {
             return Ok(());
         }
+        let ceded = self.shared.wallets.cede();
+        self.catch_up();
         if !self.checkpoint() {
+            self.shared.wallets.take_back(&ceded);
             return Err(super::queue::closed());
         }
+        let leases = Wallets::leases(&ceded, self.books.money.balances());
         let header = Header {
             through: self.books.through(),
             head: self.books.head(),
             owned: self.books.own_open().collect(),
+            leases,
         };
         let (wall, process) = (self.clock.wall().0, std::process::id());
         let name = format!("{:020}-{wall}-{process}", header.through);
-        self.spool = Some(Spool::create(&self.spools, &name, &header).map_err(|e| unwritable(&e))?);
+        let mut spool = Spool::create(&self.spools, &name, &header).map_err(|e| {
+            self.shared.wallets.take_back(&ceded);
+            unwritable(&e)
+        })?;
+        spool.ceded = ceded;
+        self.spool = Some(spool);
         if let Err(error) = self.disk.release() {
             tracing::error!(%error, "letting go of the books failed; the successor may wait in vain");
         }
@@ -63,12 +75,17 @@ impl Writer {
     /// The successor is gone: opens the books again and brings the spool there.
     /// On an error the spool stays in use.
     pub(super) fn take_back(&mut self) -> Result<(), StoreError> {
-        let Some(spool) = self.spool.take() else { return Ok(()) };
-        let result = self.try_take_back(&spool);
+        let Some(mut spool) = self.spool.take() else { return Ok(()) };
+        let result = self.try_take_back(&mut spool);
         match &result {
-            Ok(()) => tracing::info!("the books are taken back"),
+            Ok(()) => {
+                self.shared.wallets.take_back(&spool.ceded);
+                if self.predecessors.is_empty() {
+                    self.shared.wallets.rejoin();
+                }
+                tracing::info!("the books are taken back");
+            }
             Err(_) => {
-                let mut spool = spool;
                 if let Some(own) = self.predecessors.iter().find(|p| same_stem(p, &spool)) {
                     spool.moved(own.path());
                 }
@@ -79,9 +96,10 @@ impl Writer {
         result
     }
 
-    fn try_take_back(&mut self, spool: &Spool) -> Result<(), StoreError> {
+    fn try_take_back(&mut self, spool: &mut Spool) -> Result<(), StoreError> {
         self.disk.reopen().map_err(|error| StoreError::Write(error.to_string()))?;
         let mut books = Books::load(&self.journal()?, self.tuning.batch_bytes)?;
+        self.learn(spool)?;
         let own: HashSet<RequestId> = self.books.own_open().collect();
         self.predecessors = Predecessor::all(&self.spools).map_err(|e| unwritable(&e))?;
         std::mem::swap(&mut self.books, &mut books);
@@ -93,6 +111,27 @@ impl Writer {
         self.predecessors.retain(|predecessor| !same_stem(predecessor, spool));
         self.shared.predecessors.store(self.predecessors.len() as u64, Relaxed);
         self.books.resume(own, books);
+        Ok(())
+    }
+
+    /// The successor that failed may have taken over from others: live wallets learn what it wrote.
+    /// Once, before the first record of the spool itself can be in the journal.
+    fn learn(&self, spool: &mut Spool) -> Result<(), StoreError> {
+        let journal = self.journal()?;
+        let from = spool.through.saturating_add(1).max(self.books.kept.first);
+        let mut chain = super::journal::Chain::new(from, None);
+        let mut moved = Vec::new();
+        journal.walk(from, &mut |day, sequence, value| {
+            let batch = chain.check(day, sequence, value)?;
+            let read = batch.each(|record| {
+                if let Record::Movement(movement) = record {
+                    moved.push(movement);
+                }
+            });
+            read.map_err(|error| journal.damaged(day, sequence, error))
+        })?;
+        moved.iter().for_each(|movement| self.shared.wallets.absorb(movement));
+        spool.through = u64::MAX - 1;
         Ok(())
     }
 
@@ -124,6 +163,9 @@ impl Writer {
             }
         }
         self.shared.predecessors.store(self.predecessors.len() as u64, Relaxed);
+        if self.predecessors.is_empty() {
+            self.shared.wallets.rejoin();
+        }
         let theirs = |id| self.predecessors.iter().any(|predecessor| predecessor.owns(id));
         Heritage { settled, orphans: self.books.take_orphans(theirs) }
     }
@@ -132,12 +174,17 @@ impl Writer {
         if !predecessor.is_gone().map_err(|e| unwritable(&e))? {
             return Ok(None);
         }
-        self.import(predecessor).map(Some)
+        let (settled, moved) = self.import(predecessor)?;
+        moved.iter().for_each(|movement| self.shared.wallets.absorb(movement));
+        Ok(Some(settled))
     }
 
     /// Brings a spool to the journal and removes it. Gives the settlements
-    /// that were not there before.
-    fn import(&mut self, predecessor: &mut Predecessor) -> Result<Vec<Settlement>, StoreError> {
+    /// and movements that were not there before.
+    fn import(
+        &mut self,
+        predecessor: &mut Predecessor,
+    ) -> Result<(Vec<Settlement>, Vec<Movement>), StoreError> {
         let content = predecessor.read().map_err(|e| unwritable(&e))?;
         let known = match predecessor.is_begun() {
             true => self.known(&content)?,
@@ -146,7 +193,7 @@ impl Writer {
         predecessor.begin().map_err(|e| unwritable(&e))?;
         let begun = self.clock.mono();
         let mut group = Group::default();
-        let mut settled = Vec::new();
+        let (mut settled, mut moved) = (Vec::new(), Vec::new());
         let records = content.records.len();
         for record in content.records {
             match record {
@@ -159,6 +206,11 @@ impl Writer {
                     let written = self.settlement(&settlement, &mut group);
                     group.settled += written;
                     settled.extend((written > 0).then_some(*settlement));
+                }
+                Record::Movement(movement) => {
+                    if self.movement(&movement, &mut group) {
+                        moved.push(*movement);
+                    }
                 }
             }
         }
@@ -175,12 +227,12 @@ impl Writer {
             settled = settled.len(),
             "imported what an older process wrote after it handed over"
         );
-        Ok(settled)
+        Ok((settled, moved))
     }
 
     /// The records of a spool that an import before has brought to the journal.
-    fn known(&self, content: &Content) -> Result<HashSet<(RequestId, bool)>, StoreError> {
-        let wanted: HashSet<_> = content.records.iter().map(kind).collect();
+    fn known(&self, content: &Content) -> Result<HashSet<Kind>, StoreError> {
+        let wanted: HashSet<Kind> = content.records.iter().map(kind).collect();
         let mut known = HashSet::new();
         let journal = self.journal()?;
         let from = content.header.through.saturating_add(1).max(self.books.kept.first);
@@ -203,9 +255,21 @@ impl Writer {
     }
 }
 
-/// A request, and whether this is its end.
-fn kind(record: &Record) -> (RequestId, bool) {
-    (record.id(), matches!(record, Record::Settlement(_)))
+/// What tells a record of a spool from every other.
+#[derive(PartialEq, Eq, Hash)]
+enum Kind {
+    Begun(RequestId),
+    Ended(RequestId),
+    /// Movements have no id, but no two are the same: each names its request and step.
+    Moved(super::batch::Digest),
+}
+
+fn kind(record: &Record) -> Kind {
+    match record {
+        Record::Intent(intent) => Kind::Begun(intent.id),
+        Record::Settlement(settlement) => Kind::Ended(settlement.id),
+        Record::Movement(movement) => Kind::Moved(Sha256::digest(super::books::encode(&**movement)).into()),
+    }
 }
 
 /// An import renames a spool, but keeps its stem.

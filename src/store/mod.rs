@@ -9,15 +9,18 @@
 mod archive;
 mod batch;
 mod books;
+mod command;
 mod disk;
 mod handover;
 mod journal;
 mod mark;
+mod money;
 mod opening;
 mod options;
 mod queue;
 mod sled_disk;
 mod spool;
+mod wallets;
 mod writer;
 
 pub use archive::Archive;
@@ -89,13 +92,12 @@ impl Store {
         let reader = disk.reader().map_err(|error| StoreError::Damaged(error.to_string()))?;
         let books = Books::load(&Journal::new(reader), tuning.batch_bytes)?;
         let queue = Arc::new(Queue::new(options));
-        let shared = Arc::new(Shared::new(&books));
-        let (writers_queue, writers_shared) = (queue.clone(), shared.clone());
-        let pending = Pending::default();
         let spools = spool::dir_in(&dir);
         let predecessors = spool::Predecessor::all(&spools)
             .map_err(|error| StoreError::Damaged(format!("{}: {error}", spools.display())))?;
-        shared.predecessors.store(predecessors.len() as u64, Relaxed);
+        let shared = Arc::new(Shared::new(&books, &predecessors));
+        let (writers_queue, writers_shared) = (queue.clone(), shared.clone());
+        let pending = Pending::default();
         let writer = Writer {
             queue: writers_queue,
             shared: writers_shared,

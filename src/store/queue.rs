@@ -2,6 +2,7 @@
 //! callers wait for without blocking a thread, and that wakes the writer once
 //! per group and not once per entry.
 
+use super::money::Moving;
 use super::options::{Options, StoreError};
 use super::writer::Command;
 use crate::ledger::{Intent, Settlement};
@@ -35,19 +36,27 @@ pub(super) enum Entry {
     Barrier(Waiter),
     /// All that recovery closes, at once.
     Recovered(Vec<Settlement>, Waiter),
+    /// What moves money of a wallet.
+    Moving(Moving),
 }
 
 impl Entry {
     /// Places in the queue that the entry takes until it is on disk.
     pub(super) fn places(&self) -> usize {
         match self {
-            Entry::Intent(_) | Entry::Settlement(_) | Entry::Strict(..) => 1,
+            Entry::Intent(_) | Entry::Settlement(_) | Entry::Strict(..) | Entry::Moving(_) => 1,
             Entry::Barrier(_) | Entry::Recovered(..) => 0,
         }
     }
 
     fn is_urgent(&self) -> bool {
-        matches!(self, Entry::Strict(..) | Entry::Barrier(_) | Entry::Recovered(..))
+        matches!(
+            self,
+            Entry::Strict(..)
+                | Entry::Barrier(_)
+                | Entry::Recovered(..)
+                | Entry::Moving(Moving::Held(_, _, Some(_)))
+        )
     }
 }
 
@@ -147,6 +156,13 @@ impl Queue {
         std::mem::swap(&mut inner.entries, entries);
         (inner.since, inner.urgent) = (None, false);
         Some(std::mem::take(&mut inner.commands))
+    }
+
+    /// For the writer: moves what waits to `entries`, which must be empty, without waiting for more.
+    pub(super) fn drain(&self, entries: &mut Vec<Entry>) {
+        let mut inner = self.inner.lock();
+        std::mem::swap(&mut inner.entries, entries);
+        (inner.since, inner.urgent) = (None, false);
     }
 
     fn is_ready(&self, inner: &Inner) -> bool {

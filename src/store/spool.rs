@@ -15,6 +15,7 @@ use super::batch::{Batch, Digest};
 use super::disk::Sealed;
 use super::journal::{Chain, ChainError};
 use crate::ledger::Record;
+use crate::ledger::wallet::{Ceded, Lease};
 use crate::types::RequestId;
 use ahash::HashSet;
 use sha2::{Digest as _, Sha256};
@@ -45,6 +46,25 @@ pub(super) struct Header {
     pub(super) head: Digest,
     /// Open intents of the journal that this process will end.
     pub(super) owned: Vec<RequestId>,
+    /// What the successor must not spend while this process runs.
+    pub(super) leases: Vec<Lease>,
+}
+
+/// A header of before there were wallets: it ends earlier.
+#[derive(serde::Deserialize)]
+struct OldHeader {
+    through: u64,
+    head: Digest,
+    owned: Vec<RequestId>,
+}
+
+impl Header {
+    fn read(bytes: &[u8]) -> Option<Self> {
+        postcard::from_bytes(bytes).ok().or_else(|| {
+            let OldHeader { through, head, owned } = postcard::from_bytes(bytes).ok()?;
+            Some(Self { through, head, owned, leases: Vec::new() })
+        })
+    }
 }
 
 /// The writing side.
@@ -54,6 +74,10 @@ pub(super) struct Spool {
     path: PathBuf,
     /// So much of the file is whole.
     length: u64,
+    /// What was ceded to the successor, should it have to be taken back.
+    pub(super) ceded: Ceded,
+    /// The journal's batches up to this one are known to live wallets.
+    pub(super) through: u64,
 }
 
 impl Spool {
@@ -62,7 +86,7 @@ impl Spool {
         fs::create_dir_all(dir)?;
         let path = dir.join(format!("{name}.{WRITTEN}"));
         let file = OpenOptions::new().write(true).create_new(true).open(&path)?;
-        let mut spool = Self { file, path, length: 0 };
+        let mut spool = Self { file, path, length: 0, ceded: Ceded::new(), through: header.through };
         spool.begin(dir, header).inspect_err(|_| drop(fs::remove_file(&spool.path)))?;
         Ok(spool)
     }
@@ -115,6 +139,7 @@ impl Spool {
 pub(super) struct Predecessor {
     path: PathBuf,
     owned: HashSet<RequestId>,
+    leases: Vec<Lease>,
 }
 
 impl Predecessor {
@@ -137,8 +162,14 @@ impl Predecessor {
 
     pub(super) fn at(path: PathBuf) -> io::Result<Self> {
         // Without a header nothing is known to be its own; reading it will say what is wrong.
-        let header = Content::parse(&fs::read(&path)?).map(|content| content.header.owned);
-        Ok(Self { path, owned: header.unwrap_or_default().into_iter().collect() })
+        let header = Content::parse(&fs::read(&path)?).map(|content| content.header).ok();
+        let (owned, leases) = header.map(|header| (header.owned, header.leases)).unwrap_or_default();
+        Ok(Self { path, owned: owned.into_iter().collect(), leases })
+    }
+
+    /// What it and those before it may still spend.
+    pub(super) fn leases(&self) -> &[Lease] {
+        &self.leases
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -204,7 +235,7 @@ pub(super) struct Content {
 
 impl Content {
     fn unreadable(bytes: &[u8], damage: &'static str) -> Self {
-        let header = Header { through: 0, head: [0; DIGEST_BYTES], owned: Vec::new() };
+        let header = Header { through: 0, head: [0; DIGEST_BYTES], owned: Vec::new(), leases: Vec::new() };
         // A process that died while it made the file has written no record.
         let unborn = bytes.iter().all(|byte| *byte == 0) || bytes.len() < MAGIC.len();
         Self { header, records: Vec::new(), damage: (!unborn).then(|| damage.to_owned()) }
@@ -220,7 +251,7 @@ impl Content {
         if Digest::from(Sha256::digest(header)) != *digest {
             return Err("its header is damaged");
         }
-        let header: Header = postcard::from_bytes(header).map_err(|_| "its header cannot be read")?;
+        let header = Header::read(header).ok_or("its header cannot be read")?;
         let mut content = Self { header, records: Vec::new(), damage: None };
         content.frames(frames);
         Ok(content)
@@ -294,8 +325,12 @@ mod tests {
 
     /// A whole spool of three batches.
     fn whole() -> Vec<u8> {
-        let header =
-            super::super::books::encode(&Header { through: 4, head: [7; DIGEST_BYTES], owned: vec![] });
+        let header = super::super::books::encode(&Header {
+            through: 4,
+            head: [7; DIGEST_BYTES],
+            owned: vec![],
+            leases: vec![],
+        });
         let length = u32::try_from(header.len()).unwrap();
         let digest: Digest = Sha256::digest(&header).into();
         let mut bytes = [MAGIC, &length.to_be_bytes()[..], &header, &digest].concat();

@@ -3,86 +3,22 @@
 //! it keeps what it has and tries again; the queue fills and slows the callers.
 
 use super::books::{Books, Taken};
+pub(super) use super::command::{Command, Look, Reply};
 use super::disk::{Disk, DiskError, Row, Sealed};
-use super::handover::Heritage;
 use super::journal::{Journal, KEPT_KEY, Kept};
 use super::options::{Reach, StoreError, Tuning};
 use super::queue::{Entry, Queue, Waiter, closed};
 use super::spool::{Predecessor, Spool};
-use crate::ledger::{Intent, Settlement, Spending, day_of, month_start};
-use crate::types::{Clock, KeyId, Mono, RequestId};
-use ahash::{HashMap, HashSet};
+use crate::ledger::wallet::{Movement, Wallets};
+use crate::ledger::{Intent, Settlement, day_of, month_start};
+use crate::types::{Clock, Mono};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use std::sync::mpsc::SyncSender;
 use std::time::Duration;
-
-/// The way back from the writer to a thread that waits.
-pub(super) type Reply<T> = SyncSender<Result<T, StoreError>>;
 
 /// Called after each group commit: how long it took, and how many entries.
 pub(super) type OnFlush = Box<dyn Fn(Duration, usize) + Send>;
-
-/// What a thread may ask of the writer. Answered between groups; refused while
-/// the disk refuses.
-pub(super) enum Command {
-    /// Writes rows of the state tree, durably.
-    Put(Vec<Row>, Reply<()>),
-    /// Reads a row.
-    Get(Vec<u8>, Reply<Option<Vec<u8>>>),
-    /// Writes rows of the control tree, durably.
-    PutControl(Vec<Row>, Reply<()>),
-    /// What each key spent.
-    Spent(Reply<HashMap<KeyId, Spending>>),
-    /// What dead processes left, once.
-    Inherit(Reply<Heritage>),
-    /// Gives the books to another process; entries go to a spool from now on.
-    HandOver(Reply<()>),
-    /// Takes them back from a process that is gone.
-    TakeBack(Reply<()>),
-    /// A look at the books as they are now.
-    Look(Reply<Look>),
-    /// Drops days before this one; gives how many.
-    DropDays(i64, Reach, Reply<u64>),
-}
-
-/// The books at one moment, readable beside the writer.
-pub(super) struct Look {
-    pub(super) journal: Journal,
-    /// The last batch that counts.
-    pub(super) through: u64,
-    /// The last batch that must be there.
-    pub(super) promised: u64,
-    pub(super) in_flight: HashSet<RequestId>,
-    pub(super) spending: HashMap<KeyId, Spending>,
-    pub(super) kept: Kept,
-}
-
-impl Command {
-    /// Who asked may have gone; that is not our business.
-    pub(super) fn refuse(self, why: &str) {
-        let error = StoreError::Write(why.to_owned());
-        match self {
-            Command::Put(_, reply) | Command::PutControl(_, reply) => drop(reply.send(Err(error))),
-            Command::Get(_, reply) => drop(reply.send(Err(error))),
-            Command::Spent(reply) => drop(reply.send(Err(error))),
-            Command::Inherit(reply) => drop(reply.send(Err(error))),
-            Command::HandOver(reply) | Command::TakeBack(reply) => drop(reply.send(Err(error))),
-            Command::Look(reply) => drop(reply.send(Err(error))),
-            Command::DropDays(_, _, reply) => drop(reply.send(Err(error))),
-        }
-    }
-
-    /// Can it be answered only while the books are ours?
-    pub(super) fn needs_disk(&self) -> bool {
-        use Command::{DropDays, Get, HandOver, Inherit, Look, Put, PutControl, Spent, TakeBack};
-        match self {
-            Put(..) | PutControl(..) | Get(..) | Look(_) | DropDays(..) => true,
-            Spent(_) | Inherit(_) | HandOver(_) | TakeBack(_) => false,
-        }
-    }
-}
 
 /// What everybody may read at any time.
 pub(super) struct Shared {
@@ -95,10 +31,15 @@ pub(super) struct Shared {
     pub(super) errors: AtomicU64,
     /// Processes that handed over and may still be running.
     pub(super) predecessors: AtomicU64,
+    /// What requests of this process may spend.
+    pub(super) wallets: Wallets,
 }
 
 impl Shared {
-    pub(super) fn new(books: &Books) -> Self {
+    pub(super) fn new(books: &Books, predecessors: &[Predecessor]) -> Self {
+        // The last of them has noted what is left to all that came before.
+        let leased = predecessors.last().map_or(&[][..], Predecessor::leases);
+
         Self {
             healthy: AtomicBool::new(true),
             open_intents: AtomicU64::new(books.open().len() as u64),
@@ -107,7 +48,8 @@ impl Shared {
             recovered: AtomicU64::new(0),
             duplicates: AtomicU64::new(0),
             errors: AtomicU64::new(0),
-            predecessors: AtomicU64::new(0),
+            predecessors: AtomicU64::new(predecessors.len() as u64),
+            wallets: Wallets::restored(books.money.balances(), leased),
         }
     }
 }
@@ -137,7 +79,7 @@ pub(super) struct Pending {
     /// An error happened: the disk must be opened again and all written again.
     broken: bool,
     /// The store closed while the disk refused; nothing is tried any more.
-    lost: bool,
+    pub(super) lost: bool,
 }
 
 /// What a group did, to be told when it is on disk.
@@ -149,6 +91,25 @@ pub(super) struct Group {
     pub(super) settled: u64,
     recovered: u64,
     duplicates: u64,
+    /// Movements that live wallets learn of when they are on disk.
+    pub(super) foreign: Vec<Movement>,
+}
+
+impl Group {
+    pub(super) fn count(&mut self, taken: Taken) {
+        match taken {
+            Taken::Written => self.entries += 1,
+            Taken::Duplicate => self.duplicates += 1,
+        }
+    }
+
+    pub(super) fn duplicates(&self) -> u64 {
+        self.duplicates
+    }
+
+    pub(super) fn wait(&mut self, waiter: Option<Waiter>) {
+        self.waiters.extend(waiter);
+    }
 }
 
 /// However the thread ends, nobody waits for it in vain.
@@ -230,35 +191,28 @@ impl Writer {
             Entry::Settlement(settlement) => group.settled += self.settlement(&settlement, group),
             Entry::Recovered(settlements, waiter) => {
                 for settlement in &settlements {
-                    let written = self.settlement(settlement, group);
+                    let written = self.recover_one(settlement, group);
                     group.settled += written;
                     group.recovered += written;
                 }
                 group.waiters.push(waiter);
             }
             Entry::Barrier(waiter) => group.waiters.push(waiter),
+            Entry::Moving(moving) => self.moving(moving, group),
         }
     }
 
     pub(super) fn intent(&mut self, intent: &Intent, group: &mut Group) {
-        match self.books.intent(intent) {
-            Taken::Written => group.entries += 1,
-            Taken::Duplicate => group.duplicates += 1,
-        }
+        group.count(self.books.intent(intent));
     }
 
     pub(super) fn settlement(&mut self, settlement: &Settlement, group: &mut Group) -> u64 {
-        match self.books.settlement(settlement) {
-            Taken::Written => {
-                group.entries += 1;
-                1
-            }
-            Taken::Duplicate => {
-                group.duplicates += 1;
-                tracing::warn!(request = %settlement.id, "settled a second time; ignored");
-                0
-            }
+        let taken = self.books.settlement(settlement);
+        group.count(taken);
+        if taken == Taken::Duplicate {
+            tracing::warn!(request = %settlement.id, "settled a second time; ignored");
         }
+        u64::from(taken == Taken::Written)
     }
 
     fn tell(&self, group: Group, safe: bool) {
@@ -267,6 +221,7 @@ impl Writer {
             shared.appended.fetch_add(group.entries as u64, Relaxed);
             shared.settled.fetch_add(group.settled, Relaxed);
             shared.recovered.fetch_add(group.recovered, Relaxed);
+            group.foreign.iter().for_each(|movement| shared.wallets.absorb(movement));
         }
         shared.duplicates.fetch_add(group.duplicates, Relaxed);
         shared.open_intents.store(self.books.open().len() as u64, Relaxed);
@@ -356,6 +311,11 @@ impl Writer {
                 self.reply(&reply, result);
             }
             Command::Spent(reply) => self.reply(&reply, Ok(self.books.spending())),
+            Command::Balances(reply) => self.reply(&reply, Ok(self.books.money.balances().clone())),
+            Command::Operate(operation, reply) => {
+                let result = self.operate(&operation);
+                self.reply(&reply, result);
+            }
             Command::Inherit(reply) => {
                 let heritage = self.inherit();
                 self.reply(&reply, Ok(heritage));
@@ -396,6 +356,7 @@ impl Writer {
             in_flight: self.books.open().ids().collect(),
             spending: self.books.spending(),
             kept: self.books.kept,
+            balances: self.books.money.balances().clone(),
         })
     }
 
@@ -418,6 +379,10 @@ impl Writer {
     /// new beginning is on disk before the first day goes, so that a crash in
     /// between leaves days that nobody reads, and the next call drops them.
     fn drop_days(&mut self, before: i64, reach: Reach) -> Result<u64, StoreError> {
+        if !self.books.money.balances().is_empty() {
+            let text = "days stay: there are wallets, and what they have follows from all of their movements";
+            return Err(StoreError::Write(text.into()));
+        }
         let journal = self.journal()?;
         let before = match reach {
             Reach::PastMonths => before.min(month_start(day_of(self.clock.wall()))),

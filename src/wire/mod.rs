@@ -12,5 +12,6 @@ pub mod openai;
 pub mod openai_chat;
 mod received;
 pub mod sse;
+mod tail;
 pub mod translate;
 pub mod transport;

@@ -9,6 +9,7 @@ pub use beside::{Asked, Plan, Told, draw_out, draw_path, embed_out, embed_path};
 pub use super::gemini::{List, count_received};
 use super::openai::Counting;
 pub use super::received::{AnswerForm, InPath, Received};
+pub use super::tail::Tail;
 use super::transport::{self, Transport};
 use super::{anthropic, bedrock, gemini, ollama, openai, openai_chat};
 use crate::chat::{Adapted, Dialect, Origin, Request, Response, StreamIn, StreamOut};
@@ -203,6 +204,28 @@ pub fn error_event(to: Dialect, failure: &Failure) -> Bytes {
         Dialect::Gemini => gemini::error_event(failure),
         _ => openai::error_event(failure),
     }
+}
+
+/// Says in a running stream why the hub ends it, before the end itself.
+pub fn notice(to: Dialect, tail: &Tail<'_>, why: &Failure) -> Vec<u8> {
+    match to {
+        Dialect::Anthropic => anthropic::notice(why),
+        _ => openai_chat::notice(tail, why),
+    }
+}
+
+/// Ends a stream that was forwarded as it came: as an answer that is too long. `open_block` is the
+/// part that is open, in dialects that have such.
+pub fn too_long(to: Dialect, tail: &Tail<'_>, open_block: Option<u64>) -> Vec<u8> {
+    match to {
+        Dialect::Anthropic => anthropic::too_long(tail, open_block),
+        _ => openai_chat::too_long(tail),
+    }
+}
+
+/// The part that is open after a forwarded event of this name, in dialects that have such.
+pub fn open_block(name: Option<&[u8]>, open: Option<u64>, begun: &mut u64) -> Option<u64> {
+    anthropic::open_block(name, open, begun)
 }
 
 /// The dialect's name in metrics and logs.

@@ -185,11 +185,23 @@ impl Conf {
         self
     }
 
+    /// Takes back every line of a table.
+    pub fn unset(mut self, table: &str) -> Self {
+        self.settings.remove(table);
+        self
+    }
+
     /// A price for the model of the scripted vendor: 2.50 in and 10 out per million tokens.
     pub fn priced(self) -> Self {
         let row = "[[price]]\nprovider = \"mock\"\nmodel = \"gpt-4o\"\nvalid_from = \"2020-01-01\"\n\
                    input = \"2.50\"\noutput = \"10\"\n";
-        self.file("prices.toml", row).set("prices", "files = [\"prices.toml\"]")
+        let conf = self.file("prices.toml", row);
+        // A test with more files names them all by itself.
+        if conf.settings.contains_key("prices") {
+            conf
+        } else {
+            conf.set("prices", "files = [\"prices.toml\"]")
+        }
     }
 
     /// A file beside the configuration.

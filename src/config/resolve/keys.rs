@@ -3,7 +3,8 @@
 use super::{Inputs, Resolver, StoredKey};
 use crate::access::{Key, KeyHash, ModelFilter, Pepper};
 use crate::config::at::At;
-use crate::config::{Caller, Declared, raw};
+use crate::config::{Billing, Caller, Declared, Payer, Plan, raw};
+use crate::ledger::wallet::Member;
 use crate::limit::Limits;
 use crate::types::{KeyId, TenantId};
 use std::collections::{HashMap, HashSet};
@@ -20,6 +21,7 @@ impl Resolver<'_> {
         &mut self,
         keys: &[At<raw::Key>],
         pepper: &Pepper,
+        billing: Option<&Billing>,
         inputs: &Inputs<'_>,
     ) -> (Vec<Arc<Caller>>, Declared) {
         let mut ids = HashSet::new();
@@ -27,7 +29,7 @@ impl Resolver<'_> {
         let mut callers = Vec::new();
         let mut declared = Declared::default();
         for at in keys {
-            let Some(mut caller) = self.caller(at, pepper, inputs) else { continue };
+            let Some(mut caller) = self.caller(at, pepper, billing, inputs) else { continue };
             declared.keys.insert(caller.key.id.as_str().to_owned());
             declared.tenants.insert(caller.key.tenant.as_str().to_owned());
             caller.key.addresses.tables.extend(inputs.extra.tenants.get(&caller.key.tenant).cloned());
@@ -44,11 +46,17 @@ impl Resolver<'_> {
             callers.push(Arc::new(caller));
         }
         let stored = inputs.extra.keys.iter().filter(|s| !ids.contains(&s.key.id));
-        callers.extend(stored.map(|s| Arc::new(stored_caller(s, inputs))));
+        callers.extend(stored.map(|s| Arc::new(stored_caller(s, billing, inputs))));
         (callers, declared)
     }
 
-    fn caller(&mut self, at: &At<raw::Key>, pepper: &Pepper, inputs: &Inputs<'_>) -> Option<Caller> {
+    fn caller(
+        &mut self,
+        at: &At<raw::Key>,
+        pepper: &Pepper,
+        billing: Option<&Billing>,
+        inputs: &Inputs<'_>,
+    ) -> Option<Caller> {
         let raw = &at.value;
         let id = raw.id.as_ref().and_then(|id| self.note(&id.span, KeyId::parse(&id.value)));
         let tenant = match &raw.tenant {
@@ -77,7 +85,19 @@ impl Resolver<'_> {
             id,
         };
         let gate = inputs.registry.gate(&key.id);
-        Some(Caller { key, limits, gate, cache })
+        let mut payer = billing.and_then(|billing| payer(billing, &key.tenant));
+        if let (Some(payer), Some(at)) = (&mut payer, &raw.member) {
+            payer.member = self.member(&payer.plan, at);
+        }
+        Some(Caller { key, limits, gate, cache, payer })
+    }
+
+    fn member(&mut self, plan: &Plan, at: &At<String>) -> Option<Member> {
+        let found = plan.members.iter().find(|member| *member.name == *at.value);
+        if found.is_none() {
+            self.notes.at(&at.span, format!("the key's tenant has no [[billing.member]] {:?}", at.value));
+        }
+        found.cloned()
     }
 
     fn limits(&mut self, raw: &raw::Key) -> Limits {
@@ -101,10 +121,22 @@ impl Resolver<'_> {
     }
 }
 
-fn stored_caller(stored: &StoredKey, inputs: &Inputs<'_>) -> Caller {
+/// Who pays for a tenant's requests, if it does.
+fn payer(billing: &Billing, tenant: &TenantId) -> Option<Payer> {
+    let plan = billing.plan(tenant);
+    plan.billed.then_some(Payer { plan, member: None })
+}
+
+fn stored_caller(stored: &StoredKey, billing: Option<&Billing>, inputs: &Inputs<'_>) -> Caller {
     let mut key = stored.key.clone();
     key.addresses.tables.extend(inputs.extra.tenants.get(&key.tenant).cloned());
-    Caller { key, limits: stored.limits.clone(), gate: inputs.registry.gate(&stored.key.id), cache: None }
+    Caller {
+        payer: billing.and_then(|billing| payer(billing, &key.tenant)),
+        key,
+        limits: stored.limits.clone(),
+        gate: inputs.registry.gate(&stored.key.id),
+        cache: None,
+    }
 }
 
 fn shown(secret: &str) -> String {

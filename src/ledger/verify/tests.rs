@@ -18,7 +18,8 @@ fn audit(prices: &PriceTable, records: &[Record]) -> Report {
         auditor.record(record, 1);
     }
     let sums = auditor.spending.clone();
-    auditor.finish(&sums, |_| false)
+    let wallets = auditor.wallets.clone();
+    auditor.finish(&sums, &wallets, |_| false)
 }
 
 fn both(intent: &Intent, settlement: &Settlement) -> [Record; 2] {
@@ -69,7 +70,7 @@ fn a_projection_that_differs_is_a_problem_of_its_key() {
     for record in both(&intent, &end(&prices, &intent)) {
         auditor.record(&record, 1);
     }
-    let report = auditor.finish(&HashMap::new(), |_| false);
+    let report = auditor.finish(&HashMap::new(), &Balances::new(), |_| false);
     assert_eq!(report.problem_count, 1);
     assert!(report.problems[0].contains("key-1"), "{:?}", report.problems);
 }
@@ -80,7 +81,7 @@ fn an_intent_in_flight_is_counted_and_no_problem() {
     let intent = intent();
     let mut auditor = Auditor::new(&prices, None);
     auditor.record(&Record::Intent(Box::new(intent.clone())), 1);
-    let report = auditor.finish(&HashMap::new(), |id| id == intent.id);
+    let report = auditor.finish(&HashMap::new(), &Balances::new(), |id| id == intent.id);
     assert_eq!((report.open, report.problem_count), (1, 0));
 }
 
@@ -94,7 +95,7 @@ fn what_began_in_dropped_days_is_not_held_against_the_books() {
         let mut auditor = Auditor::new(&prices, Some(kept_from));
         auditor.record(&Record::Settlement(Box::new(settlement.clone())), 1);
         let sums = auditor.spending.clone();
-        assert_eq!(auditor.finish(&sums, |_| false).problem_count, problems);
+        assert_eq!(auditor.finish(&sums, &Balances::new(), |_| false).problem_count, problems);
     }
 }
 

@@ -79,6 +79,7 @@ proptest! {
             match record {
                 Record::Intent(intent) => again.intent(intent),
                 Record::Settlement(settlement) => again.settlement(settlement),
+                Record::Movement(movement) => again.movement(movement),
             }
         }
         prop_assert_eq!(read(&again.seal(7).0), Ok(records));

@@ -59,6 +59,39 @@ fn no_fault_at_any_call_loses_or_doubles_anything() {
     }
 }
 
+fn a_day_of_wallets() -> Vec<Act> {
+    use Act::*;
+    let mut acts = vec![Issue(false), Issue(false), Begin, Begin, Commit, End(false), Begin, Commit];
+    acts.extend([Issue(true), Issue(false), Begin, End(true), Reclaim, Commit, NextDay, Expire, Begin]);
+    acts.extend([Commit, Restart, Issue(false), Begin, Commit, End(true), EndAgain, Commit, Begin, Begin]);
+    acts.extend([Commit, Kill, Begin, Commit, Expire, End(false), Commit, Close, Begin, Commit]);
+    acts
+}
+
+#[test]
+fn no_fault_at_any_call_loses_or_doubles_a_credit() {
+    let count = FakeDisk::default();
+    let mut sim = Sim::new(count.clone());
+    sim.run(&a_day_of_wallets());
+    sim.check();
+    let calls = count.0.lock().calls;
+    assert!(calls > 20);
+    for call in 1..=calls {
+        for fault in [Fault::Before, Fault::After, Fault::CrashBefore, Fault::CrashAfter] {
+            for halves_kept in 0..=2 {
+                let disk = FakeDisk::default();
+                (disk.0.lock().faults, disk.0.lock().halves_kept) = (vec![(call, fault)], halves_kept);
+                let mut sim = Sim::new(disk);
+                let run = catch_unwind(AssertUnwindSafe(|| {
+                    sim.run(&a_day_of_wallets());
+                    sim.check();
+                }));
+                assert!(run.is_ok(), "{fault:?} at call {call}, {halves_kept} halves kept");
+            }
+        }
+    }
+}
+
 fn any_act() -> impl Strategy<Value = Act> {
     prop_oneof![
         6 => Just(Act::Begin),
@@ -215,7 +248,7 @@ fn a_charge_that_the_price_does_not_give_is_found() {
     let mut wrong = settlement(&intent(7));
     wrong.intended = false;
     wrong.charge = Some(Charge { cost: Pico(1), ..charge(&wrong).clone() });
-    sim.end(wrong);
+    sim.end(wrong.clone(), Entry::Settlement(wrong));
     sim.commit();
     let found = problems(&disk, &prices());
     assert!(found.len() == 1 && found[0].contains("charged 0.000000000001"), "{found:?}");

@@ -250,7 +250,7 @@ fn what_can_be_read_of_a_damaged_spool_is_imported_and_the_file_kept() {
 
 /// A spool of three groups: its path, and where each of its parts ends.
 fn three_groups(dir: &Path) -> (PathBuf, [usize; 4]) {
-    let header = Header { through: 7, head: [9; 32], owned: vec![id(1)] };
+    let header = Header { through: 7, head: [9; 32], owned: vec![id(1)], leases: vec![] };
     let mut spool = Spool::create(dir, "0", &header).unwrap();
     let length = |spool: &Spool| fs::metadata(spool.path()).unwrap().len() as usize;
     let (mut ends, mut head) = ([length(&spool); 4], header.head);
@@ -277,7 +277,7 @@ fn a_spool_is_read_as_written_and_is_its_writers_until_that_is_gone() {
     let content = read(&path);
     assert_eq!((content.header.through, content.header.head), (7, [9; 32]));
     assert_eq!((content.records.len(), content.damage), (6, None));
-    let header = Header { through: 0, head: [0; 32], owned: vec![] };
+    let header = Header { through: 0, head: [0; 32], owned: vec![], leases: vec![] };
     let spool = Spool::create(dir.path(), "1", &header).unwrap();
     assert!(Spool::create(dir.path(), "1", &header).is_err(), "never written over");
     let all = Predecessor::all(dir.path()).unwrap();

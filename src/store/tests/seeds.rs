@@ -56,6 +56,15 @@ impl Random {
         }
     }
 
+    fn money(&mut self) -> Act {
+        match self.below(8) {
+            0..4 => Act::Issue(false),
+            4 => Act::Issue(true),
+            5 => Act::Reclaim,
+            _ => Act::Expire,
+        }
+    }
+
     fn fault(&mut self) -> (usize, Fault) {
         let call = usize::try_from(1 + self.below(150)).unwrap();
         let faults = [Fault::Before, Fault::After, Fault::CrashBefore, Fault::CrashAfter];
@@ -85,7 +94,15 @@ fn history(seed: u64) {
     sim.limits = limits();
     // Shortly before the end of a month.
     let mut acts = vec![Act::Move(random.between(27 * DAY, 31 * DAY))];
-    acts.extend((0..ACTS).map(|_| random.act()));
+    // Every other history has wallets, whose books keep all of their days.
+    let wallets = seed % 2 == 1;
+    acts.extend((0..3).filter(|_| wallets).map(|_| Act::Issue(false)));
+    for _ in 0..ACTS {
+        acts.push(random.act());
+        if wallets && random.below(8) == 0 {
+            acts.push(random.money());
+        }
+    }
     sim.run(&acts);
     sim.check();
 }

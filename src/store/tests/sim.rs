@@ -2,11 +2,13 @@
 //! threads, with processes that die, restart and hand over, and a clock that
 //! jumps. What is checked after every step is in `promises`.
 
+mod money;
 mod process;
 mod promises;
 
 use super::fake::{Died, FakeDisk};
 use super::*;
+use crate::ledger::wallet::{Done, Task};
 use crate::ledger::{month_of_day, month_start};
 use crate::limit::{Ask, Limits};
 use crate::store::batch::Batch;
@@ -59,6 +61,12 @@ pub(super) enum Act {
     Inherit,
     /// Old days go.
     DropDays,
+    /// Credits come in; with `true` the last ones once more.
+    Issue(bool),
+    /// Credits are taken back.
+    Reclaim,
+    /// What is over leaves the wallets.
+    Expire,
 }
 
 /// The world outside: what it did, and what it was told is safe.
@@ -75,6 +83,9 @@ pub(super) struct Sim {
     begun: BTreeSet<RequestId>,
     ended: BTreeSet<RequestId>,
     safe: Safe,
+    /// Operations on wallets: what was asked, and what was said to be done.
+    operations: u64,
+    done: BTreeMap<u64, Done>,
     /// What may have gone with old days.
     droppable: BTreeSet<RequestId>,
     /// What the books should hold, dropped days included.
@@ -115,6 +126,8 @@ impl Sim {
             begun: BTreeSet::new(),
             ended: BTreeSet::new(),
             safe: Safe::default(),
+            operations: 0,
+            done: BTreeMap::new(),
             droppable: BTreeSet::new(),
             intents: BTreeSet::new(),
             settled: BTreeMap::new(),
@@ -156,9 +169,10 @@ impl Sim {
         self.disk.0.lock().power_cycle();
         let reader = self.disk.reader().unwrap();
         let books = Books::load(&Journal::new(reader), tuning().batch_bytes).unwrap();
+        let predecessors = spool::Predecessor::all(&self.spools.path().join("spool")).unwrap();
         let writer = Writer {
             queue: Arc::new(Queue::new(&options())),
-            shared: Arc::new(Shared::new(&books)),
+            shared: Arc::new(Shared::new(&books, &predecessors)),
             disk: Box::new(self.disk.clone()),
             books,
             clock: self.clock.clone(),
@@ -167,7 +181,7 @@ impl Sim {
             pending: Pending::default(),
             spools: self.spools.path().join("spool"),
             spool: None,
-            predecessors: spool::Predecessor::all(&self.spools.path().join("spool")).unwrap(),
+            predecessors,
         };
         self.process = Some(Process::new(writer));
         self.inherit();
@@ -235,8 +249,8 @@ impl Sim {
                 self.begin(None);
             }
             Act::End(youngest) => {
-                if let Some(settlement) = self.process().end(youngest) {
-                    self.end(settlement);
+                if let Some((settlement, entry)) = self.process().end(youngest) {
+                    self.end(settlement, entry);
                 }
             }
             Act::EndAgain => {
@@ -246,7 +260,8 @@ impl Sim {
             }
             Act::EndWithoutIntent => {
                 let intent = self.intent();
-                self.end(process::without_vendor(&intent));
+                let settlement = process::without_vendor(&intent);
+                self.end(settlement.clone(), Entry::Settlement(settlement));
             }
             Act::Commit => self.commit(),
             Act::Put => {
@@ -279,6 +294,9 @@ impl Sim {
             }
             Act::Inherit => self.look_for_heritage(),
             Act::DropDays => drop(self.drop_days(day_of(self.clock.wall()) - 1)),
+            Act::Issue(again) => self.issue(again),
+            Act::Reclaim => self.operate(Task::Reclaim { amount: Pico(30_000_000_000) }),
+            Act::Expire => self.expire(),
         }
     }
 
@@ -309,11 +327,11 @@ impl Sim {
         Some(id)
     }
 
-    pub(super) fn end(&mut self, settlement: Settlement) {
+    pub(super) fn end(&mut self, settlement: Settlement, entry: Entry) {
         self.ended.insert(settlement.id);
         let process = self.process();
-        process.last_ended = Some(settlement.clone());
-        process.queued.push(Entry::Settlement(settlement));
+        process.last_ended = Some(settlement);
+        process.queued.push(entry);
     }
 
     pub(super) fn commit(&mut self) {
@@ -337,6 +355,10 @@ impl Sim {
 
     /// `false` when the old one keeps the books.
     fn hand_over(&mut self) -> bool {
+        if self.operations > 0 {
+            // As the writer does: what was handed over is in the journal before money is ceded.
+            self.commit();
+        }
         // Refused when nothing was written since the last hand-over: spools of one process
         // number, which only a simulation has, would have one name.
         if self.old.len() == OLD_PROCESSES || self.ask(Command::HandOver).is_err() {
@@ -368,9 +390,9 @@ impl Sim {
         if matches!(act, Act::OldBegins) {
             let begun = self.begin(Some(last));
             self.apart.extend(begun);
-        } else if let Some(settlement) = self.old[0].end(false) {
+        } else if let Some((settlement, entry)) = self.old[0].end(false) {
             self.ended.insert(settlement.id);
-            self.old[0].queued.push(Entry::Settlement(settlement));
+            self.old[0].queued.push(entry);
         }
         for process in &mut self.old {
             let queued = process.commit();
@@ -395,7 +417,7 @@ impl Sim {
         let journal = Journal::new(self.disk.reader().unwrap());
         let walked = journal.walk(0, &mut |day, sequence, value| {
             if day < before.min(month_start(today)) {
-                let each = |record: Record| self.droppable.extend([record.id()]);
+                let each = |record: Record| self.droppable.extend(record.id());
                 Batch::read(sequence, value).and_then(|batch| batch.each(each)).unwrap();
             }
             Ok(())

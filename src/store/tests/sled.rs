@@ -106,7 +106,7 @@ fn export_keeps_to_its_range() {
     });
     let range = START.after(Duration::from_secs(3))..START.after(Duration::from_secs(6));
     let mut ids = Vec::new();
-    store.export(range, &mut |record| ids.push(record.id())).unwrap();
+    store.export(range, &mut |record| ids.extend(record.id())).unwrap();
     assert_eq!(ids, [id(3), id(4), id(5)], "the start is in it, the end is not");
 }
 

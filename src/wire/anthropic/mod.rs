@@ -14,6 +14,7 @@ mod response_in;
 mod response_out;
 mod stream_in;
 mod stream_out;
+mod tail;
 mod thinking;
 mod traits;
 mod usage;
@@ -26,6 +27,7 @@ pub use response_in::{response_in, usage_in};
 pub use response_out::response_out;
 pub use stream_in::StreamReader;
 pub use stream_out::StreamWriter;
+pub use tail::{notice, open_block, too_long};
 pub(in crate::wire) use thinking::{Plan, is_signed, plan_within};
 pub use traits::model_traits;
 

@@ -68,7 +68,7 @@ impl Piece {
     }
 }
 
-fn write_event(out: &mut Vec<u8>, name: &str, members: impl FnOnce(&mut Object<'_>)) {
+pub(super) fn write_event(out: &mut Vec<u8>, name: &str, members: impl FnOnce(&mut Object<'_>)) {
     out.extend_from_slice(b"event: ");
     out.extend_from_slice(name.as_bytes());
     out.extend_from_slice(b"\ndata: ");

@@ -162,6 +162,11 @@ impl StreamReader {
         self.progress.text.take_all()
     }
 
+    /// Bytes of output text that wait to be taken.
+    pub fn text_bytes(&self) -> usize {
+        self.progress.text.waiting()
+    }
+
     /// Half of what is collected at most has been collected.
     pub fn text_due(&self) -> bool {
         self.progress.text.due()

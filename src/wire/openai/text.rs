@@ -59,6 +59,11 @@ impl Collector {
         self.text.len() >= DUE_BYTES
     }
 
+    /// Bytes that wait to be taken.
+    pub(super) fn waiting(&self) -> usize {
+        self.text.len()
+    }
+
     pub(super) fn take_all(&mut self) -> String {
         std::mem::take(&mut self.text)
     }

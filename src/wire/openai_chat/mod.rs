@@ -15,6 +15,7 @@ mod response_in;
 mod response_out;
 mod stream_in;
 mod stream_out;
+mod tail;
 mod traits;
 
 pub use draw::{draw_in, draw_out};
@@ -24,6 +25,7 @@ pub use response_in::response_in;
 pub use response_out::response_out;
 pub use stream_in::StreamReader;
 pub use stream_out::{StreamOptions, StreamWriter};
+pub use tail::{notice, too_long};
 pub use traits::model_traits;
 
 #[cfg(test)]

@@ -1,13 +1,38 @@
 //! One process of the simulation: its writer, its counters, its requests.
 
 use super::*;
+use crate::ledger::wallet::{Hold, Movement, Rule, Terms};
 use crate::limit::{Gate, Permit};
+use crate::store::money::Moving;
 use crate::types::Mono;
+
+/// A request of a process.
+struct InFlight {
+    intent: Intent,
+    permit: Permit,
+    /// The day and month of its counters.
+    periods: (i64, i64),
+    /// What it holds, if its tenant could carry it.
+    hold: Option<Hold>,
+}
+
+/// A fifth on top of the cost, a credit for each unit of it.
+fn terms() -> Terms {
+    Terms::margin(200_000, Pico(1_000_000_000_000))
+}
+
+/// The settlement, and the charge if there is one.
+pub(super) fn ending(settlement: Settlement, sale: Option<Movement>) -> Entry {
+    match sale {
+        Some(sale) => Entry::Moving(Moving::Charged(Box::new(settlement), sale)),
+        None => Entry::Settlement(settlement),
+    }
+}
 
 pub(super) struct Process {
     pub(super) writer: Writer,
     gates: BTreeMap<KeyId, Arc<Gate>>,
-    in_flight: Vec<(Intent, Permit, (i64, i64))>,
+    in_flight: Vec<InFlight>,
     pub(super) queued: Vec<Entry>,
     pub(super) last_ended: Option<Settlement>,
     /// What is safe in its spool.
@@ -86,22 +111,35 @@ impl Process {
         let ask = Ask { tokens: intent.input_bound + intent.output_bound, cost: intent.hold };
         let Ok(permit) = gate.admit(limits, ask, Mono(0), intent.at) else { return false };
         let periods = (gate.spent().day, gate.spent().month);
-        self.in_flight.push((intent.clone(), permit, periods));
-        self.queued.push(Entry::Intent(intent));
+        let wallets = &self.writer.shared.wallets;
+        let worst = terms().worst_case(intent.hold, 0, 0, &Usage::default());
+        let mut hold = wallets.hold(&intent.tenant, (intent.id, intent.at), None, terms(), worst).ok();
+        self.queued.push(match &mut hold {
+            Some(hold) => Entry::Moving(Moving::Held(Box::new(intent.clone()), hold.book(Pico(1)), None)),
+            None => Entry::Intent(intent.clone()),
+        });
+        self.in_flight.push(InFlight { intent, permit, periods, hold });
         true
     }
 
-    /// Ends the oldest or the youngest request: its counters are settled, and
-    /// its settlement is to be queued.
-    pub(super) fn end(&mut self, youngest: bool) -> Option<Settlement> {
+    /// Ends the oldest or the youngest request: its counters are settled, its
+    /// wallet has back what it did not use, and its end is to be queued.
+    pub(super) fn end(&mut self, youngest: bool) -> Option<(Settlement, Entry)> {
         let last = self.in_flight.len().checked_sub(1)?;
-        let (intent, permit, periods) = self.in_flight.remove(if youngest { last } else { 0 });
+        let InFlight { intent, permit, periods, hold } =
+            self.in_flight.remove(if youngest { last } else { 0 });
         let settlement = with_vendor(&intent);
         let used = used_by(&settlement);
-        permit.settle(used, Mono(0), self.writer.clock.wall());
+        let now = self.writer.clock.wall();
+        permit.settle(used, Mono(0), now);
         let (day, month) = (Some(periods.0), Some(periods.1));
         self.counted.push(Counted { key: intent.key, day, month, used, own: true });
-        Some(settlement)
+        let Some(hold) = hold else { return Some((settlement.clone(), ending(settlement, None))) };
+        let sale = terms().sale(&settlement.usage, settlement.charge.as_ref(), Rule::WHOLE);
+        let (sale, returned) = hold.settle(sale, settlement.cost(), now);
+        // Between handing over and giving back there is nothing in a world without threads.
+        returned.give();
+        Some((settlement.clone(), ending(settlement, sale)))
     }
 
     /// One group.
@@ -111,6 +149,11 @@ impl Process {
             match entry {
                 Entry::Intent(intent) => queued.begun.push(intent.id),
                 Entry::Settlement(settlement) => queued.ended.push(settlement.clone()),
+                Entry::Moving(Moving::Held(intent, ..)) => queued.begun.push(intent.id),
+                Entry::Moving(Moving::Charged(settlement, _)) => {
+                    queued.ended.push(Settlement::clone(settlement));
+                }
+                Entry::Moving(Moving::Alone(_)) => {}
                 _ => unreachable!("not queued here"),
             }
         }
@@ -121,9 +164,10 @@ impl Process {
 
     /// Requests whose end is not in the books.
     pub(super) fn unsettled(&self) -> Vec<RequestId> {
-        let in_flight = self.in_flight.iter().map(|(intent, ..)| intent.id);
+        let in_flight = self.in_flight.iter().map(|request| request.intent.id);
         let queued = self.queued.iter().filter_map(|entry| match entry {
             Entry::Settlement(settlement) => Some(settlement.id),
+            Entry::Moving(Moving::Charged(settlement, _)) => Some(settlement.id),
             _ => None,
         });
         in_flight.chain(queued).collect()

@@ -12,6 +12,7 @@ impl Sim {
         processes.iter().for_each(|process| self.check_counters(process));
         self.check_counters_know_the_books();
         self.check_budgets();
+        self.check_wallets();
     }
 
     /// What is open is what has not ended, and the sums are those of the
@@ -113,6 +114,8 @@ impl Sim {
                     let before = settled.insert(settlement.id, *settlement);
                     assert!(before.is_none(), "doubled {before:?}");
                 }
+                // The auditor has judged them.
+                Record::Movement(_) => {}
             }
         }
         assert!(intents.is_subset(&self.begun), "invented");

@@ -1,0 +1,83 @@
+//! What others ask of the writer thread, and what it shows them.
+
+use super::disk::Row;
+use super::handover::Heritage;
+use super::journal::{Journal, Kept};
+use super::options::{Reach, StoreError};
+use crate::ledger::Spending;
+use crate::ledger::wallet::{Balances, Done, Operation};
+use crate::types::{KeyId, RequestId};
+use ahash::{HashMap, HashSet};
+use std::sync::mpsc::SyncSender;
+
+/// The way back from the writer to a thread that waits.
+pub(super) type Reply<T> = SyncSender<Result<T, StoreError>>;
+
+/// What a thread may ask of the writer. Answered between groups; refused while
+/// the disk refuses.
+pub(super) enum Command {
+    /// Writes rows of the state tree, durably.
+    Put(Vec<Row>, Reply<()>),
+    /// Reads a row.
+    Get(Vec<u8>, Reply<Option<Vec<u8>>>),
+    /// Writes rows of the control tree, durably.
+    PutControl(Vec<Row>, Reply<()>),
+    /// What each key spent.
+    Spent(Reply<HashMap<KeyId, Spending>>),
+    /// What each wallet has.
+    Balances(Reply<Balances>),
+    /// Does something to a wallet, once; says whether it was this time.
+    Operate(Box<Operation>, Reply<(Done, bool)>),
+    /// What dead processes left, once.
+    Inherit(Reply<Heritage>),
+    /// Gives the books to another process; entries go to a spool from now on.
+    HandOver(Reply<()>),
+    /// Takes them back from a process that is gone.
+    TakeBack(Reply<()>),
+    /// A look at the books as they are now.
+    Look(Reply<Look>),
+    /// Drops days before this one; gives how many.
+    DropDays(i64, Reach, Reply<u64>),
+}
+
+/// The books at one moment, readable beside the writer.
+pub(super) struct Look {
+    pub(super) journal: Journal,
+    /// The last batch that counts.
+    pub(super) through: u64,
+    /// The last batch that must be there.
+    pub(super) promised: u64,
+    pub(super) in_flight: HashSet<RequestId>,
+    pub(super) spending: HashMap<KeyId, Spending>,
+    pub(super) kept: Kept,
+    pub(super) balances: Balances,
+}
+
+impl Command {
+    /// Who asked may have gone; that is not our business.
+    pub(super) fn refuse(self, why: &str) {
+        let error = StoreError::Write(why.to_owned());
+        match self {
+            Command::Put(_, reply) | Command::PutControl(_, reply) => drop(reply.send(Err(error))),
+            Command::Get(_, reply) => drop(reply.send(Err(error))),
+            Command::Spent(reply) => drop(reply.send(Err(error))),
+            Command::Balances(reply) => drop(reply.send(Err(error))),
+            Command::Operate(_, reply) => drop(reply.send(Err(error))),
+            Command::Inherit(reply) => drop(reply.send(Err(error))),
+            Command::HandOver(reply) | Command::TakeBack(reply) => drop(reply.send(Err(error))),
+            Command::Look(reply) => drop(reply.send(Err(error))),
+            Command::DropDays(_, _, reply) => drop(reply.send(Err(error))),
+        }
+    }
+
+    /// Can it be answered only while the books are ours?
+    pub(super) fn needs_disk(&self) -> bool {
+        use Command::{
+            Balances, DropDays, Get, HandOver, Inherit, Look, Operate, Put, PutControl, Spent, TakeBack,
+        };
+        match self {
+            Put(..) | PutControl(..) | Get(..) | Look(_) | DropDays(..) | Operate(..) => true,
+            Spent(_) | Balances(_) | Inherit(_) | HandOver(_) | TakeBack(_) => false,
+        }
+    }
+}
