@@ -19,6 +19,7 @@ pub mod access;
 pub mod cache;
 pub mod ledger;
 pub mod limit;
+pub mod responses;
 pub mod route;
 pub mod rules;
 // 6

@@ -6,6 +6,6 @@ mod verdict;
 mod wait;
 
 pub use scrub::scrub;
-pub use vendors::{Auth, VENDORS, Vendor, vendor};
+pub use vendors::{Auth, Door, RESPONSES, RESPONSES_KEPT, VENDORS, Vendor, vendor};
 pub use verdict::{HealthEffect, Reading, Sign, Verdict, judge, judge_error};
 pub use wait::{explicit_wait, retry_after};

@@ -5,6 +5,7 @@ use super::Plane;
 use super::buffered::Share;
 use super::drain::Present;
 use super::job::{Caching, Job, Payload, form};
+use super::talk;
 use super::visit::Visit;
 use crate::cache::{CacheKey, Wish};
 use crate::chat::Dialect;
@@ -68,8 +69,13 @@ pub(super) struct Arrival<'a> {
 pub(super) fn decide(arrival: Arrival<'_>, visit: &mut Visit) -> Result<Box<Job>, Refused> {
     let Arrival { plane, snapshot, caller, headers, query, body, share, present } = arrival;
     let began = plane.clock.mono();
+    let said = body.clone();
+    let opened = match visit.dialect {
+        Dialect::OpenAiResponses => Some(talk::open(plane, &snapshot, &caller, &body, visit.at)?),
+        _ => None,
+    };
+    let mut body = opened.as_ref().map_or(body, |opened| opened.body.clone());
     let mut payload = read(visit, headers, query, &body)?;
-    let mut body = body;
     let parsed = plane.clock.mono();
     visit.phases.parse = parsed.since(began);
 
@@ -79,13 +85,15 @@ pub(super) fn decide(arrival: Arrival<'_>, visit: &mut Visit) -> Result<Box<Job>
         let named_as = if visit.dialect == Dialect::Anthropic { Op::Completion } else { visit.op };
         body = request.cap_output(named_as, &body, most);
         // Spans have moved.
-        **request = Request::read(visit.op, &body)?;
+        **request = Request::read_in(visit.dialect, visit.op, &body)?;
     }
     // The books keep the name that the caller wrote, also when a rule sends it elsewhere.
     let wanted: Arc<str> = ruled.model.as_deref().map_or_else(|| Arc::clone(&visit.model), Into::into);
     let model = model(&snapshot, &caller, &wanted)?;
-    let targets = targets(&snapshot, visit, &model, draw())?;
-    let caching = caching(&snapshot, &caller, &model, headers, visit, &payload, &body, &ruled)?;
+    let native = opened.as_ref().and_then(|opened| opened.native.as_ref());
+    let targets = targets(&snapshot, visit, &model, native, draw())?;
+    let tag = opened.as_ref().map_or("", |opened| opened.tag.as_str());
+    let caching = caching(&snapshot, &caller, &model, headers, visit, &payload, (&body, tag), &ruled)?;
     let (permit, ask) = hold(&snapshot, plane, &caller, visit, &payload, &body, &targets)?;
     if let Some(target) = targets.first() {
         visit.provider = Arc::clone(target.provider.name.shared());
@@ -106,6 +114,8 @@ pub(super) fn decide(arrival: Arrival<'_>, visit: &mut Visit) -> Result<Box<Job>
         snapshot,
         caller,
         body,
+        said,
+        talk: opened.and_then(|opened| opened.talk),
         payload,
         targets,
         caching,
@@ -142,7 +152,7 @@ fn read(visit: &mut Visit, headers: &HeaderMap, query: &str, body: &Bytes) -> Re
     if matches!(visit.op, Op::ImageEdit | Op::Transcription) && body.first() != Some(&b'{') {
         return Err(Failure::new(Kind::InvalidRequest, "This endpoint takes multipart/form-data"));
     }
-    let request = Request::read(visit.op, body)?;
+    let request = Request::read_in(visit.dialect, visit.op, body)?;
     visit.model = request.model.as_str().into();
     visit.stream = request.stream;
     visit.end_user = request.user.as_deref().map(Into::into);
@@ -214,7 +224,14 @@ pub(super) fn model(snapshot: &Snapshot, caller: &Caller, name: &str) -> Result<
 }
 
 /// The plan: targets in weighted order, then the fallbacks; only those that can do it.
-fn targets(snapshot: &Snapshot, visit: &Visit, model: &Model, draw: u64) -> Result<Vec<Target>> {
+/// `native` is what needs a vendor that speaks the caller's own dialect.
+fn targets(
+    snapshot: &Snapshot,
+    visit: &Visit,
+    model: &Model,
+    native: Option<&(&'static str, String)>,
+    draw: u64,
+) -> Result<Vec<Target>> {
     let serves = |t: &&Target| t.provider.vendor.path(visit.op).is_some();
     let priced = |t: &&Target| snapshot.unpriced == Unpriced::Flag || price(snapshot, t, visit).is_some();
     let mut plan: Vec<Target> = Vec::with_capacity(model.targets.len() + model.fallback.len());
@@ -230,6 +247,14 @@ fn targets(snapshot: &Snapshot, visit: &Visit, model: &Model, draw: u64) -> Resu
     if plan.is_empty() {
         let text = format!("The model `{}` does not offer this endpoint", visit.model);
         return Err(Failure::new(Kind::InvalidRequest, text).param("model"));
+    }
+    if let Some((field, what)) = native {
+        let same = |t: &Target| t.provider.door(visit.op, visit.dialect).is_some_and(|d| d.dialect == visit.dialect);
+        plan.retain(same);
+        if plan.is_empty() {
+            let text = format!("The model `{}` does not offer {what}", visit.model);
+            return Err(Failure::new(Kind::InvalidRequest, text).param(*field));
+        }
     }
     plan.retain(|t| priced(&t));
     if plan.is_empty() {
@@ -365,7 +390,7 @@ fn caching(
     headers: &HeaderMap,
     visit: &Visit,
     payload: &Payload,
-    body: &Bytes,
+    (body, tag): (&Bytes, &str),
     ruled: &Decision,
 ) -> Result<Option<Caching>> {
     let settings = &snapshot.cache;
@@ -386,7 +411,7 @@ fn caching(
         Payload::Json(_) if !ttl.is_zero() => {
             {
                 // One body may mean two things in two dialects.
-                let name = format!("{}:{}", translate::name(visit.dialect), model.name);
+                let name = format!("{}:{tag}:{}", translate::name(visit.dialect), model.name);
                 CacheKey::if_cacheable(&caller.key.tenant, visit.op, &name, body, explicit)
             }
         }

@@ -177,7 +177,7 @@ async fn on_target<S: Sink>(
         visit.attempts = progress.attempts;
         visit.provider = Arc::clone(provider.name.shared());
         visit.upstream_model = Arc::clone(&target.upstream_model);
-        visit.vendor_dialect = provider.vendor.dialect;
+        visit.vendor_dialect = job.door(provider).dialect;
         visit.credential = provider
             .credentials
             .get(credential)
@@ -297,7 +297,7 @@ async fn call<S: Sink>(
     let provider = &*target.provider;
     let Rendered { body, content_type, adapted } = job.render(target).map_err(Missed::by_request)?;
     let headers = headers(job, visit, provider, credential, content_type);
-    let path = path(provider, target, visit);
+    let path = path(provider, job.door(provider), target, visit);
     let authority = authority(provider);
     let outgoing = Outgoing {
         method: Method::POST,

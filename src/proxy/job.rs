@@ -4,14 +4,17 @@
 use super::Plane;
 use super::buffered::Share;
 use super::drain::Present;
+use super::talk::Talk;
 use crate::cache::CacheKey;
 use crate::chat::{Adapted, Dialect};
-use crate::config::{Caller, Clocks, Snapshot, Target};
+use crate::config::{Caller, Clocks, Provider, Snapshot, Target};
 use crate::error::Result;
 use crate::limit::{Ask, Permit, Standing};
+use crate::provider::Door;
 use crate::types::Op;
 use crate::wire::multipart;
 use crate::wire::openai::Request;
+use crate::wire::openai_responses::Asked;
 use crate::wire::translate;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
@@ -27,7 +30,12 @@ pub(super) struct Job {
     pub plane: Arc<Plane>,
     pub snapshot: Arc<Snapshot>,
     pub caller: Arc<Caller>,
+    /// With what the conversation said before, where the caller only names that.
     pub body: Bytes,
+    /// The body as the caller wrote it.
+    pub said: Bytes,
+    /// Where the answer is kept, if it is.
+    pub talk: Option<Talk>,
     pub payload: Payload,
     /// The caller's own headers that vendors may see, and those that rules add.
     pub request_headers: Vec<(HeaderName, HeaderValue)>,
@@ -81,25 +89,44 @@ impl Job {
         }
     }
 
+    /// Where a provider takes this request. One that does not take it is not among the targets.
+    pub(super) fn door(&self, provider: &Provider) -> Door {
+        let nowhere = Door { dialect: self.dialect, path: "", shape: provider.vendor.shape };
+        provider.door(self.op, self.dialect).unwrap_or(nowhere)
+    }
+
+    /// What the answer has to know of the request.
+    pub(super) fn asked<'a>(&'a self, id: &'a str) -> Asked<'a> {
+        Asked { id, body: &self.said }
+    }
+
     /// The body for one target in pieces, its content type, and what was adapted or dropped.
     ///
     /// # Errors
     /// When the target's dialect cannot say what must not be dropped.
     pub(super) fn render(&self, target: &Target) -> Result<Rendered> {
         let json = HeaderValue::from_static("application/json");
-        let vendor = target.provider.vendor;
+        let door = self.door(&target.provider);
         let mut adapted = Vec::new();
         match &self.payload {
-            Payload::Json(_) if self.op == Op::Chat && self.dialect != vendor.dialect => {
+            Payload::Json(_) if self.op == Op::Chat && self.dialect != door.dialect => {
                 let mut request = translate::request_in(self.dialect, &self.body)?;
                 request.model = target.upstream_model.to_string();
                 let mut changes = Adapted::default();
-                let body = translate::request_out(vendor.dialect, &request, &mut changes)?;
+                let body = translate::request_out(door.dialect, &request, &mut changes)?;
                 adapted.extend(changes.header());
                 Ok(Rendered { body: vec![body.into()], content_type: json, adapted })
             }
             Payload::Json(request) => {
-                let body = request.render(&self.body, &target.upstream_model, &vendor.shape, &mut adapted);
+                let model = &*target.upstream_model;
+                let body = match translate::for_vendor(door.dialect, &self.body, model) {
+                    None => request.render(&self.body, model, &door.shape, &mut adapted),
+                    Some(body) => {
+                        let body = Bytes::from(body);
+                        let request = Request::read_in(door.dialect, self.op, &body)?;
+                        request.render(&body, model, &door.shape, &mut adapted)
+                    }
+                };
                 Ok(Rendered { body, content_type: json, adapted })
             }
             Payload::Form { content_type, model } => {

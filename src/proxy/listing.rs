@@ -1,13 +1,16 @@
 //! What the hub answers by itself: models, token counts, health.
 
 use super::Plane;
-use super::decide::{COUNT_BUDGET, model as find};
+use super::decide::{COUNT_BUDGET, count_input, model as find};
+use super::talk;
+use crate::chat::Dialect;
 use crate::config::{Caller, Snapshot};
 use crate::error::{Failure, Kind, Result};
 use crate::tokens::{self, Count, Family};
 use crate::types::Op;
 use crate::wire::anthropic;
 use crate::wire::openai::{self, Request};
+use crate::wire::openai_responses;
 use bytes::Bytes;
 use serde_json::json;
 
@@ -74,6 +77,15 @@ pub(super) fn tokenize(snapshot: &Snapshot, caller: &Caller, body: &Bytes) -> Re
         return Err(Failure::new(Kind::InvalidRequest, text).param("messages"));
     }
     Ok(Counted { model: request.model, family, total })
+}
+
+/// `POST /v1/responses/input_tokens`: the same, of a request for a response with its conversation.
+pub(super) fn input_tokens(plane: &Plane, snapshot: &Snapshot, caller: &Caller, body: &Bytes) -> Result<Bytes> {
+    let opened = talk::open(plane, snapshot, caller, body, plane.clock.wall())?;
+    let request = Request::read_in(Dialect::OpenAiResponses, Op::Chat, &opened.body)?;
+    let found = find(snapshot, caller, &request.model)?;
+    let upstream = found.targets.first().map_or(request.model.as_str(), |t| &*t.upstream_model);
+    Ok(openai_responses::token_count(count_input(Op::Chat, upstream, &opened.body)).into())
 }
 
 /// What a request comes to.

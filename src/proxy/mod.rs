@@ -12,6 +12,8 @@ mod flood;
 mod guard;
 mod intake;
 mod job;
+mod keeping;
+mod kept;
 mod listing;
 mod outgoing;
 mod realtime;
@@ -22,6 +24,7 @@ mod shared;
 mod simulator;
 mod sink;
 mod stream;
+mod talk;
 mod upstream;
 mod visit;
 
@@ -36,6 +39,7 @@ use crate::types::Clock;
 use arc_swap::ArcSwap;
 use buffered::Buffered;
 use flood::Flood;
+use keeping::Keeping;
 use std::sync::Arc;
 use upstream::Upstreams;
 
@@ -55,6 +59,7 @@ pub struct Plane {
     pub flights: Flights,
     /// Requests in flight, and whether new ones are still welcome.
     pub drain: Drain,
+    keeping: Keeping,
     upstreams: Upstreams,
     buffered: Buffered,
     flood: Flood,
@@ -64,9 +69,10 @@ pub struct Plane {
 const MAX_FLIGHT_BYTES: usize = 8 * 1024 * 1024;
 
 impl Plane {
-    /// A plane that serves `snapshot`.
+    /// A plane that serves `snapshot`. Reads the responses that an earlier one kept, and blocks for that.
     pub fn new(snapshot: Arc<Snapshot>, clock: Clock, metrics: Arc<Metrics>, store: Store) -> Arc<Self> {
         Arc::new(Self {
+            keeping: Keeping::open(&snapshot, &store, clock.wall()),
             cache: Cache::new(snapshot.cache.max_bytes),
             flights: Flights::new(MAX_FLIGHT_BYTES),
             drain: Drain::default(),
@@ -88,5 +94,11 @@ impl Plane {
     /// Housekeeping, to be called every few seconds.
     pub fn sweep(&self) {
         self.upstreams.sweep();
+        self.keeping.sweep(self.clock.wall());
+    }
+
+    /// Brings to disk what is still waiting, before the store closes. Blocks.
+    pub fn close(&self) {
+        self.keeping.close();
     }
 }

@@ -4,7 +4,7 @@
 use super::job::Job;
 use super::visit::Visit;
 use crate::config::{Provider, Target};
-use crate::provider::Auth;
+use crate::provider::{Auth, Door};
 use crate::types::Op;
 use crate::wire::translate;
 use http::{HeaderName, HeaderValue, header};
@@ -17,11 +17,10 @@ pub(super) fn authority(provider: &Provider) -> String {
 }
 
 /// Path and query, from the provider's base on.
-pub(super) fn path(provider: &Provider, target: &Target, visit: &Visit) -> String {
-    let row = provider.vendor.path(visit.op).unwrap_or("");
+pub(super) fn path(provider: &Provider, door: Door, target: &Target, visit: &Visit) -> String {
     let path = match visit.op {
-        Op::Chat => translate::path(provider.vendor.dialect, row, &target.upstream_model, visit.stream),
-        _ => row.into(),
+        Op::Chat => translate::path(door.dialect, door.path, &target.upstream_model, visit.stream),
+        _ => door.path.into(),
     };
     format!("{}{path}", provider.base.path)
 }

@@ -9,6 +9,7 @@ use super::job::Job;
 use super::settle;
 use super::sink::{Gone, Sink};
 use super::stream::{Reader, ended_badly};
+use super::talk::Keeper;
 use super::upstream::{Head, Reading, Taken};
 use super::visit::Visit;
 use crate::chat::{Dialect, Finish};
@@ -19,6 +20,7 @@ use crate::provider::{HealthEffect, judge, judge_error};
 use crate::tokens;
 use crate::types::{Op, Usage, UsageSource};
 use crate::wire::openai::{self, Step, VendorError};
+use crate::wire::openai_responses::Final;
 use crate::wire::translate;
 use bytes::{Bytes, BytesMut};
 use http::header;
@@ -225,7 +227,7 @@ impl Events {
         if !self.committed {
             return Err(missed);
         }
-        let event = translate::error_event(stage.visit.dialect, &missed.failure);
+        let event = self.reader.fail(&missed.failure);
         let _ = stage.sink.last(event).await;
         let (usage, source) = self.usage(&stage);
         Ok(End { outcome: Outcome::Truncated, failure: Some(missed.failure), usage, source })
@@ -306,6 +308,9 @@ async fn whole<S: Sink>(mut stage: Stage<'_, S>, mut taken: Taken, head: Head) -
         return Err(Missed::judged(verdict));
     }
     let (body, usage) = translated(&stage, body)?;
+    if let (Some(keeper), Some(answer)) = (Keeper::of(stage.job), Final::of(&body)) {
+        keeper.done(&answer);
+    }
     let answer = AnswerHead::relayed(stage.job, stage.visit, &head, &stage.adapted);
     let end = send_whole(&mut stage, answer, body, usage).await;
     stage.visit.phases.relay += stage.job.plane.clock.mono().since(now);
@@ -315,7 +320,7 @@ async fn whole<S: Sink>(mut stage: Stage<'_, S>, mut taken: Taken, head: Head) -
 /// The answer in the caller's dialect, and what it used.
 fn translated<S>(stage: &Stage<'_, S>, body: Bytes) -> Result<(Bytes, Option<Usage>), Missed> {
     let vendor = stage.provider.vendor;
-    let (from, to) = (vendor.dialect, stage.visit.dialect);
+    let (from, to) = (stage.job.door(stage.provider).dialect, stage.visit.dialect);
     if stage.visit.op != Op::Chat || (from, to) == (Dialect::OpenAiChat, Dialect::OpenAiChat) {
         let usage = openai::usage(stage.visit.op, vendor.counting, &body);
         return Ok((body, usage));
@@ -334,7 +339,8 @@ fn translated<S>(stage: &Stage<'_, S>, body: Bytes) -> Result<(Bytes, Option<Usa
     }
     response.created.get_or_insert(stage.visit.at.seconds());
     let usage = response.usage;
-    Ok((translate::response_out(to, &response).into(), usage))
+    let id = stage.visit.id.to_string();
+    Ok((translate::response_out(to, &response, stage.job.asked(&id)).into(), usage))
 }
 
 /// Sends an answer of known length and says what it used.

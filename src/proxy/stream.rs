@@ -3,18 +3,21 @@
 //! errors and the end in both cases.
 
 use super::job::Job;
+use super::talk::Keeper;
 use super::visit::Visit;
 use crate::chat::{Dialect, Event, Finish, StreamIn, StreamOut};
 use crate::config::Provider;
-use crate::error::Result;
+use crate::error::{Failure, Kind, Result};
 use crate::types::Usage;
 use crate::wire::openai::{Step, StreamReader, VendorError};
 use crate::wire::openai_chat::StreamOptions;
-use crate::wire::{sse, translate};
+use crate::wire::{openai_responses, sse, translate};
 use bytes::Bytes;
 
 /// The largest event of a translated stream.
 const MAX_EVENT_BYTES: usize = 4 * 1024 * 1024;
+/// The most text of an answer whose last event repeats all of it.
+const MAX_ANSWER_BYTES: usize = 64 * 1024 * 1024;
 /// Output text that is collected before it is counted and let go.
 const MAX_TEXT_BYTES: usize = 64 * 1024;
 
@@ -32,6 +35,10 @@ pub(super) enum Reader {
 
 /// A stream read as canonical events.
 pub(super) struct ChatReader {
+    /// What the caller speaks.
+    dialect: Dialect,
+    /// The id of an answer that is written here.
+    id: String,
     cutter: sse::Cutter,
     input: Box<dyn StreamIn>,
     /// `None`: the events are forwarded as they came.
@@ -43,27 +50,39 @@ pub(super) struct ChatReader {
     content: bool,
     complete: bool,
     text: String,
+    /// Bytes of all text so far: where the last event repeats it, it is in memory until then.
+    text_bytes: usize,
+    /// The last event that was forwarded as it came.
+    last: Bytes,
+    /// Keeps the answer, if it is to be kept.
+    keeper: Option<Keeper>,
 }
 
 impl Reader {
     pub(super) fn new(job: &Job, visit: &Visit, provider: &Provider) -> Self {
         let asked = job.request().is_some_and(|r| r.include_usage);
         let counting = provider.vendor.counting;
-        let (from, to) = (provider.vendor.dialect, visit.dialect);
+        let (from, to) = (job.door(provider).dialect, visit.dialect);
         if (from, to) == (Dialect::OpenAiChat, Dialect::OpenAiChat) {
             return Reader::Plain(StreamReader::new(visit.op, counting, !asked));
         }
         let options = StreamOptions { include_usage: asked, created: visit.at.seconds(), model: None };
+        let id = visit.id.to_string();
         Reader::Chat(Box::new(ChatReader {
+            dialect: to,
+            id: openai_responses::response_id(&id),
             cutter: sse::Cutter::new(MAX_EVENT_BYTES),
             input: translate::stream_in(from, counting),
-            output: (from != to).then(|| translate::stream_out(to, options)),
+            output: (from != to).then(|| translate::stream_out(to, options, job.asked(&id))),
             events: Vec::new(),
             held: Vec::new(),
             usage: None,
             content: false,
             complete: false,
             text: String::new(),
+            text_bytes: 0,
+            last: Bytes::new(),
+            keeper: Keeper::of(job),
         }))
     }
 
@@ -96,6 +115,14 @@ impl Reader {
         match self {
             Reader::Plain(reader) => reader.complete(),
             Reader::Chat(reader) => reader.complete,
+        }
+    }
+
+    /// The event that ends a stream in which something has gone wrong.
+    pub(super) fn fail(&mut self, failure: &Failure) -> Bytes {
+        match self {
+            Reader::Plain(_) => translate::error_event(Dialect::OpenAiChat, failure),
+            Reader::Chat(reader) => reader.fail(failure),
         }
     }
 
@@ -132,9 +159,12 @@ impl ChatReader {
     fn feed(&mut self, chunk: Bytes) -> Result<Step> {
         let mut step = Step::default();
         let mut written = Vec::new();
-        self.cutter.push(chunk).map_err(|_| too_long())?;
+        self.cutter.push(chunk).map_err(|_| too_long("an event is larger than 4 MiB"))?;
         while let Some(event) = self.cutter.next_event() {
             step.error = self.event(&event, &mut written)?;
+            if self.text_bytes > MAX_ANSWER_BYTES && self.output.is_some() {
+                return Err(too_long("an answer is larger than 64 MiB"));
+            }
             if step.error.is_some() {
                 break;
             }
@@ -157,9 +187,32 @@ impl ChatReader {
         let error = self.meant(&events, written);
         if self.output.is_none() && error.is_none() {
             written.extend_from_slice(raw);
+            self.last = raw.clone();
+        }
+        if error.is_none() && matches!(events.last(), Some(Event::End)) {
+            let last = if self.output.is_none() { raw.as_ref() } else { written.as_slice() };
+            self.keep(last);
         }
         self.events = events;
         Ok(error)
+    }
+
+    /// The end has been written, and is not with the caller yet.
+    fn keep(&mut self, written: &[u8]) {
+        if let Some(answer) = openai_responses::final_of(written)
+            && let Some(keeper) = self.keeper.take()
+        {
+            keeper.done(&answer);
+        }
+    }
+
+    fn fail(&mut self, failure: &Failure) -> Bytes {
+        let Some(output) = &mut self.output else {
+            return translate::error_event_after(self.dialect, failure, &self.last);
+        };
+        let mut out = Vec::new();
+        output.fail(failure, &mut out);
+        out.into()
     }
 
     fn meant(&mut self, events: &[Event], written: &mut Vec<u8>) -> Option<VendorError> {
@@ -179,6 +232,7 @@ impl ChatReader {
                 | Event::RefusalDelta(text)
                 | Event::ToolCallDelta { fragment: text, .. } => {
                     self.content = true;
+                    self.text_bytes += text.len();
                     self.text.push_str(text);
                 }
                 Event::ToolCallStart { name, .. } => {
@@ -191,8 +245,14 @@ impl ChatReader {
                 Event::Finish(Finish::Error(word)) => return Some(ended_badly(word)),
                 // Anthropic reports usage before its end; OpenAI after the finish reason.
                 Event::Finish(_) | Event::End => self.complete = true,
-                Event::Start { .. }
-                | Event::PartStart(_)
+                Event::Start { id, .. } => {
+                    // Where the answer is written here it has an id of the hub's own.
+                    let id = if self.output.is_some() { &self.id } else { id };
+                    if let Some(keeper) = &mut self.keeper {
+                        keeper.begin(id);
+                    }
+                }
+                Event::PartStart(_)
                 | Event::SignatureDelta(_)
                 | Event::ToolCallEnd { .. }
                 | Event::Ping => {}
@@ -239,6 +299,9 @@ impl ChatReader {
         // A stream that is not complete is told so by `complete`, and cut by the caller of this.
         if step.error.is_none() && self.input.end(&mut events).is_ok() {
             step.error = self.meant(&events, &mut written);
+            if step.error.is_none() && matches!(events.last(), Some(Event::End)) {
+                self.keep(&written);
+            }
         }
         self.release(written, &mut step);
         step
@@ -251,8 +314,7 @@ pub(super) fn ended_badly(word: &str) -> VendorError {
     VendorError { message, code: Some(word.to_owned()), ..VendorError::default() }
 }
 
-fn too_long() -> crate::error::Failure {
+fn too_long(detail: &str) -> Failure {
     let text = "The model's vendor sent an unreadable answer";
-    crate::error::Failure::new(crate::error::Kind::VendorMalformed, text)
-        .detail("an event is larger than 4 MiB")
+    Failure::new(Kind::VendorMalformed, text).detail(detail)
 }

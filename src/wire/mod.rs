@@ -6,5 +6,6 @@ pub mod json;
 pub mod multipart;
 pub mod openai;
 pub mod openai_chat;
+pub mod openai_responses;
 pub mod sse;
 pub mod translate;

@@ -2,8 +2,9 @@
 //! above asks here and never names a dialect's module.
 
 use super::openai::Counting;
+use super::openai_responses::{self, Asked};
 use super::{anthropic, gemini, openai, openai_chat};
-use crate::chat::{Adapted, Dialect, Request, Response, StreamIn, StreamOut};
+use crate::chat::{Adapted, Dialect, Request, Response, StreamIn, StreamOut, ThinkingStyle};
 use crate::error::{Failure, Kind, Result};
 use crate::types::{Op, Usage};
 use bytes::Bytes;
@@ -16,6 +17,7 @@ use std::borrow::Cow;
 pub fn request_in(from: Dialect, body: &[u8]) -> Result<Request> {
     match from {
         Dialect::OpenAiChat => openai_chat::request_in(body),
+        Dialect::OpenAiResponses => openai_responses::request_in(body),
         Dialect::Anthropic => anthropic::request_in(body),
         _ => Err(unknown(from)),
     }
@@ -35,6 +37,18 @@ pub fn request_out(to: Dialect, request: &Request, adapted: &mut Adapted) -> Res
         }
         Dialect::Gemini => gemini::request_out(request, &gemini::model_traits(&request.model), adapted),
         _ => Err(unknown(to)),
+    }
+}
+
+/// The body of a request that needs no translation, without what its vendor would refuse;
+/// `None`: it may go as it is.
+pub fn for_vendor(to: Dialect, body: &[u8], model: &str) -> Option<Vec<u8>> {
+    match to {
+        Dialect::OpenAiResponses => {
+            let reasons = openai_chat::model_traits(model).thinking != ThinkingStyle::None;
+            openai_responses::for_vendor(body, reasons)
+        }
+        _ => None,
     }
 }
 
@@ -64,13 +78,15 @@ pub fn response_in(from: Dialect, body: &[u8], counting: Counting) -> Result<Res
 pub fn usage_in(from: Dialect, body: &[u8], counting: Counting) -> Option<Usage> {
     match from {
         Dialect::Anthropic => anthropic::usage_in(body),
+        Dialect::OpenAiResponses => openai_responses::usage_in(body, counting),
         _ => openai::usage(Op::Chat, counting, body),
     }
 }
 
-/// Writes an answer for a caller.
-pub fn response_out(to: Dialect, response: &Response) -> Vec<u8> {
+/// Writes an answer for a caller, who `asked` for it.
+pub fn response_out(to: Dialect, response: &Response, asked: Asked<'_>) -> Vec<u8> {
     match to {
+        Dialect::OpenAiResponses => openai_responses::response_out(response, asked),
         Dialect::Anthropic => anthropic::response_out(response),
         _ => openai_chat::response_out(response),
     }
@@ -81,13 +97,17 @@ pub fn stream_in(from: Dialect, counting: Counting) -> Box<dyn StreamIn> {
     match from {
         Dialect::Anthropic => Box::new(anthropic::StreamReader::new()),
         Dialect::Gemini => Box::new(gemini::StreamReader::new()),
+        Dialect::OpenAiResponses => Box::new(openai_responses::StreamReader::new(counting)),
         _ => Box::new(openai_chat::StreamReader::new(counting)),
     }
 }
 
-/// Writes a caller's stream.
-pub fn stream_out(to: Dialect, options: openai_chat::StreamOptions) -> Box<dyn StreamOut> {
+/// Writes the stream of a caller, who `asked` for it.
+pub fn stream_out(to: Dialect, options: openai_chat::StreamOptions, asked: Asked<'_>) -> Box<dyn StreamOut> {
     match to {
+        Dialect::OpenAiResponses => {
+            Box::new(openai_responses::StreamWriter::new(asked, options.created))
+        }
         Dialect::Anthropic => Box::new(anthropic::StreamWriter::new(options.model)),
         _ => Box::new(openai_chat::StreamWriter::new(options)),
     }
@@ -105,7 +125,19 @@ pub fn error_body(to: Dialect, failure: &Failure) -> Vec<u8> {
 pub fn error_event(to: Dialect, failure: &Failure) -> Bytes {
     match to {
         Dialect::Anthropic => anthropic::error_event(failure),
+        Dialect::OpenAiResponses => openai_responses::error_event(failure),
         _ => openai::error_event(failure),
+    }
+}
+
+/// The same behind an event that was passed on as it came: where events are numbered, its number follows.
+pub fn error_event_after(to: Dialect, failure: &Failure, last: &[u8]) -> Bytes {
+    match to {
+        Dialect::OpenAiResponses => {
+            let next = openai_responses::sequence_number(last).map_or(0, |number| number.saturating_add(1));
+            openai_responses::error_event_at(failure, next)
+        }
+        _ => error_event(to, failure),
     }
 }
 

@@ -29,9 +29,9 @@ pub fn images(body: &[u8], each: &mut dyn FnMut(Option<ImageInput>)) {
 fn walk(body: &[u8], each: &mut dyn FnMut(Option<ImageInput>)) -> Result<(), Syntax> {
     let mut reader = Reader::new(body);
     members(&mut reader, |key, reader| match key.bytes().as_ref() {
-        b"messages" => elements(reader, |reader| {
+        b"messages" | b"input" => elements(reader, |reader| {
             members(reader, |key, reader| match key.bytes().as_ref() {
-                b"content" => elements(reader, |reader| part(reader, each)),
+                b"content" | b"output" => elements(reader, |reader| part(reader, each)),
                 _ => reader.ignore(),
             })
         }),

@@ -34,16 +34,16 @@ struct Opening<'a> {
     whole: bool,
 }
 
-/// Takes the array of messages.
-pub(super) fn read(reader: &mut Reader<'_>) -> Result<Messages, Wrong> {
+/// Takes the array of messages, or of items, which stands in `field`.
+pub(super) fn read(reader: &mut Reader<'_>, field: &str) -> Result<Messages, Wrong> {
     let mut found = Messages::default();
     let mut opening = Opening::default();
     let mut index = 0;
     reader.enter_array()?;
     while reader.element()? {
         if reader.kind()? != Kind::Object {
-            let text = format!("`messages[{index}]` must be an object.");
-            return Err(refuse(text).param(format!("messages[{index}]")).into());
+            let text = format!("`{field}[{index}]` must be an object.");
+            return Err(refuse(text).param(format!("{field}[{index}]")).into());
         }
         message(reader, &mut found, &mut opening)?;
         index += 1;
@@ -75,6 +75,8 @@ fn message<'a>(
                 }
                 content = Some(reader.slice(start..reader.offset()));
             }
+            // What a tool gave back, where it is an item of its own.
+            b"output" if reader.kind()? == Kind::Array => parts(reader, found)?,
             _ => reader.ignore()?,
         }
     }
@@ -102,9 +104,8 @@ fn parts(reader: &mut Reader<'_>, found: &mut Messages) -> Result<(), Syntax> {
                     found.images += 1;
                     found.image_bytes += span.len() as u64;
                 }
-                b"input_audio" | b"audio_url" | b"file" | b"input_file" | b"video_url" | b"input_video" => {
-                    found.other_media += 1;
-                }
+                b"input_audio" | b"audio_url" | b"file" | b"input_file" | b"video_url" | b"input_video"
+                | b"file_data" | b"file_url" | b"file_id" => found.other_media += 1,
                 b"type" => is_image = reader.slice(span) == b"\"image\"",
                 b"source" => source = Some(span.len() as u64),
                 _ => {}

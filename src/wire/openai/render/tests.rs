@@ -4,7 +4,7 @@ use crate::wire::json::tests::any_json;
 use proptest::prelude::*;
 use serde_json::Value;
 
-const PLAIN: Shape = Shape { drop: &[], rename: &[], stream_usage: false };
+const PLAIN: Shape = Shape { drop: &[], rename: &[], stream_usage: false, set: &[] };
 const ASKS: Shape = Shape { stream_usage: true, ..PLAIN };
 const MESSAGES: &str = r#""messages":[{"role":"user","content":"hi"}]"#;
 
@@ -123,6 +123,7 @@ const SHAPE: Shape = Shape {
     drop: &[("drop_me", None), ("drop_me_too", None)],
     rename: &[("old_name", "new_name")],
     stream_usage: true,
+    set: &[],
 };
 
 /// A body's fields in any order, each as it is written.
