@@ -21,6 +21,7 @@ mod ledger;
 mod lifecycle;
 mod lifecycle_upgrade;
 mod metrics;
+mod responses;
 mod run;
 mod streams;
 mod tokens;

@@ -9,7 +9,7 @@ use crate::provider::{Door, Vendor};
 use crate::responses;
 use crate::route::{Health, HealthPolicy, Picker, Strategy};
 use crate::rules::RuleSet;
-use crate::types::{CredentialId, Op, ModelName, ProviderName, Secret};
+use crate::types::{CredentialId, ModelName, Op, ProviderName, Secret};
 use dashmap::DashMap;
 use std::collections::HashMap;
 use std::net::SocketAddr;

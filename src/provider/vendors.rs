@@ -121,8 +121,7 @@ pub const RESPONSES_KEPT: Door = Door { shape: Shape { set: &[], ..RESPONSES.sha
 
 /// Knows the output bound only by its older name and ignores the newer one,
 /// which would leave the output unbounded.
-const OLD_MAX_TOKENS: Shape =
-    Shape { rename: &[("max_completion_tokens", "max_tokens")], ..PLAIN };
+const OLD_MAX_TOKENS: Shape = Shape { rename: &[("max_completion_tokens", "max_tokens")], ..PLAIN };
 
 /// Models of xAI that think, and refuse the sampling fields below.
 const GROK_THINKERS: &[&str] = &["grok-4", "grok-3-mini", "grok-code"];

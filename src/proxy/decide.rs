@@ -249,7 +249,8 @@ fn targets(
         return Err(Failure::new(Kind::InvalidRequest, text).param("model"));
     }
     if let Some((field, what)) = native {
-        let same = |t: &Target| t.provider.door(visit.op, visit.dialect).is_some_and(|d| d.dialect == visit.dialect);
+        let same =
+            |t: &Target| t.provider.door(visit.op, visit.dialect).is_some_and(|d| d.dialect == visit.dialect);
         plan.retain(same);
         if plan.is_empty() {
             let text = format!("The model `{}` does not offer {what}", visit.model);

@@ -3,7 +3,7 @@
 //! kept in memory only, and said in the log.
 
 use crate::config::Snapshot;
-use crate::responses::{Key, Kept, Responses, Sealer, Unsealed};
+use crate::responses::{Kept, Key, Responses, Sealer, Unsealed};
 use crate::store::Store;
 use crate::types::Wall;
 use parking_lot::Mutex;
@@ -51,8 +51,7 @@ impl Keeping {
             .inspect_err(|error| tracing::error!(%error, "no thread for kept responses"))
             .ok();
         let sender = thread.is_some().then_some(sender);
-        let keeping =
-            Self { memory, changes: Mutex::new(sender), thread: Mutex::new(thread), lost };
+        let keeping = Self { memory, changes: Mutex::new(sender), thread: Mutex::new(thread), lost };
         keeping.forget(gone);
         keeping
     }
@@ -91,7 +90,9 @@ impl Keeping {
     fn change(&self, change: Change) {
         let sent = self.changes.lock().as_ref().map(|changes| changes.try_send(change));
         if !matches!(sent, Some(Ok(()))) && self.lost.fetch_add(1, Relaxed) == 0 {
-            tracing::warn!("responses are kept faster than the disk takes them; some will not survive a restart");
+            tracing::warn!(
+                "responses are kept faster than the disk takes them; some will not survive a restart"
+            );
         }
     }
 }
@@ -105,7 +106,8 @@ impl Drop for Keeping {
 /// Gives the rows that are of no use any more.
 fn load(memory: &Responses, sealer: &Sealer, snapshot: &Snapshot, store: &Store, now: Wall) -> Vec<Key> {
     let settings = &snapshot.responses;
-    let rows = store.responses().inspect_err(|error| tracing::error!(%error, "kept responses cannot be read"));
+    let rows =
+        store.responses().inspect_err(|error| tracing::error!(%error, "kept responses cannot be read"));
     let (mut all, mut gone) = (Vec::new(), Vec::new());
     for row in rows.unwrap_or_default() {
         match sealer.open(&row) {
@@ -134,7 +136,9 @@ fn write(changes: &Receiver<Change>, store: &Store, sealer: &Sealer, lost: &Atom
     while let Ok(first) = changes.recv() {
         let mut rows: Vec<Row> = Vec::new();
         let more = std::iter::from_fn(|| changes.try_recv().ok());
-        rows.extend(std::iter::once(first).chain(more).take(TOGETHER).filter_map(|change| row(sealer, change)));
+        rows.extend(
+            std::iter::once(first).chain(more).take(TOGETHER).filter_map(|change| row(sealer, change)),
+        );
         let count = rows.len() as u64;
         if let Err(error) = store.put_responses(rows)
             && lost.fetch_add(count, Relaxed) == 0

@@ -27,7 +27,8 @@ pub(super) fn answer(
     let kept = memory.get(&owner, id, now).ok_or_else(|| unknown(id))?;
     match act {
         Act::Read if asks_for_stream(query) => {
-            let text = "This response cannot be streamed: only background responses can, and this gateway has none.";
+            let text =
+                "This response cannot be streamed: only background responses can, and this gateway has none.";
             Err(Failure::new(Kind::InvalidRequest, text).param("stream"))
         }
         Act::Read => Ok(kept.response.clone()),
@@ -44,9 +45,11 @@ pub(super) fn answer(
             })?;
             let before = match &kept.previous {
                 None => Vec::new(),
-                Some(previous) => memory
-                    .conversation(&owner, previous, now, snapshot.responses.ttl)
-                    .or_else(|absent| if let Absent::Unknown(_) = absent { Ok(Vec::new()) } else { Err(unknown(id)) })?,
+                Some(previous) => {
+                    memory.conversation(&owner, previous, now, snapshot.responses.ttl).or_else(|absent| {
+                        if let Absent::Unknown(_) = absent { Ok(Vec::new()) } else { Err(unknown(id)) }
+                    })?
+                }
             };
             let lists = before.iter().flat_map(|turn| [&*turn.input, &*turn.output]);
             Ok(openai_responses::input_items(id, lists.chain([&*kept.input]), &page).into())

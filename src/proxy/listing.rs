@@ -80,7 +80,12 @@ pub(super) fn tokenize(snapshot: &Snapshot, caller: &Caller, body: &Bytes) -> Re
 }
 
 /// `POST /v1/responses/input_tokens`: the same, of a request for a response with its conversation.
-pub(super) fn input_tokens(plane: &Plane, snapshot: &Snapshot, caller: &Caller, body: &Bytes) -> Result<Bytes> {
+pub(super) fn input_tokens(
+    plane: &Plane,
+    snapshot: &Snapshot,
+    caller: &Caller,
+    body: &Bytes,
+) -> Result<Bytes> {
     let opened = talk::open(plane, snapshot, caller, body, plane.clock.wall())?;
     let request = Request::read_in(Dialect::OpenAiResponses, Op::Chat, &opened.body)?;
     let found = find(snapshot, caller, &request.model)?;

@@ -252,10 +252,7 @@ impl ChatReader {
                         keeper.begin(id);
                     }
                 }
-                Event::PartStart(_)
-                | Event::SignatureDelta(_)
-                | Event::ToolCallEnd { .. }
-                | Event::Ping => {}
+                Event::PartStart(_) | Event::SignatureDelta(_) | Event::ToolCallEnd { .. } | Event::Ping => {}
             }
             if let Some(output) = &mut self.output {
                 output.emit(event, written);

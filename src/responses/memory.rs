@@ -147,9 +147,10 @@ impl Responses {
     pub fn remove(&self, owner: &Owner, id: &str, now: Wall) -> bool {
         let mut inner = self.inner.lock();
         let key = (owner.clone(), id.into());
-        let there = inner.entries.get(&key).is_some_and(|entry| {
-            entry.expires > now && matches!(entry.state, State::Done(_))
-        });
+        let there = inner
+            .entries
+            .get(&key)
+            .is_some_and(|entry| entry.expires > now && matches!(entry.state, State::Done(_)));
         if there {
             inner.remove(&key);
         }

@@ -1,7 +1,7 @@
 //! Responses at rest: AES-256-GCM, bound to owner and id, so that no row can
 //! take another one's place.
 
-use super::{Key, Kept, Owner};
+use super::{Kept, Key, Owner};
 use crate::types::Wall;
 use aes_gcm::aead::{Aead, KeyInit, Payload};
 use aes_gcm::{Aes256Gcm, Nonce};
@@ -91,7 +91,12 @@ impl Sealer {
         let rest = value.split_first().filter(|(version, _)| **version == VERSION)?.1;
         let row: Row<'_> = postcard::from_bytes(rest).ok()?;
         let kept = self.inside(&row);
-        Some(kept.map_or_else(|| Unsealed::Useless((row.owner, row.id)), |kept| Unsealed::Kept(Box::new(kept))))
+        Some(
+            kept.map_or_else(
+                || Unsealed::Useless((row.owner, row.id)),
+                |kept| Unsealed::Kept(Box::new(kept)),
+            ),
+        )
     }
 
     fn inside(&self, row: &Row<'_>) -> Option<Kept> {

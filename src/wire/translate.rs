@@ -105,9 +105,7 @@ pub fn stream_in(from: Dialect, counting: Counting) -> Box<dyn StreamIn> {
 /// Writes the stream of a caller, who `asked` for it.
 pub fn stream_out(to: Dialect, options: openai_chat::StreamOptions, asked: Asked<'_>) -> Box<dyn StreamOut> {
     match to {
-        Dialect::OpenAiResponses => {
-            Box::new(openai_responses::StreamWriter::new(asked, options.created))
-        }
+        Dialect::OpenAiResponses => Box::new(openai_responses::StreamWriter::new(asked, options.created)),
         Dialect::Anthropic => Box::new(anthropic::StreamWriter::new(options.model)),
         _ => Box::new(openai_chat::StreamWriter::new(options)),
     }

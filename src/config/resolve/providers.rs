@@ -1,11 +1,11 @@
 //! Configured vendors, and those that the environment configures.
 
 use super::Resolver;
+use crate::chat::Dialect;
 use crate::config::at::At;
 use crate::config::check::nearest;
 use crate::config::raw::TextOrSecret;
 use crate::config::{BaseUrl, Clocks, ConnectProxy, Credential, Http2, Provider, Registry, raw};
-use crate::chat::Dialect;
 use crate::provider::{Door, RESPONSES, RESPONSES_KEPT, VENDORS, Vendor, vendor};
 use crate::route::{Picker, Strategy};
 use crate::types::{CredentialId, ProviderName, Secret};

@@ -71,7 +71,8 @@ impl Echo {
         object.put("max_output_tokens", &self.max_output_tokens);
         object.put("max_tool_calls", &self.max_tool_calls);
         object.put("metadata", &given(&self.metadata).unwrap_or_else(Json::empty_object));
-        object.put("parallel_tool_calls", &given(&self.parallel_tool_calls).unwrap_or_else(|| Json::of(&true)));
+        object
+            .put("parallel_tool_calls", &given(&self.parallel_tool_calls).unwrap_or_else(|| Json::of(&true)));
         object.put("previous_response_id", &self.previous_response_id);
         object.put("prompt_cache_key", &self.prompt_cache_key);
         match given(&self.reasoning) {

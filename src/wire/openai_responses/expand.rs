@@ -39,7 +39,8 @@ impl<'a> Front<'a> {
     pub fn read(body: &'a [u8]) -> Result<Self> {
         let mut fields = Fields::read(body)?;
         if fields.take::<bool>("background")? == Some(true) {
-            let text = "Background responses are not supported; leave `background` out and stream the answer.";
+            let text =
+                "Background responses are not supported; leave `background` out and stream the answer.";
             return Err(refuse("background", text));
         }
         if fields.take::<Json>("conversation")?.is_some() {
@@ -54,7 +55,8 @@ impl<'a> Front<'a> {
             return Err(refuse("input", text));
         }
         let tools: Vec<Typed> = fields.take("tools")?.unwrap_or_default();
-        let hosted = tools.into_iter().filter_map(|tool| tool.r#type).find(|kind| !PORTABLE.contains(&kind.as_str()));
+        let hosted =
+            tools.into_iter().filter_map(|tool| tool.r#type).find(|kind| !PORTABLE.contains(&kind.as_str()));
         let native = hosted.map(|kind| ("tools", format!("the tool `{kind}`")));
         let stored = prompt.map(|_| ("prompt", "stored prompts".to_owned()));
         Ok(Self { previous, store: fields.take("store")?.unwrap_or(true), native: native.or(stored), input })

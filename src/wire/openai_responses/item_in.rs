@@ -71,7 +71,9 @@ pub(super) fn read(input: &Json) -> Result<(Vec<Text>, Vec<Message>)> {
     for (number, json) in items.into_iter().enumerate() {
         let (role, parts) = item(number, json)?;
         if role == Role::System && messages.is_empty() {
-            let texts = parts.into_iter().filter_map(|part| if let Part::Text(text) = part { Some(text) } else { None });
+            let texts = parts
+                .into_iter()
+                .filter_map(|part| if let Part::Text(text) = part { Some(text) } else { None });
             system.extend(texts);
         } else {
             push(&mut messages, role, parts);
@@ -101,7 +103,9 @@ fn item(number: usize, json: Json) -> Result<(Role, Vec<Part>)> {
             let (id, signature) = split_call_id(item.call_id.ok_or_else(|| missing("call_id"))?);
             let arguments = match item.input {
                 Some(input) => serde_json::json!({ "input": input }).to_string(),
-                None => item.arguments.filter(|text| !text.trim().is_empty()).unwrap_or_else(|| "{}".to_owned()),
+                None => {
+                    item.arguments.filter(|text| !text.trim().is_empty()).unwrap_or_else(|| "{}".to_owned())
+                }
             };
             let name = item.name.ok_or_else(|| missing("name"))?;
             let call = ToolCall { id, name, arguments, signature, cache: None };

@@ -214,8 +214,7 @@ impl Maker {
     /// A call without arguments so far. A signature rides in the id of the call.
     pub(super) fn call(&self, index: usize, id: &str, name: &str, signature: Option<&Signature>) -> Item {
         let custom = self.custom.contains(name);
-        let (prefix, kind) =
-            if custom { ("ctc", CallKind::Custom) } else { ("fc", CallKind::Function) };
+        let (prefix, kind) = if custom { ("ctc", CallKind::Custom) } else { ("fc", CallKind::Function) };
         Item::Call {
             id: self.item_id(prefix, index),
             call_id: sign_call_id(id, signature),

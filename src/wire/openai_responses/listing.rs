@@ -48,7 +48,8 @@ impl Page {
 /// The items that an answer was made from, as a list. `lists` are JSON arrays,
 /// oldest first; an item without an id gets one that stays the same for this answer.
 pub fn input_items<'a>(id: &str, lists: impl Iterator<Item = &'a [u8]>, page: &Page) -> Vec<u8> {
-    let items = lists.flat_map(|list| serde_json::from_slice::<Vec<Map<String, Value>>>(list).unwrap_or_default());
+    let items =
+        lists.flat_map(|list| serde_json::from_slice::<Vec<Map<String, Value>>>(list).unwrap_or_default());
     let stem = id.strip_prefix("resp_").unwrap_or(id);
     let mut items: Vec<Map<String, Value>> =
         items.enumerate().map(|(number, item)| completed(stem, number, item)).collect();

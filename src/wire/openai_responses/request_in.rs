@@ -10,7 +10,8 @@ use serde::Deserialize;
 
 /// Fields that say what the hub does with the answer, or that mean nothing to
 /// a vendor of another dialect. What an answer is kept for is decided elsewhere.
-const SILENT: &[&str] = &["store", "include", "previous_response_id", "background", "conversation", "stream_options"];
+const SILENT: &[&str] =
+    &["store", "include", "previous_response_id", "background", "conversation", "stream_options"];
 
 /// Reads a caller's body whose conversation is whole: what came before has been put into `input`.
 ///
@@ -225,7 +226,10 @@ impl TextIn {
                 schema,
                 strict: format.strict,
             }),
-            _ => Err(wrong("text.format", "`text.format` must be text, json_object or json_schema with a `schema`.")),
+            _ => Err(wrong(
+                "text.format",
+                "`text.format` must be text, json_object or json_schema with a `schema`.",
+            )),
         }
     }
 }

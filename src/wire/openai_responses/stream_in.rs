@@ -106,7 +106,8 @@ impl StreamReader {
             }
             "error" => {
                 self.failed = true;
-                let top = ErrorIn { r#type: None, code: event.code, message: event.message, param: event.param };
+                let top =
+                    ErrorIn { r#type: None, code: event.code, message: event.message, param: event.param };
                 out.push(Event::Error(event.error.unwrap_or(top).canonical()));
             }
             kind if kind.ends_with(".delta") => {

@@ -8,9 +8,7 @@ use super::items::{
     CallKind, Content, Item, Maker, Status, annotation, custom_input, encrypted, write_summary,
 };
 use super::response_out::{End, Frame};
-use crate::chat::{
-    Citation, Event, Finish, Object, Part, PartKind, Signature, StreamOut, write_object,
-};
+use crate::chat::{Citation, Event, Finish, Object, Part, PartKind, Signature, StreamOut, write_object};
 use crate::error::Failure;
 use crate::types::Usage;
 
@@ -20,7 +18,9 @@ enum Open {
     Text,
     Refusal,
     /// `said`: a part of the summary has begun.
-    Thinking { said: bool },
+    Thinking {
+        said: bool,
+    },
 }
 
 /// A call: which item it is, and whether it goes on.
