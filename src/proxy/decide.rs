@@ -75,6 +75,10 @@ pub(super) fn decide(arrival: Arrival<'_>, visit: &mut Visit) -> Result<Box<Job>
         _ => None,
     };
     let mut body = opened.as_ref().map_or(body, |opened| opened.body.clone());
+    let mut share = share;
+    if body.len() > said.len() {
+        share.grow_to(said.len().saturating_add(body.len()), snapshot.bounds.max_buffered_bytes)?;
+    }
     let mut payload = read(visit, headers, query, &body)?;
     let parsed = plane.clock.mono();
     visit.phases.parse = parsed.since(began);
