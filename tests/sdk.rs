@@ -199,6 +199,33 @@ async fn responses_of_the_python_client_are_valid_with_their_own_vendor() {
     over_responses(responses_client()).await;
 }
 
+fn responses_node_client() -> Command {
+    installed("tests/sdk/node/node_modules/openai");
+    let mut command = Command::new("node");
+    command.arg(installed("tests/sdk/node/responses_client.mjs"));
+    command
+}
+
+#[tokio::test]
+async fn the_node_client_is_content_with_responses_over_chat() {
+    over_chat(responses_node_client()).await;
+}
+
+#[tokio::test]
+async fn the_node_client_is_content_with_responses_over_anthropic() {
+    over_anthropic(responses_node_client()).await;
+}
+
+#[tokio::test]
+async fn the_node_client_is_content_with_responses_over_gemini() {
+    over_gemini(responses_node_client()).await;
+}
+
+#[tokio::test]
+async fn the_node_client_is_content_with_responses_of_their_own_vendor() {
+    over_responses(responses_node_client()).await;
+}
+
 fn anthropic_node_client() -> Command {
     installed("tests/sdk/node/node_modules/@anthropic-ai/sdk");
     let mut command = Command::new("node");
