@@ -8,7 +8,7 @@ use bytes::Bytes;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use std::hint::black_box;
 
-const SHAPE: Shape = Shape { drop: &[], rename: &[], stream_usage: true };
+const SHAPE: Shape = Shape { drop: &[], rename: &[], stream_usage: true, set: &[] };
 const EVENTS: u64 = 64;
 /// About what a message holds in a long conversation, with the escapes of ordinary text.
 const SENTENCE: &str = "The quick brown fox jumps over the lazy dog; \\\"why\\\" is not known.\\n";

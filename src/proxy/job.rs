@@ -121,8 +121,9 @@ impl Job {
                 let model = &*target.upstream_model;
                 let body = match translate::for_vendor(door.dialect, &self.body, model) {
                     None => request.render(&self.body, model, &door.shape, &mut adapted),
-                    Some(body) => {
-                        let body = Bytes::from(body);
+                    Some(changed) => {
+                        adapted.extend(changed.adapted);
+                        let body = Bytes::from(changed.body);
                         let request = Request::read_in(door.dialect, self.op, &body)?;
                         request.render(&body, model, &door.shape, &mut adapted)
                     }

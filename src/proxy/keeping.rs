@@ -21,6 +21,17 @@ const PURPOSE: &str = "\0kept responses";
 
 type Row = (Vec<u8>, Option<Vec<u8>>);
 
+/// What is kept, in numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeptResponses {
+    /// Bytes in memory, estimated.
+    pub bytes: u64,
+    /// Responses, with those that are being made.
+    pub entries: u64,
+    /// Changes that never reached the disk, since start.
+    pub unwritten: u64,
+}
+
 /// What is to be done on disk.
 enum Change {
     Keep(Arc<Kept>),
@@ -50,10 +61,10 @@ impl Keeping {
             .spawn(move || write(&receiver, &writers_store, &sealer, &writers_lost))
             .inspect_err(|error| tracing::error!(%error, "no thread for kept responses"))
             .ok();
+        // At the start there may be more of these than the channel holds, and there is time to wait.
+        gone.into_iter().for_each(|key| drop(sender.send(Change::Forget(key))));
         let sender = thread.is_some().then_some(sender);
-        let keeping = Self { memory, changes: Mutex::new(sender), thread: Mutex::new(thread), lost };
-        keeping.forget(gone);
-        keeping
+        Self { memory, changes: Mutex::new(sender), thread: Mutex::new(thread), lost }
     }
 
     /// Keeps a response; from now on requests can go on from it.
@@ -70,6 +81,15 @@ impl Keeping {
     /// Takes responses off the disk that are no longer in memory.
     pub(super) fn forget(&self, gone: Vec<Key>) {
         gone.into_iter().for_each(|key| self.change(Change::Forget(key)));
+    }
+
+    /// Numbers for the metrics.
+    pub(super) fn stats(&self) -> KeptResponses {
+        KeptResponses {
+            bytes: self.memory.bytes() as u64,
+            entries: self.memory.entries() as u64,
+            unwritten: self.lost.load(Relaxed),
+        }
     }
 
     /// Forgets what has expired.
@@ -123,7 +143,8 @@ fn load(memory: &Responses, sealer: &Sealer, snapshot: &Snapshot, store: &Store,
     // A conversation lives as long as the last of it: what it goes on from is used by it.
     for kept in all {
         if let Some(previous) = &kept.previous {
-            drop(memory.conversation(&kept.owner, previous, Wall(i64::MIN), settings.ttl));
+            let until = kept.at.after(settings.ttl);
+            drop(memory.conversation(&kept.owner, previous, Wall(i64::MIN), until));
         }
         gone.extend(memory.put(kept, settings.ttl, &settings.bounds));
     }

@@ -45,11 +45,11 @@ pub(super) fn answer(
             })?;
             let before = match &kept.previous {
                 None => Vec::new(),
-                Some(previous) => {
-                    memory.conversation(&owner, previous, now, snapshot.responses.ttl).or_else(|absent| {
+                Some(previous) => memory
+                    .conversation(&owner, previous, now, now.after(snapshot.responses.ttl))
+                    .or_else(|absent| {
                         if let Absent::Unknown(_) = absent { Ok(Vec::new()) } else { Err(unknown(id)) }
-                    })?
-                }
+                    })?,
             };
             let lists = before.iter().flat_map(|turn| [&*turn.input, &*turn.output]);
             Ok(openai_responses::input_items(id, lists.chain([&*kept.input]), &page).into())

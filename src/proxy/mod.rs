@@ -29,6 +29,7 @@ mod upstream;
 mod visit;
 
 pub use drain::Drain;
+pub use keeping::KeptResponses;
 pub use service::Gateway;
 
 use crate::cache::{Cache, Flights};
@@ -89,6 +90,11 @@ impl Plane {
     /// Bytes of request bodies held at this moment.
     pub fn buffered_bytes(&self) -> u64 {
         self.buffered.bytes() as u64
+    }
+
+    /// What is kept of responses at this moment.
+    pub fn kept_responses(&self) -> KeptResponses {
+        self.keeping.stats()
     }
 
     /// Housekeeping, to be called every few seconds.

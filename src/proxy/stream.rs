@@ -52,8 +52,6 @@ pub(super) struct ChatReader {
     text: String,
     /// Bytes of all text so far: where the last event repeats it, it is in memory until then.
     text_bytes: usize,
-    /// The last event that was forwarded as it came.
-    last: Bytes,
     /// Keeps the answer, if it is to be kept.
     keeper: Option<Keeper>,
 }
@@ -81,7 +79,6 @@ impl Reader {
             complete: false,
             text: String::new(),
             text_bytes: 0,
-            last: Bytes::new(),
             keeper: Keeper::of(job),
         }))
     }
@@ -162,7 +159,7 @@ impl ChatReader {
         self.cutter.push(chunk).map_err(|_| too_long("an event is larger than 4 MiB"))?;
         while let Some(event) = self.cutter.next_event() {
             step.error = self.event(&event, &mut written)?;
-            if self.text_bytes > MAX_ANSWER_BYTES && self.output.is_some() {
+            if self.text_bytes > MAX_ANSWER_BYTES && self.repeats() {
                 return Err(too_long("an answer is larger than 64 MiB"));
             }
             if step.error.is_some() {
@@ -187,7 +184,6 @@ impl ChatReader {
         let error = self.meant(&events, written);
         if self.output.is_none() && error.is_none() {
             written.extend_from_slice(raw);
-            self.last = raw.clone();
         }
         if error.is_none() && matches!(events.last(), Some(Event::End)) {
             let last = if self.output.is_none() { raw.as_ref() } else { written.as_slice() };
@@ -195,6 +191,11 @@ impl ChatReader {
         }
         self.events = events;
         Ok(error)
+    }
+
+    /// Does the last event repeat the answer, so that it is held until then?
+    fn repeats(&self) -> bool {
+        self.output.is_some() && self.dialect == Dialect::OpenAiResponses
     }
 
     /// The end has been written, and is not with the caller yet.
@@ -208,7 +209,7 @@ impl ChatReader {
 
     fn fail(&mut self, failure: &Failure) -> Bytes {
         let Some(output) = &mut self.output else {
-            return translate::error_event_after(self.dialect, failure, &self.last);
+            return translate::error_event_at(self.dialect, failure, self.input.next_number());
         };
         let mut out = Vec::new();
         output.fail(failure, &mut out);

@@ -62,7 +62,7 @@ pub(super) fn open(
         None => Vec::new(),
         Some(id) if !snapshot.responses.store => return Err(unknown_previous(id)),
         Some(id) => memory
-            .conversation(&owner, id, now, snapshot.responses.ttl)
+            .conversation(&owner, id, now, now.after(snapshot.responses.ttl))
             .map_err(|absent| absence(id, &absent))?,
     };
     let mut find = |item: &str| {
@@ -80,7 +80,9 @@ pub(super) fn open(
         }
     };
     let previous: Option<Arc<str>> = front.previous.as_deref().map(Into::into);
-    let tag = format!("{store}:{}", previous.as_deref().unwrap_or_default());
+    // A kept answer has one owner, so keys that do not share theirs cannot share its copy either.
+    let key = owner.key.as_ref().filter(|_| store).map_or("", |key| key.as_str());
+    let tag = format!("{store}:{key}:{}", previous.as_deref().unwrap_or_default());
     let talk = store.then_some(Talk { owner, previous, input });
     Ok(Opened { body: whole, talk, native: front.native, tag })
 }

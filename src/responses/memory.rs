@@ -108,8 +108,8 @@ impl Responses {
         self.get(owner, &id, now)
     }
 
-    /// A response and all that it goes on from, oldest first. They are kept
-    /// for `ttl` from now on, because a conversation that goes on is wanted whole.
+    /// A response and all that it goes on from, oldest first, of what has not expired at `now`. They are kept
+    /// until `until` at least, because a conversation that goes on is wanted whole.
     ///
     /// # Errors
     /// [`Absent`], of the first that is not there.
@@ -118,7 +118,7 @@ impl Responses {
         owner: &Owner,
         id: &str,
         now: Wall,
-        ttl: Duration,
+        until: Wall,
     ) -> Result<Vec<Arc<Kept>>, Absent> {
         let mut inner = self.inner.lock();
         let mut chain: Vec<Arc<Kept>> = Vec::new();
@@ -138,7 +138,7 @@ impl Responses {
         }
         chain.reverse();
         for kept in &chain {
-            inner.touch(&(owner.clone(), Arc::clone(&kept.id)), now.after(ttl));
+            inner.touch(&(owner.clone(), Arc::clone(&kept.id)), until);
         }
         Ok(chain)
     }
@@ -283,9 +283,9 @@ mod tests {
         let responses = Responses::default();
         responses.put(kept("a", "1", None, 10, Wall(0)), TTL, &ROOMY);
         responses.put(kept("a", "2", Some("1"), 10, Wall(1)), TTL, &ROOMY);
-        let found = responses.conversation(&owner("a"), "2", Wall(2), TTL).unwrap();
+        let found = responses.conversation(&owner("a"), "2", Wall(2), Wall(2)).unwrap();
         assert_eq!(ids(&found), ["1", "2"]);
-        let foreign = responses.conversation(&owner("b"), "2", Wall(2), TTL).unwrap_err();
+        let foreign = responses.conversation(&owner("b"), "2", Wall(2), Wall(2)).unwrap_err();
         assert_eq!(foreign, Absent::Unknown("2".into()));
         assert!(responses.get(&owner("b"), "1", Wall(2)).is_none());
         assert!(responses.with_item(&owner("b"), "msg_1", Wall(2)).is_none());
@@ -296,7 +296,7 @@ mod tests {
     #[test]
     fn what_is_deleted_expired_running_or_failed_is_told_apart() {
         let responses = Responses::default();
-        let absent = |id: &str, now| responses.conversation(&owner("a"), id, now, TTL).unwrap_err();
+        let absent = |id: &str, now| responses.conversation(&owner("a"), id, now, now).unwrap_err();
         responses.put(kept("a", "1", None, 10, Wall(0)), TTL, &ROOMY);
         responses.put(kept("a", "2", Some("1"), 10, Wall(0)), TTL, &ROOMY);
         assert!(responses.remove(&owner("a"), "1", Wall(1)));
@@ -319,11 +319,22 @@ mod tests {
         responses.put(kept("a", "1", None, 10, Wall(0)), TTL, &ROOMY);
         responses.put(kept("a", "2", Some("1"), 10, Wall(0)), TTL, &ROOMY);
         responses.put(kept("a", "3", None, 10, Wall(0)), TTL, &ROOMY);
-        responses.conversation(&owner("a"), "2", Wall(1), TTL).unwrap();
+        responses.conversation(&owner("a"), "2", Wall(1), Wall(1).after(TTL)).unwrap();
         let late = Wall(0).after(TTL);
         let gone: Vec<_> = responses.sweep(late).into_iter().map(|(_, id)| id.to_string()).collect();
         assert_eq!(gone, ["3"]);
         assert!(responses.get(&owner("a"), "1", late).is_some());
+    }
+
+    #[test]
+    fn a_conversation_can_be_renewed_whatever_the_time_is() {
+        let responses = Responses::default();
+        responses.put(kept("a", "1", None, 10, Wall(0)), TTL, &ROOMY);
+        let late = Wall(0).after(TTL * 3);
+        // As at a start, where the clock of those who renewed it is not known any more.
+        responses.conversation(&owner("a"), "1", Wall(i64::MIN), late).unwrap();
+        assert!(responses.sweep(Wall(0).after(TTL * 2)).is_empty());
+        assert!(responses.get(&owner("a"), "1", Wall(0).after(TTL * 2)).is_some());
     }
 
     #[test]
@@ -345,7 +356,7 @@ mod tests {
     fn a_knot_of_ids_ends() {
         let responses = Responses::default();
         responses.put(kept("a", "1", Some("1"), 10, Wall(0)), TTL, &ROOMY);
-        let found = responses.conversation(&owner("a"), "1", Wall(1), TTL);
+        let found = responses.conversation(&owner("a"), "1", Wall(1), Wall(1));
         assert_eq!(found.unwrap_err(), Absent::Unknown("1".into()));
     }
 
@@ -361,7 +372,7 @@ mod tests {
                 match what {
                     0 => drop(responses.put(kept(&tenant, &id, None, size, now), TTL, &bounds)),
                     1 => drop(responses.remove(&owner(&tenant), &id, now)),
-                    _ => drop(responses.conversation(&owner(&tenant), &id, now, TTL)),
+                    _ => drop(responses.conversation(&owner(&tenant), &id, now, now.after(TTL))),
                 }
                 let inner = responses.inner.lock();
                 let bytes: usize = inner.entries.values().map(|entry| entry.bytes).sum();

@@ -291,7 +291,8 @@ impl Store {
     /// # Errors
     /// [`StoreError::Write`] while the disk refuses or when the store is closed.
     pub fn put_responses(&self, rows: Vec<(Vec<u8>, Option<Vec<u8>>)>) -> Result<(), StoreError> {
-        let named = |(name, value)| ([RESPONSE_PREFIX, &Vec::as_slice(&name)].concat(), value);
+        let named =
+            |(name, value): (Vec<u8>, Option<Vec<u8>>)| ([RESPONSE_PREFIX, name.as_slice()].concat(), value);
         let rows = rows.into_iter().map(named).collect();
         self.ask(|reply| Command::Put(rows, reply))
     }

@@ -2,7 +2,7 @@
 //! above asks here and never names a dialect's module.
 
 use super::openai::Counting;
-use super::openai_responses::{self, Asked};
+use super::openai_responses::{self, Asked, ForVendor};
 use super::{anthropic, gemini, openai, openai_chat};
 use crate::chat::{Adapted, Dialect, Request, Response, StreamIn, StreamOut, ThinkingStyle};
 use crate::error::{Failure, Kind, Result};
@@ -42,7 +42,7 @@ pub fn request_out(to: Dialect, request: &Request, adapted: &mut Adapted) -> Res
 
 /// The body of a request that needs no translation, without what its vendor would refuse;
 /// `None`: it may go as it is.
-pub fn for_vendor(to: Dialect, body: &[u8], model: &str) -> Option<Vec<u8>> {
+pub fn for_vendor(to: Dialect, body: &[u8], model: &str) -> Option<ForVendor> {
     match to {
         Dialect::OpenAiResponses => {
             let reasons = openai_chat::model_traits(model).thinking != ThinkingStyle::None;
@@ -128,13 +128,10 @@ pub fn error_event(to: Dialect, failure: &Failure) -> Bytes {
     }
 }
 
-/// The same behind an event that was passed on as it came: where events are numbered, its number follows.
-pub fn error_event_after(to: Dialect, failure: &Failure, last: &[u8]) -> Bytes {
+/// The same with this number, where events are numbered.
+pub fn error_event_at(to: Dialect, failure: &Failure, number: u64) -> Bytes {
     match to {
-        Dialect::OpenAiResponses => {
-            let next = openai_responses::sequence_number(last).map_or(0, |number| number.saturating_add(1));
-            openai_responses::error_event_at(failure, next)
-        }
+        Dialect::OpenAiResponses => openai_responses::error_event_at(failure, number),
         _ => error_event(to, failure),
     }
 }

@@ -17,6 +17,7 @@ async fn what_is_wrong_with_a_request_is_named() {
         (json!({ "conversation": "conv_1" }), "conversation"),
         (json!({ "input": null }), "input"),
         (json!({ "input": 7 }), "input"),
+        (json!({ "input": {}, "previous_response_id": "resp_0" }), "input"),
         (json!({ "input": [7] }), "input[0]"),
         (json!({ "input": [{ "role": "nobody", "content": "x" }] }), "input[0]"),
         (
@@ -131,6 +132,19 @@ async fn a_caller_who_leaves_stops_the_vendor_and_pays_for_what_came() {
     upstream.aborted().await;
     let entry = entry(hub).await;
     assert_eq!((&entry["outcome"], &entry["usage_source"]), (&json!("client_gone"), &json!("estimated")));
+}
+
+#[tokio::test]
+async fn an_answer_without_usage_is_counted_here() {
+    let mut whole = vendor::chat(&json!({ "model": "gpt-4o" }));
+    whole.as_object_mut().unwrap().remove("usage");
+    let (_upstream, hub) = before(Reply::json(200, &whole)).await;
+    let said = hub.call(&ask(json!({ "input": "Say hello, please." }))).await.expect(200).json();
+    assert_eq!(said["usage"], Value::Null);
+    let entry = entry(hub).await;
+    assert_eq!(entry["usage_source"], "estimated");
+    let used = &entry["usage"];
+    assert!(used["input"].as_u64().unwrap() >= 4 && used["output"].as_u64().unwrap() >= 2, "{used}");
 }
 
 #[tokio::test]

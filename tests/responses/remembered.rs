@@ -55,8 +55,10 @@ async fn a_conversation_wanders_from_vendor_to_vendor() {
     let hub = Gateway::start(&conf).await;
     let first = id(&hub.call(&ask(json!({ "input": "one" }))).await.expect(200));
     let body = json!({ "previous_response_id": first, "input": "two", "model": "native" });
-    let second = id(&hub.call(&ask(body)).await.expect(200));
+    let second = hub.call(&ask(body)).await.expect(200);
     // Claude's thoughts mean nothing to OpenAI, and OpenAI has never heard of the first answer.
+    assert_eq!(second.header("x-aigne-adapted"), Some("reasoning_history: dropped"));
+    let second = id(&second);
     let sent = openai.only().json();
     let kinds: Vec<_> = sent["input"].as_array().unwrap().iter().map(|item| item["role"].clone()).collect();
     assert_eq!(json!(kinds), json!(["user", "assistant", "user"]));
@@ -113,6 +115,33 @@ async fn keys_of_a_tenant_share_them_unless_told_otherwise() {
         hub.call(&Request::get(&path).key(SECOND_KEY)).await.expect(status);
         hub.get(&path).await.expect(200);
     }
+}
+
+#[tokio::test]
+async fn keys_that_share_nothing_do_not_share_cached_answers_either() {
+    let upstream = Upstream::realistic().await;
+    for (line, cached) in [("visible_to = \"tenant\"", "hit"), ("visible_to = \"key\"", "miss")] {
+        let conf = Conf::one(&upstream).second_key("other", "acme").set("responses", line);
+        let hub = Gateway::start(&conf.set("cache", "ttl = \"1h\"")).await;
+        let request = ask(json!({ "temperature": 0 }));
+        hub.call(&request).await.expect(200);
+        let answer = hub.call(&request.without("authorization").key(SECOND_KEY)).await.expect(200);
+        assert_eq!(answer.header("x-cache"), Some(cached));
+        let path = format!("/v1/responses/{}", id(&answer));
+        hub.call(&Request::get(&path).key(SECOND_KEY)).await.expect(200);
+    }
+}
+
+#[tokio::test]
+async fn what_is_kept_is_counted() {
+    let upstream = Upstream::realistic().await;
+    let hub = Gateway::start(&Conf::one(&upstream)).await;
+    let first = id(&hub.call(&ask(json!({}))).await.expect(200));
+    let page = hub.metrics().await;
+    assert_eq!(page.sum("aigne_hub_responses_entries", &[]), 1.0);
+    assert!(page.sum("aigne_hub_responses_bytes", &[]) > 512.0);
+    hub.call(&Request::new("DELETE", &format!("/v1/responses/{first}")).key(KEY)).await.expect(200);
+    assert_eq!(hub.metrics().await.sum("aigne_hub_responses_bytes", &[]), 0.0);
 }
 
 #[tokio::test]

@@ -50,6 +50,9 @@ impl<'a> Front<'a> {
         let previous: Option<String> = fields.take("previous_response_id")?;
         let prompt: Option<Json> = fields.take("prompt")?;
         let input = fields.take_raw("input").filter(|raw| raw.get() != "null");
+        if input.is_some_and(|raw| !raw.get().starts_with(['"', '['])) {
+            return Err(refuse("input", "`input` must be a string or an array."));
+        }
         if previous.is_none() && prompt.is_none() && input.is_none() {
             let text = "Missing required parameter: one of `input`, `previous_response_id` or `prompt` must be given.";
             return Err(refuse("input", text));

@@ -24,11 +24,11 @@ pub use error::{error_event, error_event_at};
 pub use expand::{Front, expand};
 pub use items::response_id;
 pub use listing::{Page, deleted, input_items, token_count};
-pub use native::for_vendor;
+pub use native::{ForVendor, for_vendor};
 pub use parts::{id_of, ids_of, output_of};
 pub use request_in::request_in;
 pub use response_out::response_out;
-pub use stream_in::{Final, StreamReader, final_of, sequence_number};
+pub use stream_in::{Final, StreamReader, final_of};
 pub use stream_out::StreamWriter;
 pub use usage::usage_in;
 

@@ -2,7 +2,7 @@
 //! what that vendor would refuse of an earlier answer that it did not give.
 
 use super::expand::changed;
-use crate::chat::{Json, Origin, Signature, split_call_id};
+use crate::chat::{Field, Json, Origin, Signature, split_call_id};
 use crate::wire::json::Reader;
 use serde_json::{Map, Value};
 
@@ -13,22 +13,37 @@ const ENCRYPTED: &str = "reasoning.encrypted_content";
 /// Thoughts go back only with what their vendor can read itself, for without
 /// that they are looked up and not found. `reasons`: the model thinks, so its thoughts are
 /// asked for in a form that can come back; other models refuse to be asked.
-pub fn for_vendor(body: &[u8], reasons: bool) -> Option<Vec<u8>> {
-    let (input, include) = fields(body)?;
+pub fn for_vendor(body: &[u8], reasons: bool) -> Option<ForVendor> {
+    let Fields { input, include } = fields(body)?;
     let input = input.and_then(cleaned);
     let include = if reasons { asking(include) } else { None };
     if input.is_none() && include.is_none() {
         return None;
     }
+    let adapted = input.is_some().then(|| format!("{}: dropped", Field::ReasoningHistory.name()));
     let changes = [("input", input), ("include", include)];
     let there: Vec<(&str, Option<&[u8]>)> = changes
         .iter()
         .filter_map(|(name, value)| value.as_deref().map(|value| (*name, Some(value))))
         .collect();
-    changed(body, &there).ok()
+    Some(ForVendor { body: changed(body, &there).ok()?, adapted })
 }
 
-fn fields(body: &[u8]) -> Option<(Option<&[u8]>, Option<&[u8]>)> {
+/// A body for a vendor, and what was taken out of it.
+#[derive(Debug, PartialEq, Eq)]
+pub struct ForVendor {
+    /// The body.
+    pub body: Vec<u8>,
+    /// What the caller is told of the change.
+    pub adapted: Option<String>,
+}
+
+struct Fields<'a> {
+    input: Option<&'a [u8]>,
+    include: Option<&'a [u8]>,
+}
+
+fn fields(body: &[u8]) -> Option<Fields<'_>> {
     let mut reader = Reader::new(body);
     reader.enter_object().ok()?;
     let (mut input, mut include) = (None, None);
@@ -40,7 +55,7 @@ fn fields(body: &[u8]) -> Option<(Option<&[u8]>, Option<&[u8]>)> {
             _ => {}
         }
     }
-    Some((input, include))
+    Some(Fields { input, include })
 }
 
 /// `include` with the wish for thoughts that can come back; `None`: it is there.

@@ -16,6 +16,7 @@ pub struct StreamReader {
     counting: Counting,
     /// The output index of each call, by the number that the canonical events give it.
     calls: Vec<u64>,
+    next: u64,
     ended: bool,
     failed: bool,
 }
@@ -25,6 +26,7 @@ pub struct StreamReader {
 #[serde(default)]
 struct EventIn {
     r#type: String,
+    sequence_number: Option<u64>,
     delta: Option<Json>,
     output_index: u64,
     item: Option<ItemIn>,
@@ -81,7 +83,7 @@ impl ErrorIn {
 impl StreamReader {
     /// A reader at the beginning of a stream.
     pub fn new(counting: Counting) -> Self {
-        Self { counting, calls: Vec::new(), ended: false, failed: false }
+        Self { counting, calls: Vec::new(), next: 0, ended: false, failed: false }
     }
 
     fn read(&mut self, event: EventIn, out: &mut Vec<Event>) {
@@ -167,8 +169,13 @@ impl StreamIn for StreamReader {
         let event: EventIn = parse(data).map_err(|error| {
             Failure::new(Kind::VendorMalformed, "The model's vendor sent an unreadable answer").detail(error)
         })?;
+        self.next = event.sequence_number.map_or(self.next, |number| number.saturating_add(1));
         self.read(event, out);
         Ok(())
+    }
+
+    fn next_number(&self) -> u64 {
+        self.next
     }
 
     fn end(&mut self, _out: &mut Vec<Event>) -> Result<()> {
@@ -219,18 +226,4 @@ impl<'a> Final<'a> {
     pub fn of(response: &'a [u8]) -> Option<Self> {
         id_of(response).map(|id| Self { id, response })
     }
-}
-
-/// The number of an event, for an event that is to follow it.
-pub fn sequence_number(event: &[u8]) -> Option<u64> {
-    let data = sse::data(event)?;
-    let mut reader = Reader::new(&data);
-    reader.enter_object().ok()?;
-    while let Some(key) = reader.key().ok()? {
-        match key.raw {
-            b"sequence_number" => return reader.whole_or_skip().ok()?,
-            _ => reader.ignore().ok()?,
-        }
-    }
-    None
 }

@@ -195,3 +195,18 @@ proptest! {
         prop_assert!(parsed.get("drop_me").is_none() && parsed.get("old_name").is_none());
     }
 }
+
+#[test]
+fn a_field_that_is_set_is_replaced_or_added_and_not_told() {
+    const KEEPS_NOTHING: Shape = Shape { set: &[("store", "false")], ..PLAIN };
+    for (body, expected) in [
+        (r#"{"store" : true,"model":"m","messages":[]}"#, r#"{"store" : false,"model":"m","messages":[]}"#),
+        (r#"{"model":"m","messages":[]}"#, r#"{"model":"m","store":false,"messages":[]}"#),
+    ] {
+        let body = Bytes::from_static(body.as_bytes());
+        let request = Request::read(Op::Chat, &body).unwrap();
+        let mut adapted = Vec::new();
+        let sent = request.render(&body, "m", &KEEPS_NOTHING, &mut adapted).concat();
+        assert_eq!((std::str::from_utf8(&sent).unwrap(), adapted.len()), (expected, 0));
+    }
+}
