@@ -169,8 +169,10 @@ impl StreamIn for StreamReader {
         let event: EventIn = parse(data).map_err(|error| {
             Failure::new(Kind::VendorMalformed, "The model's vendor sent an unreadable answer").detail(error)
         })?;
-        self.next = event.sequence_number.map_or(self.next, |number| number.saturating_add(1));
+        let number = event.sequence_number.unwrap_or(self.next);
         self.read(event, out);
+        // An error is told in the hub's own words, in the vendor's place.
+        self.next = if self.failed { number } else { number.saturating_add(1) };
         Ok(())
     }
 
