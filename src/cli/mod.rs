@@ -1,6 +1,7 @@
 //! The command line. What it does to keys and books it does on the store
 //! itself when no hub runs, and through the running hub otherwise.
 
+mod catalogue;
 mod check;
 mod keys;
 mod ledger;
@@ -37,6 +38,8 @@ enum Command {
     Keys(keys::Keys),
     /// Exports, verifies and prunes the books.
     Ledger(ledger::Ledger),
+    /// Builds and shows what is known of models: limits, abilities, prices.
+    Catalogue(catalogue::Catalogue),
     /// Prints the JSON schema of the configuration file.
     Schema,
 }
@@ -110,6 +113,7 @@ pub fn run() -> ExitCode {
         Command::Check(check) => check::run(check.file.or_else(|| check.config.path())),
         Command::Keys(keys) => keys.run(),
         Command::Ledger(ledger) => ledger.run(),
+        Command::Catalogue(catalogue) => catalogue.run(),
         Command::Schema => out::print(format_args!("{:#}", crate::config::schema())),
     };
     match result {

@@ -2,10 +2,11 @@
 
 use crate::access::{AddressRules, AddressSet, Key, KeyTable, Pepper};
 use crate::cache;
+use crate::catalogue::{Card, Catalogue};
 use crate::chat::Dialect;
 use crate::ledger::PriceTable;
 use crate::limit::{Gate, Limits};
-use crate::provider::{Door, Vendor};
+use crate::provider::{AwsKeys, Door, Vendor};
 use crate::responses;
 use crate::route::{Health, HealthPolicy, Picker, Strategy};
 use crate::rules::RuleSet;
@@ -41,6 +42,10 @@ pub struct Snapshot {
     pub providers: HashMap<ProviderName, Arc<Provider>>,
     /// Aliases, groups and models with settings of their own.
     pub models: HashMap<ModelName, Arc<Model>>,
+    /// What is known of models.
+    pub catalogue: Catalogue,
+    /// What becomes of a request that needs what a model is known not to have.
+    pub capabilities: Capabilities,
     /// Prices by provider and model.
     pub prices: PriceTable,
     /// What happens to a model without a price.
@@ -200,7 +205,7 @@ impl Provider {
     /// one, else at the vendor's own. `None`: the vendor does not have the operation.
     pub fn door(&self, op: Op, caller: Dialect) -> Option<Door> {
         let path = self.vendor.path(op)?;
-        let own = Door { dialect: self.vendor.dialect, path, shape: self.vendor.shape };
+        let own = Door { dialect: self.vendor.speaks(op), path, shape: self.vendor.shape };
         let same = |door: &&Door| op == Op::Chat && door.dialect == caller;
         Some(self.doors.iter().find(same).copied().unwrap_or(own))
     }
@@ -246,8 +251,10 @@ pub struct BaseUrl {
 pub struct Credential {
     /// `provider/name`.
     pub id: CredentialId,
-    /// `None`: nothing is sent.
+    /// `None`: nothing is sent, or [`Credential::aws`] signs.
     pub secret: Option<Secret>,
+    /// A pair of keys that signs requests, in place of a secret that is sent.
+    pub aws: Option<AwsKeys>,
     /// Share of the requests.
     pub weight: u32,
     /// Models this credential is for; empty = all.
@@ -279,6 +286,19 @@ pub struct Target {
     pub upstream_model: Arc<str>,
     /// Share of the requests.
     pub weight: u32,
+    /// What is known of the model, found once, when the target is made.
+    pub card: Option<Arc<Card>>,
+}
+
+/// What becomes of a request that needs what a model is known not to have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Capabilities {
+    /// It goes to no such model, and is refused when none is left.
+    Strict,
+    /// The same, but where the wish can be adapted: then models that have it come first.
+    Lenient,
+    /// Nothing; vendors judge.
+    Off,
 }
 
 /// What happens to a model without a price.

@@ -4,14 +4,15 @@
 use crate::chat::Dialect;
 use crate::error::{Failure, Kind, Result};
 use crate::types::Op;
+use crate::wire::translate::{AnswerForm, InPath};
 use http::Method;
 use percent_encoding::percent_decode_str;
 
 /// Where a request goes.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Endpoint {
-    /// A vendor's operation.
-    Inference(Op, Dialect),
+    /// A vendor's operation, in the caller's dialect, and what of the request stands in the path.
+    Inference(Op, Dialect, InPath),
     /// `GET /v1/models`
     Models,
     /// `GET /v1/models/{id}`
@@ -24,6 +25,12 @@ pub(super) enum Endpoint {
     InputTokens,
     /// Something about one kept response.
     Response(String, Act),
+    /// `GET /v1beta/models`, as Google's clients list them.
+    GoogleModels,
+    /// `GET /v1beta/models/{id}`
+    GoogleModel(String),
+    /// `POST /v1beta/models/{id}:countTokens`
+    GoogleCount(String),
     /// `GET /healthz`: the process lives.
     Health,
     /// `GET /readyz`: traffic is welcome.
@@ -46,6 +53,7 @@ pub(super) enum Act {
 }
 
 const OPENAI: Dialect = Dialect::OpenAiChat;
+const GEMINI: Dialect = Dialect::Gemini;
 
 /// What follows a response's id, by method.
 const ACTS: &[(Method, Option<&str>, Act)] = &[
@@ -73,6 +81,16 @@ const TABLE: &[(Method, &str, Op, Dialect)] = &[
     (Method::POST, "responses/input_tokens", Op::Tokenize, Dialect::OpenAiResponses),
 ];
 
+/// What Google's callers ask of a model, behind the colon of the path.
+const GOOGLE: &[(&str, Op, AnswerForm)] = &[
+    ("generateContent", Op::Chat, AnswerForm::Usual),
+    // Unless the query says otherwise.
+    ("streamGenerateContent", Op::Chat, AnswerForm::List),
+    ("embedContent", Op::Embedding, AnswerForm::Single),
+    ("batchEmbedContents", Op::Embedding, AnswerForm::Usual),
+    ("countTokens", Op::Tokenize, AnswerForm::Usual),
+];
+
 impl Endpoint {
     /// Finds the endpoint. Paths under `/v1` answer without the prefix too.
     ///
@@ -89,6 +107,9 @@ impl Endpoint {
         if let Some(endpoint) = outside {
             return if is_get { Ok(endpoint) } else { Err(wrong_method(method, path)) };
         }
+        if let Some(found) = Self::find_google(method, path) {
+            return found;
+        }
         let name = path.strip_prefix("/v1/").or_else(|| path.strip_prefix('/')).unwrap_or(path);
         if let Some(id) = name.strip_prefix("models/").filter(|id| !id.is_empty()) {
             return if is_get { Ok(Endpoint::Model(decode(id))) } else { Err(wrong_method(method, path)) };
@@ -99,14 +120,39 @@ impl Endpoint {
                 (Op::Tokenize, Dialect::Anthropic) => Endpoint::CountTokens,
                 (Op::Tokenize, Dialect::OpenAiResponses) => Endpoint::InputTokens,
                 (Op::Tokenize, _) => Endpoint::Tokenize,
-                (op, dialect) => Endpoint::Inference(*op, *dialect),
+                (op, dialect) => Endpoint::Inference(*op, *dialect, InPath::default()),
             }),
             Some(_) => Err(wrong_method(method, path)),
             None if name.starts_with("responses/") => Self::response(method, path, name),
-            None => Err(Failure::new(
-                Kind::UnknownEndpoint,
-                format!("Unknown request URL: {method} {}", shown(path)),
-            )),
+            None => Err(unknown(method, path)),
+        }
+    }
+
+    /// Google's form of a path: the model, a colon, and what is asked of it. Its newest clients
+    /// write `/v1` for `/v1beta`.
+    fn find_google(method: &Method, path: &str) -> Option<Result<Self>> {
+        let beta = path.strip_prefix("/v1beta/");
+        let name = beta.or_else(|| path.strip_prefix("/v1/"))?;
+        let is_get = method == Method::GET || method == Method::HEAD;
+        let rest = match name.strip_prefix("models") {
+            Some("" | "/") => return beta.map(|_| listed(is_get, Endpoint::GoogleModels, method, path)),
+            rest => rest.and_then(|rest| rest.strip_prefix('/')),
+        };
+        let called = rest.and_then(|rest| {
+            // A model's own name may have colons.
+            let (model, call) = rest.rsplit_once(':').or_else(|| rest.rsplit_once("%3A"))?;
+            let known = GOOGLE.iter().find(|(known, ..)| *known == call);
+            known.map(|(call, op, form)| (decode(model), *call, *op, *form))
+        });
+        match (called, rest) {
+            (Some(_), _) if method != Method::POST => Some(Err(wrong_method(method, path))),
+            (Some((model, _, Op::Tokenize, _)), _) => Some(Ok(Endpoint::GoogleCount(model))),
+            (Some((model, call, op, form)), _) => {
+                let stream = call == "streamGenerateContent";
+                Some(Ok(Endpoint::Inference(op, GEMINI, InPath { model: Some(model), stream, form })))
+            }
+            (None, Some(id)) if beta.is_some() && is_get => Some(Ok(Endpoint::GoogleModel(decode(id)))),
+            (None, _) => beta.map(|_| Err(unknown(method, path))),
         }
     }
 
@@ -116,8 +162,7 @@ impl Endpoint {
         let (id, act) = rest.split_once('/').map_or((rest, None), |(id, act)| (id, Some(act)));
         let mut known = ACTS.iter().filter(|(_, named, _)| *named == act).peekable();
         if id.is_empty() || known.peek().is_none() {
-            let text = format!("Unknown request URL: {method} {}", shown(path));
-            return Err(Failure::new(Kind::UnknownEndpoint, text));
+            return Err(unknown(method, path));
         }
         let found = known.find(|(wanted, ..)| wanted == method).ok_or_else(|| wrong_method(method, path))?;
         Ok(Endpoint::Response(decode(id), found.2))
@@ -126,9 +171,13 @@ impl Endpoint {
     /// The operation, for the metrics.
     pub(super) fn op(&self) -> Option<Op> {
         match self {
-            Endpoint::Inference(op, _) => Some(*op),
-            Endpoint::Models | Endpoint::Model(_) => Some(Op::Models),
-            Endpoint::Tokenize | Endpoint::CountTokens | Endpoint::InputTokens => Some(Op::Tokenize),
+            Endpoint::Inference(op, ..) => Some(*op),
+            Endpoint::Models | Endpoint::Model(_) | Endpoint::GoogleModels | Endpoint::GoogleModel(_) => {
+                Some(Op::Models)
+            }
+            Endpoint::Tokenize | Endpoint::CountTokens | Endpoint::InputTokens | Endpoint::GoogleCount(_) => {
+                Some(Op::Tokenize)
+            }
             Endpoint::Response(..) => Some(Op::Chat),
             Endpoint::Health | Endpoint::Ready | Endpoint::Home => None,
         }
@@ -139,15 +188,38 @@ impl Endpoint {
     /// What the caller speaks: decides the shape of errors too.
     pub(super) fn dialect(&self) -> Dialect {
         match self {
-            Endpoint::Inference(_, dialect) => *dialect,
+            Endpoint::Inference(_, dialect, _) => *dialect,
             Endpoint::CountTokens => Dialect::Anthropic,
+            Endpoint::GoogleModels | Endpoint::GoogleModel(_) | Endpoint::GoogleCount(_) => GEMINI,
             _ => OPENAI,
         }
     }
 }
 
+impl Endpoint {
+    /// Like [`Endpoint::dialect`], but for the list of models, which has one path in two dialects:
+    /// Anthropic's clients say which version of theirs they speak.
+    pub(super) fn dialect_of(&self, headers: &http::HeaderMap) -> Dialect {
+        let is_list = matches!(self, Endpoint::Models | Endpoint::Model(_));
+        if is_list && headers.contains_key("anthropic-version") { Dialect::Anthropic } else { self.dialect() }
+    }
+}
+
+/// In which dialect a path that is no endpoint is refused.
+pub(super) fn dialect_of(path: &str) -> Dialect {
+    if path.starts_with("/v1beta/") { GEMINI } else { OPENAI }
+}
+
 fn decode(id: &str) -> String {
     percent_decode_str(id).decode_utf8_lossy().into_owned()
+}
+
+fn listed(is_get: bool, endpoint: Endpoint, method: &Method, path: &str) -> Result<Endpoint> {
+    if is_get { Ok(endpoint) } else { Err(wrong_method(method, path)) }
+}
+
+fn unknown(method: &Method, path: &str) -> Failure {
+    Failure::new(Kind::UnknownEndpoint, format!("Unknown request URL: {method} {}", shown(path)))
 }
 
 fn wrong_method(method: &Method, path: &str) -> Failure {
@@ -177,6 +249,32 @@ mod tests {
     fn a_model_id_is_one_percent_encoded_segment_or_several() {
         for path in ["/v1/models/openai%2Fgpt-4o", "/models/openai/gpt-4o"] {
             assert_eq!(Endpoint::find(&Method::GET, path).unwrap(), Endpoint::Model("openai/gpt-4o".into()));
+        }
+    }
+
+    #[test]
+    fn googles_paths_name_the_model_and_what_is_asked_of_it() {
+        let find = |path: &str| Endpoint::find(&Method::POST, path).unwrap();
+        let chat = |model: &str, stream, form| {
+            Endpoint::Inference(Op::Chat, GEMINI, InPath { model: Some(model.into()), stream, form })
+        };
+        let (usual, list) = (AnswerForm::Usual, AnswerForm::List);
+        for prefix in ["/v1beta", "/v1"] {
+            let at = |rest: &str| find(&format!("{prefix}/models/{rest}"));
+            assert_eq!(at("gpt:generateContent"), chat("gpt", false, usual));
+            assert_eq!(at("gpt:streamGenerateContent"), chat("gpt", true, list));
+            assert_eq!(at("ollama/qwen3:0.6b:generateContent"), chat("ollama/qwen3:0.6b", false, usual));
+            assert_eq!(at("openai%2Fgpt-4o%3AgenerateContent"), chat("openai/gpt-4o", false, usual));
+            assert_eq!(at("gpt:countTokens"), Endpoint::GoogleCount("gpt".into()));
+        }
+        let get = |path: &str| Endpoint::find(&Method::GET, path);
+        assert_eq!(get("/v1beta/models").unwrap(), Endpoint::GoogleModels);
+        assert_eq!(get("/v1beta/models/qwen3:0.6b").unwrap(), Endpoint::GoogleModel("qwen3:0.6b".into()));
+        assert_eq!(get("/v1/models/qwen3:0.6b").unwrap(), Endpoint::Model("qwen3:0.6b".into()));
+        assert_eq!(get("/v1beta/models/a:generateContent").unwrap_err().kind, Kind::MethodNotAllowed);
+        for path in ["/v1beta/models/a:predict", "/v1beta/files", "/v1beta/models/a"] {
+            let failure = Endpoint::find(&Method::POST, path).unwrap_err();
+            assert_eq!((failure.kind, dialect_of(path)), (Kind::UnknownEndpoint, GEMINI), "{path}");
         }
     }
 

@@ -1,6 +1,7 @@
 //! The data plane: takes requests in, decides, speaks to vendors, relays,
 //! settles. The only module besides `server` that knows Pingora.
 
+mod able;
 mod answer;
 mod buffered;
 mod decide;
@@ -10,16 +11,21 @@ mod exchange;
 mod failure;
 mod flood;
 mod guard;
+mod hold;
 mod intake;
 mod job;
 mod keeping;
 mod kept;
 mod listing;
+mod long_body;
+mod models;
 mod outgoing;
+mod pipes;
 mod realtime;
 mod relay;
 mod service;
 mod settle;
+mod several;
 mod shared;
 mod simulator;
 mod sink;
@@ -32,7 +38,7 @@ pub use drain::Drain;
 pub use keeping::KeptResponses;
 pub use service::Gateway;
 
-use crate::cache::{Cache, Flights};
+use crate::cache::{Cache, Flights, Recall};
 use crate::config::Snapshot;
 use crate::store::Store;
 use crate::telemetry::Metrics;
@@ -58,6 +64,8 @@ pub struct Plane {
     pub cache: Cache,
     /// Identical requests in flight.
     pub flights: Flights,
+    /// Thoughts behind calls of tools, for callers that cannot return them.
+    pub recall: Recall,
     /// Requests in flight, and whether new ones are still welcome.
     pub drain: Drain,
     keeping: Keeping,
@@ -66,6 +74,8 @@ pub struct Plane {
     flood: Flood,
 }
 
+/// What is kept of thoughts for callers that cannot return them.
+const MAX_RECALL_BYTES: u64 = 32 * 1024 * 1024;
 /// The largest answer that identical requests share while it is in flight.
 const MAX_FLIGHT_BYTES: usize = 8 * 1024 * 1024;
 
@@ -76,6 +86,7 @@ impl Plane {
             keeping: Keeping::open(&snapshot, &store, clock.wall()),
             cache: Cache::new(snapshot.cache.max_bytes),
             flights: Flights::new(MAX_FLIGHT_BYTES),
+            recall: Recall::new(MAX_RECALL_BYTES),
             drain: Drain::default(),
             upstreams: Upstreams::new(),
             buffered: Buffered::default(),

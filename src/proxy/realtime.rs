@@ -14,12 +14,13 @@ use crate::error::{Failure, Kind, Result};
 use crate::ledger::Outcome;
 use crate::route::{Attempt, Candidate, Fault};
 use crate::types::{Op, Usage, UsageSource};
+use crate::wire::translate::InPath;
 use bytes::Bytes;
 use http::{Uri, header};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC};
 use pingora::http::RequestHeader;
 use pingora::prelude::HttpPeer;
-use pingora::proxy::Session;
+use pingora::protocols::http::ServerSession;
 use std::sync::Arc;
 
 /// What a query leaves as it is (RFC 3986 §2.3).
@@ -47,19 +48,20 @@ impl Opened {
 
 impl Pipe {
     /// Everything that may refuse a pipe.
-    pub(super) async fn open(plane: &Arc<Plane>, session: &mut Session, visit: &mut Visit) -> Result<Opened> {
+    pub(super) async fn open(
+        plane: &Arc<Plane>,
+        session: &mut ServerSession,
+        visit: &mut Visit,
+    ) -> Result<Opened> {
         let present = plane.drain.enter();
         let snapshot = plane.snapshot.load_full();
         let caller = intake::admit(plane, &snapshot, session, visit)?;
-        if !session.is_upgrade_req() {
-            let text = "This endpoint takes WebSocket upgrades only";
-            return Err(Failure::new(Kind::InvalidRequest, text));
-        }
         let share: Share = plane.buffered.share();
         let header = session.req_header();
         let query = header.uri.query().unwrap_or("");
         let headers = &header.headers;
-        let arrival = Arrival { plane, snapshot, caller, headers, query, body: Bytes::new(), share, present };
+        let (body, in_path) = (Bytes::new(), &InPath::default());
+        let arrival = Arrival { plane, snapshot, caller, headers, query, in_path, body, share, present };
         let job = decide(arrival, visit).map_err(|refused| refused.failure)?;
         let (credential, attempt) = choose(&job)?;
         let target = job.targets.first().ok_or_else(|| Failure::new(Kind::Internal, "No target"))?;
@@ -97,7 +99,7 @@ impl Pipe {
             request.remove_header(name);
         }
         request.insert_header(header::HOST, authority(provider))?;
-        if let Some((name, value)) = authorization(provider, self.opened.credential, Op::Realtime) {
+        if let Some((name, value)) = authorization(provider, self.opened.credential) {
             request.insert_header(name, value)?;
         }
         for (name, value) in &provider.headers {

@@ -1,17 +1,19 @@
 //! A vendor's answer on its way to the caller: event by event as it arrives,
 //! or whole, with a reader looking on for usage, errors and the end.
 
-use super::answer::{AnswerHead, is_events};
-use super::decide::{COUNT_BUDGET, count_input};
+use super::answer::AnswerHead;
 use super::exchange::{End, Missed, missed_by};
 use super::guard::{Guard, Waited};
+use super::hold::{COUNT_BUDGET, count_input};
 use super::job::Job;
 use super::settle;
+use super::several;
 use super::sink::{Gone, Sink};
 use super::stream::{Reader, ended_badly};
 use super::talk::Keeper;
 use super::upstream::{Head, Reading, Taken};
 use super::visit::Visit;
+use crate::cache::Thoughts;
 use crate::chat::{Dialect, Finish};
 use crate::config::Provider;
 use crate::error::{Failure, Kind};
@@ -21,14 +23,18 @@ use crate::tokens;
 use crate::types::{Op, Usage, UsageSource};
 use crate::wire::openai::{self, Step, VendorError};
 use crate::wire::openai_responses::Final;
-use crate::wire::translate;
+use crate::wire::translate::{self, Plan, Told};
+use crate::wire::transport::is_events;
 use bytes::{Bytes, BytesMut};
 use http::header;
 use std::pin::pin;
 use tokio::time::Instant;
 
 /// The largest JSON answer; images in base64 are the large ones.
-const MAX_WHOLE_BYTES: usize = 128 * 1024 * 1024;
+pub(super) const MAX_WHOLE_BYTES: usize = 128 * 1024 * 1024;
+
+/// Where Bedrock tells the tokens of an input for models whose own answers do not.
+const INPUT_TOKENS: &str = "x-amzn-bedrock-input-token-count";
 
 /// What a relay works with.
 pub(super) struct Stage<'a, S> {
@@ -39,6 +45,8 @@ pub(super) struct Stage<'a, S> {
     pub provider: &'a Provider,
     /// Fields that were adapted or dropped for this vendor.
     pub adapted: Vec<String>,
+    /// How the answer of an operation other than chat is read, if it is translated.
+    pub plan: Option<Plan>,
 }
 
 /// Relays a success. `Err` only while the caller has seen no content.
@@ -160,6 +168,9 @@ impl Events {
         head: &Head,
         out: Vec<Bytes>,
     ) -> Result<(), Gone> {
+        if let Some(thoughts) = self.reader.take_thoughts() {
+            stage.job.keep_thoughts(thoughts);
+        }
         if out.is_empty() {
             return Ok(());
         }
@@ -268,10 +279,10 @@ impl Events {
 /// Usage by our own count: the input, what was counted of the output, and `text`.
 pub(super) fn estimate(job: &Job, visit: &Visit, text: &str, counted: u64) -> Usage {
     let mut usage = Usage { requests: 1, ..Usage::default() };
+    let family = job.family(&visit.upstream_model);
     if job.request().is_some() {
-        usage.input = count_input(visit.op, &visit.upstream_model, &job.body);
+        usage.input = count_input(visit.op, family, &visit.upstream_model, &job.body);
     }
-    let (family, _) = tokens::family(&visit.upstream_model);
     usage.output = counted.saturating_add(tokens::count(family, text, COUNT_BUDGET).tokens);
     usage
 }
@@ -307,7 +318,10 @@ async fn whole<S: Sink>(mut stage: Stage<'_, S>, mut taken: Taken, head: Head) -
     if let Some(verdict) = judge(stage.provider.vendor, head.status, &head.headers, &body, wall) {
         return Err(Missed::judged(verdict));
     }
-    let (body, usage) = translated(&stage, body)?;
+    let (body, usage) = match translated(&stage, &head, &body) {
+        Ok(read) => read,
+        Err(missed) => return several::spent(&stage, &[body], missed),
+    };
     if let (Some(keeper), Some(answer)) = (Keeper::of(stage.job), Final::of(&body)) {
         keeper.done(&answer);
     }
@@ -318,29 +332,75 @@ async fn whole<S: Sink>(mut stage: Stage<'_, S>, mut taken: Taken, head: Head) -
 }
 
 /// The answer in the caller's dialect, and what it used.
-fn translated<S>(stage: &Stage<'_, S>, body: Bytes) -> Result<(Bytes, Option<Usage>), Missed> {
+fn translated<S>(stage: &Stage<'_, S>, head: &Head, body: &Bytes) -> Result<(Bytes, Option<Usage>), Missed> {
     let vendor = stage.provider.vendor;
+    if let Some(plan) = &stage.plan {
+        return joined(stage, plan, std::slice::from_ref(body), counted(head));
+    }
     let (from, to) = (stage.job.door(stage.provider).dialect, stage.visit.dialect);
     if stage.visit.op != Op::Chat || (from, to) == (Dialect::OpenAiChat, Dialect::OpenAiChat) {
-        let usage = openai::usage(stage.visit.op, vendor.counting, &body);
-        return Ok((body, usage));
+        let usage = openai::usage(stage.visit.op, vendor.counting, body);
+        return Ok((in_dialect(stage, body.clone())?, usage));
     }
     if from == to {
-        let usage = translate::usage_in(from, &body, vendor.counting);
-        return Ok((body, usage));
+        let usage = translate::usage_in(from, body, vendor.counting);
+        return Ok((body.clone(), usage));
     }
-    let unreadable = |failure| Missed { failure, health: HealthEffect::Failed, gone: false, sent: false };
-    let mut response = translate::response_in(from, &body, vendor.counting).map_err(unreadable)?;
+    let mut response = translate::response_in(from, body, vendor.counting).map_err(unreadable)?;
     // The caller's dialects have no word for it: another vendor may still do better.
     if let Some(Finish::Error(word)) = &response.first().finish {
         let wall = stage.job.plane.clock.wall().seconds();
         let error = ended_badly(word);
         return Err(Missed::judged(judge_error(vendor, &error, &http::HeaderMap::new(), wall)));
     }
+    if stage.job.keeps_thoughts(from) {
+        stage.job.keep_thoughts(Thoughts::of(&response.first().parts));
+    }
     response.created.get_or_insert(stage.visit.at.seconds());
+    // Some vendors name neither the answer nor its model.
+    if response.id.is_empty() {
+        response.id = stage.visit.id.to_string();
+    }
+    if response.model.is_empty() {
+        response.model = stage.visit.upstream_model.to_string();
+    }
     let usage = response.usage;
     let id = stage.visit.id.to_string();
     Ok((translate::response_out(to, &response, stage.job.asked(&id)).into(), usage))
+}
+
+/// Tokens of the input where a vendor tells them in the answer's header and not in its body.
+pub(super) fn counted(head: &Head) -> Option<u64> {
+    head.text(INPUT_TOKENS).parse().ok()
+}
+
+/// The answers of all calls of an operation other than chat as one, and what they used.
+pub(super) fn joined<S>(
+    stage: &Stage<'_, S>,
+    plan: &Plan,
+    answers: &[Bytes],
+    counted: Option<u64>,
+) -> Result<(Bytes, Option<Usage>), Missed> {
+    let family = stage.job.family(&stage.visit.upstream_model);
+    let count = || count_input(stage.visit.op, family, &stage.visit.upstream_model, &stage.job.body);
+    let (counting, now) = (stage.provider.vendor.counting, stage.visit.at.seconds());
+    let told = Told { counting, now, counted, count: &count };
+    let read = plan.answer(answers, &told).map_err(|failure| match failure.kind {
+        Kind::VendorRefused => Missed::by_request(failure),
+        _ => unreadable(failure),
+    })?;
+    Ok((in_dialect(stage, read.0.into())?, read.1))
+}
+
+/// An answer of OpenAI's to something other than a chat, in the caller's dialect.
+fn in_dialect<S>(stage: &Stage<'_, S>, body: Bytes) -> Result<Bytes, Missed> {
+    let Visit { dialect, op, form, .. } = &*stage.visit;
+    let told = translate::told(*dialect, *op, *form, &body).map_err(unreadable)?;
+    Ok(told.map_or(body, Bytes::from))
+}
+
+fn unreadable(failure: Failure) -> Missed {
+    Missed { failure, health: HealthEffect::Failed, gone: false, sent: false }
 }
 
 /// Sends an answer of known length and says what it used.
@@ -351,7 +411,7 @@ pub(super) async fn send_whole<S: Sink>(
     usage: Option<Usage>,
 ) -> End {
     head.length = Some(body.len() as u64);
-    let usage = usage.map(|usage| Usage { requests: 1, ..usage });
+    let usage = usage.map(|usage| Usage { requests: usage.requests.max(1), ..usage });
     if let Some(usage) = &usage {
         settle::release(stage.job, stage.visit, usage);
     }

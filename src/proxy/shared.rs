@@ -2,7 +2,7 @@
 //! while they are made. The vendor call of a shared answer runs in a task of
 //! its own: whoever leaves, leaves; the last one stops the vendor.
 
-use super::answer::{AnswerHead, is_events};
+use super::answer::AnswerHead;
 use super::exchange::End;
 use super::failure;
 use super::guard::{Guard, Waited};
@@ -17,9 +17,10 @@ use crate::error::{Failure, Kind};
 use crate::ledger::Outcome;
 use crate::telemetry::CacheStatus;
 use crate::types::{Usage, UsageSource};
+use crate::wire::transport::is_events;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, header};
-use pingora::proxy::Session;
+use pingora::protocols::http::ServerSession;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,7 +28,7 @@ use tokio::time::Instant;
 
 /// Answers a request that may come from, or go to, the cache.
 pub(super) async fn answer(
-    session: &mut Session,
+    session: &mut ServerSession,
     job: Box<Job>,
     mut visit: Box<Visit>,
     caching: Caching,
@@ -65,7 +66,7 @@ fn private_key() -> CacheKey {
     CacheKey(key)
 }
 
-async fn replay(session: &mut Session, job: Box<Job>, mut visit: Box<Visit>, stored: &Stored) -> Whole {
+async fn replay(session: &mut ServerSession, job: Box<Job>, mut visit: Box<Visit>, stored: &Stored) -> Whole {
     visit.cache = CacheStatus::Hit;
     visit.provider = Arc::clone(&stored.provider);
     visit.upstream_model = Arc::clone(&stored.upstream_model);
@@ -97,7 +98,7 @@ async fn replay(session: &mut Session, job: Box<Job>, mut visit: Box<Visit>, sto
 
 /// Starts the vendor call in a task of its own and reads along like everybody else.
 async fn lead(
-    session: &mut Session,
+    session: &mut ServerSession,
     job: Box<Job>,
     mut visit: Box<Visit>,
     caching: Caching,
@@ -112,7 +113,7 @@ async fn lead(
 }
 
 async fn follow(
-    session: &mut Session,
+    session: &mut ServerSession,
     job: Box<Job>,
     mut visit: Box<Visit>,
     caching: Caching,
@@ -271,7 +272,7 @@ impl Watch {
         }
     }
 
-    async fn read(&mut self, session: &mut Session, reader: &mut Reader) -> Seen {
+    async fn read(&mut self, session: &mut ServerSession, reader: &mut Reader) -> Seen {
         let mut sink = Direct::new(session, self.early.take());
         let mut seen =
             Seen { whole: Whole::Yes, status: 0, bytes: 0, gone: false, head: None, failure: None };

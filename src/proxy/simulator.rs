@@ -5,9 +5,9 @@
 //! of a model.
 
 use super::answer::{AnswerHead, EVENT_STREAM};
-use super::decide::{COUNT_BUDGET, count_input};
 use super::exchange::{End, Missed};
 use super::guard::Guard;
+use super::hold::{COUNT_BUDGET, count_input};
 use super::job::Job;
 use super::sink::{Gone, Sink};
 use super::stream::Reader;
@@ -44,7 +44,7 @@ pub(super) async fn answer<S: Sink>(
 ) -> Result<End, Missed> {
     let text = last_text(job, visit.op);
     let usage = Usage {
-        input: count_input(visit.op, &visit.upstream_model, &job.body),
+        input: count_input(visit.op, job.family(&visit.upstream_model), &visit.upstream_model, &job.body),
         output: if speaks(visit.op) { count(&visit.upstream_model, &text) } else { 0 },
         requests: 1,
         ..Usage::default()
@@ -93,7 +93,7 @@ fn count(model: &str, text: &str) -> u64 {
 
 fn last_text(job: &Job, op: Op) -> String {
     let mut last = String::new();
-    match translate::request_in(job.dialect, &job.body) {
+    match translate::request_in(job.speaks, &job.body) {
         Ok(chat) if op == Op::Chat => {
             let parts = chat.messages.into_iter().flat_map(|message| message.parts);
             let mut texts =
@@ -184,7 +184,11 @@ fn vector(text: &str) -> Vec<f32> {
 
 /// The simulated answer is OpenAI's; other callers get it in their own dialect.
 fn in_dialect(job: &Job, visit: &Visit, body: Bytes) -> Bytes {
-    if visit.op != Op::Chat || visit.dialect == Dialect::OpenAiChat {
+    if visit.op != Op::Chat {
+        let told = translate::told(visit.dialect, visit.op, visit.form, &body);
+        return told.ok().flatten().map_or(body, Bytes::from);
+    }
+    if visit.dialect == Dialect::OpenAiChat {
         return body;
     }
     let read = translate::response_in(Dialect::OpenAiChat, &body, Counting::Inclusive);

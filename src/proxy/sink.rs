@@ -6,7 +6,7 @@ use crate::chat::Dialect;
 use bytes::Bytes;
 use http::{HeaderValue, header};
 use pingora::http::ResponseHeader;
-use pingora::proxy::Session;
+use pingora::protocols::http::ServerSession;
 
 /// Nobody reads any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,7 +32,7 @@ pub(super) trait Sink: Send {
 
 /// The caller's own connection.
 pub(super) struct Direct<'a> {
-    session: &'a mut Session,
+    session: &'a mut ServerSession,
     head_sent: bool,
     /// Sent by the first heartbeat when the vendor has not answered yet.
     early: Option<AnswerHead>,
@@ -47,7 +47,7 @@ pub(super) struct Direct<'a> {
 
 impl<'a> Direct<'a> {
     /// `early`: the head that a heartbeat may send before the vendor's; only for streams.
-    pub(super) fn new(session: &'a mut Session, early: Option<AnswerHead>) -> Self {
+    pub(super) fn new(session: &'a mut ServerSession, early: Option<AnswerHead>) -> Self {
         Self { session, head_sent: false, early, bytes: 0, status: 0, is_cut: false, left: false }
     }
 
@@ -71,7 +71,7 @@ impl Sink for Direct<'_> {
         (self.head_sent, self.status) = (true, head.status);
         let chunked = !self.session.is_http2();
         let header = response(head, chunked);
-        let sent = self.session.downstream_session.write_response_header(header).await;
+        let sent = self.session.write_response_header(header).await;
         self.said(sent)
     }
 
@@ -80,7 +80,7 @@ impl Sink for Direct<'_> {
             return Err(Gone);
         }
         self.bytes += bytes.len() as u64;
-        let sent = self.session.downstream_session.write_response_body(bytes, false).await;
+        let sent = self.session.write_response_body(bytes, false).await;
         self.said(sent)
     }
 
@@ -89,7 +89,7 @@ impl Sink for Direct<'_> {
             return Err(Gone);
         }
         self.bytes += bytes.len() as u64;
-        let sent = self.session.downstream_session.write_response_body(bytes, true).await;
+        let sent = self.session.write_response_body(bytes, true).await;
         self.said(sent)
     }
 
@@ -107,7 +107,7 @@ impl Sink for Direct<'_> {
         if self.left {
             return;
         }
-        let _ = self.session.downstream_session.read_body_or_idle(true).await;
+        let _ = self.session.read_body_or_idle(true).await;
         self.left = true;
     }
 }

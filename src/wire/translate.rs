@@ -1,14 +1,58 @@
 //! The one table of dialects: which module reads and writes which. Everybody
-//! above asks here and never names a dialect's module.
+//! above asks here and never names a dialect's module. Operations other than
+//! chat are in [`Asked`] and [`Plan`].
 
+mod beside;
+
+pub use beside::{Asked, Plan, Told, draw_out, draw_path, embed_out, embed_path};
+
+pub use super::gemini::{List, count_received};
 use super::openai::Counting;
-use super::openai_responses::{self, Asked, ForVendor};
-use super::{anthropic, gemini, openai, openai_chat};
-use crate::chat::{Adapted, Dialect, Request, Response, StreamIn, StreamOut, ThinkingStyle};
+pub use super::received::{AnswerForm, InPath, Received};
+use super::transport::{self, Transport};
+use super::{anthropic, bedrock, gemini, ollama, openai, openai_chat, openai_responses};
+use crate::chat::{Adapted, Dialect, Origin, Request, Response, StreamIn, StreamOut, ThinkingStyle};
 use crate::error::{Failure, Kind, Result};
 use crate::types::{Op, Usage};
 use bytes::Bytes;
 use std::borrow::Cow;
+
+/// Puts a body into the form that everything behind the arrival reads, and says which dialect
+/// it has then. Dialects that need nothing get the same bytes back.
+///
+/// # Errors
+/// What is wrong with the body.
+pub fn received(from: Dialect, op: Op, in_path: &InPath, body: Bytes) -> Result<Received> {
+    let model = in_path.model.as_deref().unwrap_or_default();
+    match (from, op) {
+        (Dialect::Gemini, Op::Embedding) => {
+            let body = gemini::embed_received(&body, model, in_path.form == AnswerForm::Single)?;
+            Ok(Received::untouched(op, Dialect::OpenAiChat, body))
+        }
+        (Dialect::Gemini, _) => {
+            let body = gemini::chat_received(&body, model, in_path.stream)?;
+            Ok(Received::untouched(op, from, body))
+        }
+        _ => Ok(Received::untouched(op, from, body)),
+    }
+}
+
+/// The body for a vendor of the same dialect, where something was put into it when it came;
+/// `end_of_ours`: where the last of that ends. `None`: nothing was.
+pub fn as_sent(dialect: Dialect, body: &Bytes, end_of_ours: usize) -> Option<Vec<Bytes>> {
+    (dialect == Dialect::Gemini).then(|| gemini::as_sent(body, end_of_ours))
+}
+
+/// An answer to something other than a chat, of OpenAI's. `None`: it goes on as it is.
+///
+/// # Errors
+/// `VendorMalformed` when it cannot be read.
+pub fn told(to: Dialect, op: Op, form: AnswerForm, body: &[u8]) -> Result<Option<Vec<u8>>> {
+    match (to, op) {
+        (Dialect::Gemini, Op::Embedding) => gemini::embed_told(body, form == AnswerForm::Single).map(Some),
+        _ => Ok(None),
+    }
+}
 
 /// Reads a caller's chat request.
 ///
@@ -19,6 +63,7 @@ pub fn request_in(from: Dialect, body: &[u8]) -> Result<Request> {
         Dialect::OpenAiChat => openai_chat::request_in(body),
         Dialect::OpenAiResponses => openai_responses::request_in(body),
         Dialect::Anthropic => anthropic::request_in(body),
+        Dialect::Gemini => gemini::request_in(body),
         _ => Err(unknown(from)),
     }
 }
@@ -36,13 +81,15 @@ pub fn request_out(to: Dialect, request: &Request, adapted: &mut Adapted) -> Res
             anthropic::request_out(request, &anthropic::model_traits(&request.model), adapted)
         }
         Dialect::Gemini => gemini::request_out(request, &gemini::model_traits(&request.model), adapted),
+        Dialect::Bedrock => bedrock::request_out(request, &bedrock::model_traits(&request.model), adapted),
+        Dialect::Ollama => ollama::request_out(request, &ollama::model_traits(&request.model), adapted),
         _ => Err(unknown(to)),
     }
 }
 
 /// The body of a request that needs no translation, without what its vendor would refuse;
 /// `None`: it may go as it is.
-pub fn for_vendor(to: Dialect, body: &[u8], model: &str) -> Option<ForVendor> {
+pub fn for_vendor(to: Dialect, body: &[u8], model: &str) -> Option<openai_responses::ForVendor> {
     match to {
         Dialect::OpenAiResponses => {
             let reasons = openai_chat::model_traits(model).thinking != ThinkingStyle::None;
@@ -52,12 +99,37 @@ pub fn for_vendor(to: Dialect, body: &[u8], model: &str) -> Option<ForVendor> {
     }
 }
 
+/// Does the dialect refuse a request that names no limit of its answer?
+pub fn wants_output_limit(dialect: Dialect) -> bool {
+    matches!(dialect, Dialect::Anthropic)
+}
+
 /// Where a vendor of this dialect is asked: the row's path, but for those that name the model in it.
 pub fn path<'a>(to: Dialect, row: &'a str, model: &str, stream: bool) -> Cow<'a, str> {
     match (to, stream) {
         (Dialect::Gemini, true) => gemini::path(model, gemini::Method::Stream).into(),
         (Dialect::Gemini, false) => gemini::path(model, gemini::Method::Generate).into(),
+        (Dialect::Bedrock, true) => bedrock::path(model, bedrock::Method::ConverseStream).into(),
+        (Dialect::Bedrock, false) => bedrock::path(model, bedrock::Method::Converse).into(),
         _ => row.into(),
+    }
+}
+
+/// How a vendor of this dialect cuts its streams into events of at most so many bytes.
+pub fn transport(from: Dialect, max_event_bytes: usize) -> Transport {
+    match from {
+        Dialect::Bedrock => Transport::frames(max_event_bytes),
+        Dialect::Ollama => Transport::lines(max_event_bytes),
+        _ => Transport::sse(max_event_bytes),
+    }
+}
+
+/// The media type of such streams.
+pub fn media_type(from: Dialect) -> &'static str {
+    match from {
+        Dialect::Bedrock => transport::FRAMES,
+        Dialect::Ollama => transport::LINES,
+        _ => transport::SSE,
     }
 }
 
@@ -70,6 +142,8 @@ pub fn response_in(from: Dialect, body: &[u8], counting: Counting) -> Result<Res
         Dialect::OpenAiChat => openai_chat::response_in(body, counting),
         Dialect::Anthropic => anthropic::response_in(body),
         Dialect::Gemini => gemini::response_in(body),
+        Dialect::Ollama => ollama::response_in(body),
+        Dialect::Bedrock => bedrock::response_in(body),
         _ => Err(unknown(from)),
     }
 }
@@ -79,15 +153,17 @@ pub fn usage_in(from: Dialect, body: &[u8], counting: Counting) -> Option<Usage>
     match from {
         Dialect::Anthropic => anthropic::usage_in(body),
         Dialect::OpenAiResponses => openai_responses::usage_in(body, counting),
+        Dialect::Gemini => gemini::usage_in(body),
         _ => openai::usage(Op::Chat, counting, body),
     }
 }
 
 /// Writes an answer for a caller, who `asked` for it.
-pub fn response_out(to: Dialect, response: &Response, asked: Asked<'_>) -> Vec<u8> {
+pub fn response_out(to: Dialect, response: &Response, asked: openai_responses::Asked<'_>) -> Vec<u8> {
     match to {
         Dialect::OpenAiResponses => openai_responses::response_out(response, asked),
         Dialect::Anthropic => anthropic::response_out(response),
+        Dialect::Gemini => gemini::response_out(response),
         _ => openai_chat::response_out(response),
     }
 }
@@ -98,23 +174,45 @@ pub fn stream_in(from: Dialect, counting: Counting) -> Box<dyn StreamIn> {
         Dialect::Anthropic => Box::new(anthropic::StreamReader::new()),
         Dialect::Gemini => Box::new(gemini::StreamReader::new()),
         Dialect::OpenAiResponses => Box::new(openai_responses::StreamReader::new(counting)),
+        Dialect::Ollama => Box::new(ollama::StreamReader::new()),
+        Dialect::Bedrock => Box::new(bedrock::StreamReader::new()),
         _ => Box::new(openai_chat::StreamReader::new(counting)),
     }
 }
 
 /// Writes the stream of a caller, who `asked` for it.
-pub fn stream_out(to: Dialect, options: openai_chat::StreamOptions, asked: Asked<'_>) -> Box<dyn StreamOut> {
+pub fn stream_out(
+    to: Dialect,
+    options: openai_chat::StreamOptions,
+    asked: openai_responses::Asked<'_>,
+) -> Box<dyn StreamOut> {
     match to {
         Dialect::OpenAiResponses => Box::new(openai_responses::StreamWriter::new(asked, options.created)),
         Dialect::Anthropic => Box::new(anthropic::StreamWriter::new(options.model)),
+        Dialect::Gemini => Box::new(gemini::StreamWriter::new(options.model)),
         _ => Box::new(openai_chat::StreamWriter::new(options)),
     }
+}
+
+/// Whose signatures a vendor of this dialect makes and wants back. `None`: it makes none.
+pub fn origin(from: Dialect) -> Option<Origin> {
+    match from {
+        Dialect::Anthropic | Dialect::Bedrock => Some(Origin::Anthropic),
+        Dialect::Gemini => Some(Origin::Gemini),
+        _ => None,
+    }
+}
+
+/// Has this dialect of callers no place for signed thoughts that its clients know and return?
+pub fn forgets_thoughts(to: Dialect) -> bool {
+    matches!(to, Dialect::OpenAiChat | Dialect::Aigne | Dialect::Ollama)
 }
 
 /// A failure as a whole answer.
 pub fn error_body(to: Dialect, failure: &Failure) -> Vec<u8> {
     match to {
         Dialect::Anthropic => anthropic::error_body(failure),
+        Dialect::Gemini => gemini::error_body(failure),
         _ => openai::error_body(failure),
     }
 }
@@ -124,6 +222,7 @@ pub fn error_event(to: Dialect, failure: &Failure) -> Bytes {
     match to {
         Dialect::Anthropic => anthropic::error_event(failure),
         Dialect::OpenAiResponses => openai_responses::error_event(failure),
+        Dialect::Gemini => gemini::error_event(failure),
         _ => openai::error_event(failure),
     }
 }

@@ -4,10 +4,12 @@
 //! heard of survive in both directions.
 
 mod answer;
+mod contents;
 mod error;
 mod event;
 mod image;
 mod messages;
+mod needs;
 mod render;
 mod request;
 mod stream;
