@@ -7,13 +7,17 @@ use aigne_hub::chat::{Adapted, Dialect, Event};
 use aigne_hub::types::Op;
 use aigne_hub::wire::openai::{Counting, Request, Shape, StreamReader};
 use aigne_hub::wire::openai_chat::StreamOptions;
+use aigne_hub::wire::openai_responses::Asked;
 use aigne_hub::wire::sse::{self, Cutter};
 use aigne_hub::wire::translate;
 use bytes::Bytes;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use std::hint::black_box;
 
-const SHAPE: Shape = Shape { drop: &[], rename: &[], stream_usage: true };
+/// Only answers in the dialect of Responses repeat what was asked.
+const ASKED: Asked<'static> = Asked { id: "", body: b"{}" };
+
+const SHAPE: Shape = Shape { drop: &[], rename: &[], stream_usage: true, set: &[] };
 const EVENTS: u64 = 64;
 /// About what a message holds in a long conversation, with the escapes of ordinary text.
 const SENTENCE: &str = "The quick brown fox jumps over the lazy dog; \\\"why\\\" is not known.\\n";
@@ -121,7 +125,7 @@ fn gemini_event(index: u64) -> String {
 fn translate_stream(from: Dialect, to: Dialect, chunk: &Bytes, borrowed: bool) -> usize {
     let mut cutter = Cutter::new(1 << 20);
     let mut input = translate::stream_in(from, Counting::Inclusive);
-    let mut output = translate::stream_out(to, StreamOptions::default());
+    let mut output = translate::stream_out(to, StreamOptions::default(), ASKED);
     let (mut events, mut text): (Vec<Event>, String) = Default::default();
     let mut written = Vec::with_capacity(chunk.len());
     if cutter.push(chunk.clone()).is_err() {
@@ -195,7 +199,7 @@ fn whole(c: &mut Criterion) {
                 let from = Dialect::Anthropic;
                 let read =
                     translate::response_in(from, black_box(answer.as_bytes()), Counting::Inclusive).ok()?;
-                Some(translate::response_out(Dialect::OpenAiChat, &read))
+                Some(translate::response_out(Dialect::OpenAiChat, &read, ASKED))
             });
         });
     }

@@ -73,6 +73,10 @@ kinds! {
     UnknownEndpoint = 404, "invalid_request_error", "unknown_url", "not_found_error", Caller, false;
     /// No such model, or none that the key may use.
     UnknownModel = 404, "invalid_request_error", "model_not_found", "not_found_error", Caller, false;
+    /// No kept response with this id that the key may see.
+    UnknownResponse = 404, "invalid_request_error", "response_not_found", "not_found_error", Caller, false;
+    /// No kept response to go on from.
+    UnknownPrevious = 400, "invalid_request_error", "previous_response_not_found", "invalid_request_error", Caller, false;
     /// The endpoint exists, but not for this method.
     MethodNotAllowed = 405, "invalid_request_error", "method_not_allowed", "invalid_request_error", Caller, false;
     /// The body took too long to arrive.

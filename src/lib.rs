@@ -20,6 +20,7 @@ pub mod cache;
 pub mod catalogue;
 pub mod ledger;
 pub mod limit;
+pub mod responses;
 pub mod route;
 pub mod rules;
 // 6

@@ -31,6 +31,7 @@ mod lifecycle;
 mod lifecycle_upgrade;
 mod metrics;
 mod ollama;
+mod responses;
 mod run;
 mod streams;
 mod tokens;

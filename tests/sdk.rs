@@ -80,6 +80,162 @@ pub(super) fn node(script: &str, client: &str) -> Command {
     command
 }
 
+/// What the scripts for Responses ask of a hub before vendors of one kind.
+struct Kind {
+    provider: fn(&str, &Upstream) -> Provider,
+    model: &'static str,
+    native: bool,
+}
+
+/// Runs a client of Responses against vendors of one kind: one that says hello, one that says JSON,
+/// one that is busy and one that never ends.
+async fn with_responses(mut command: Command, kind: Kind, vendors: [Upstream; 4]) {
+    let names = ["mock", "json", "throttled", "silent"];
+    let providers = names.iter().zip(&vendors).map(|(name, vendor)| (kind.provider)(name, vendor));
+    let target = |name: &str| format!("{name}/{}", kind.model);
+    let conf = Conf::of(providers)
+        .model("gpt", &[&target("mock")], &[])
+        .model("structured", &[&target("json")], &[])
+        .model("busy", &[&target("throttled")], &[])
+        .model("endless", &[&target("silent")], &[]);
+    command.env("NATIVE", if kind.native { "1" } else { "0" });
+    is_content(command, &conf).await;
+    vendors[3].aborted().await;
+}
+
+const CITY: &str = "{\"city\":\"Bern\"}";
+
+async fn over_chat(command: Command) {
+    let json = |seen: &upstream::Seen| {
+        let mut whole = vendor::chat(&json!({ "model": "gpt-4o" }));
+        whole["choices"][0]["message"]["content"] = json!(CITY);
+        match seen.json()["stream"] == true {
+            true => Reply::sse().text(CITY).stop(),
+            false => Reply::json(200, &whole),
+        }
+    };
+    let vendors = [
+        Upstream::realistic().await,
+        Upstream::answer(json).await,
+        Upstream::always(Reply::throttled(Some(7))).await,
+        Upstream::always(Reply::sse().text("first").hang()).await,
+    ];
+    let kind = Kind { provider: Provider::of, model: "gpt-4o", native: false };
+    with_responses(command, kind, vendors).await;
+}
+
+async fn over_anthropic(command: Command) {
+    let piece = json!({ "type": "text_delta", "text": "first" });
+    let begun = anthropic::begin(anthropic::start(&anthropic::usage()), 0, &anthropic::text(""));
+    let begun = anthropic::delta(begun, 0, &piece).hang();
+    let json = |seen: &upstream::Seen| {
+        let whole = anthropic::message_reply(&json!([anthropic::text(CITY)]));
+        let stream = anthropic::block(anthropic::start(&anthropic::usage()), 0, &[CITY]);
+        let stream = anthropic::finish(stream, "end_turn", &json!({ "output_tokens": 3 }));
+        if seen.json()["stream"] == true { stream } else { whole }
+    };
+    let vendors = [
+        Upstream::anthropic(anthropic::answer).await,
+        Upstream::anthropic(json).await,
+        Upstream::anthropic(|_| anthropic::throttled(7)).await,
+        Upstream::anthropic(move |_| begun.clone()).await,
+    ];
+    let kind = Kind { provider: Provider::anthropic, model: "claude-sonnet-4-5", native: false };
+    with_responses(command, kind, vendors).await;
+}
+
+async fn over_gemini(command: Command) {
+    let json = |seen: &upstream::Seen| {
+        let parts = json!([gemini::text(CITY)]);
+        match seen.path.contains(":stream") {
+            true => gemini::last(Reply::sse(), &parts, "STOP", &gemini::usage()),
+            false => gemini::whole(&parts),
+        }
+    };
+    let vendors = [
+        Upstream::gemini(gemini::answer).await,
+        Upstream::gemini(json).await,
+        Upstream::gemini(|_| gemini::throttled(7)).await,
+        Upstream::gemini(|_| gemini::more(Reply::sse(), &json!([gemini::text("first")])).hang()).await,
+    ];
+    let kind = Kind { provider: Provider::gemini, model: "gemini-2.5-flash", native: false };
+    with_responses(command, kind, vendors).await;
+}
+
+async fn over_responses(command: Command) {
+    let endless = |seen: &upstream::Seen| {
+        let begun = responses::begin_text(responses::begin(&seen.json()));
+        responses::delta(begun, "first").then(Reply::hang).reply()
+    };
+    // Two answers of one id would take each other's place: as a real vendor, it gives each its own.
+    let count = std::sync::atomic::AtomicUsize::new(0);
+    let hello = move |seen: &upstream::Seen| {
+        let number = count.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        responses::answer(seen).replaced("resp_mock", &format!("resp_mock{number}"))
+    };
+    let vendors = [
+        Upstream::responses(hello).await,
+        Upstream::responses(|seen| responses::saying(seen, CITY, &[CITY])).await,
+        Upstream::responses(|_| Reply::throttled(Some(7))).await,
+        Upstream::responses(endless).await,
+    ];
+    let kind = Kind { provider: Provider::responses, model: "gpt-4o", native: true };
+    with_responses(command, kind, vendors).await;
+}
+
+fn responses_client() -> Command {
+    let mut command = Command::new(installed("target/sdk-venv/bin/python"));
+    command.arg(installed("tests/sdk/python/responses_client.py"));
+    command
+}
+
+#[tokio::test]
+async fn responses_of_the_python_client_are_valid_over_chat() {
+    over_chat(responses_client()).await;
+}
+
+#[tokio::test]
+async fn responses_of_the_python_client_are_valid_over_anthropic() {
+    over_anthropic(responses_client()).await;
+}
+
+#[tokio::test]
+async fn responses_of_the_python_client_are_valid_over_gemini() {
+    over_gemini(responses_client()).await;
+}
+
+#[tokio::test]
+async fn responses_of_the_python_client_are_valid_with_their_own_vendor() {
+    over_responses(responses_client()).await;
+}
+
+fn responses_node_client() -> Command {
+    installed("tests/sdk/node/node_modules/openai");
+    let mut command = Command::new("node");
+    command.arg(installed("tests/sdk/node/responses_client.mjs"));
+    command
+}
+
+#[tokio::test]
+async fn the_node_client_is_content_with_responses_over_chat() {
+    over_chat(responses_node_client()).await;
+}
+
+#[tokio::test]
+async fn the_node_client_is_content_with_responses_over_anthropic() {
+    over_anthropic(responses_node_client()).await;
+}
+
+#[tokio::test]
+async fn the_node_client_is_content_with_responses_over_gemini() {
+    over_gemini(responses_node_client()).await;
+}
+
+#[tokio::test]
+async fn the_node_client_is_content_with_responses_of_their_own_vendor() {
+    over_responses(responses_node_client()).await;
+}
+
 fn anthropic_node_client() -> Command {
     node("tests/sdk/node/anthropic_client.mjs", "@anthropic-ai/sdk")
 }

@@ -152,6 +152,7 @@ pub fn openai_request(data: &[u8]) {
         drop: &[("seed", None)],
         rename: &[("max_tokens", "max_completion_tokens")],
         stream_usage: true,
+        set: &[("store", "false")],
     };
     let body = Bytes::copy_from_slice(data);
     let tenant = TenantId::parse("t").unwrap_or_else(|_| panic!("`t` is a tenant"));

@@ -8,7 +8,7 @@ use aigne_hub::wire::openai::Counting;
 use aigne_hub::wire::openai_chat::StreamOptions;
 use aigne_hub::wire::sse::{self, Cutter};
 use aigne_hub::wire::translate::{self, InPath};
-use aigne_hub::wire::{anthropic, gemini, openai_chat};
+use aigne_hub::wire::{anthropic, gemini, openai_chat, openai_responses};
 use bytes::Bytes;
 
 /// One event of the transport: its name and its payload.
@@ -108,7 +108,27 @@ pub const DIALECTS: &[Row] = &[
             ("error", include_bytes!("../../src/wire/gemini/fixtures/stream_error.sse")),
         ],
     },
+    // A vendor that speaks it is asked by callers of it only, and nothing is translated there.
+    Row {
+        name: "responses",
+        request_in: Some(openai_responses::request_in),
+        request_out: None,
+        response_in: None,
+        response_out: Some(|response| openai_responses::response_out(response, RESPONSE_ASKED)),
+        stream_in: None,
+        stream_out: Some(|| Box::new(openai_responses::StreamWriter::new(RESPONSE_ASKED, 1_700_000_000))),
+        frames: sse_frames,
+        requests: &[("request", include_bytes!("../../src/wire/openai_responses/fixtures/request.json"))],
+        responses: &[],
+        streams: &[],
+    },
 ];
+
+/// What answers in the dialect of Responses repeat of their request.
+const RESPONSE_ASKED: openai_responses::Asked<'static> = openai_responses::Asked {
+    id: "0123456789abcdef",
+    body: include_bytes!("../../src/wire/openai_responses/fixtures/request.json"),
+};
 
 /// Server-sent events, also the last one if its blank line is missing. What is too long ends it.
 pub fn sse_frames(pieces: &[&[u8]]) -> Vec<Frame> {

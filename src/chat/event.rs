@@ -124,6 +124,12 @@ pub trait StreamIn: Send {
     /// [`crate::error::Kind::VendorCut`] when neither an end nor a reason for it
     /// was seen. The caller's stream then ends by [`StreamOut::fail`], never by a stop.
     fn end(&mut self, out: &mut Vec<Event>) -> Result<()>;
+
+    /// The number of an event that would follow the last one, in a dialect that
+    /// numbers its events (Responses). For an error behind events that were passed on as they came.
+    fn next_number(&self) -> u64 {
+        0
+    }
 }
 
 /// Writes a caller's stream. One for each stream; does no I/O.

@@ -38,6 +38,8 @@ pub(crate) struct File {
     pub(crate) control: Control,
     /// Answers kept in memory.
     pub(crate) cache: Cache,
+    /// Responses kept for later requests.
+    pub(crate) responses: Responses,
     /// How the books are written.
     pub(crate) ledger: Ledger,
     /// What tenants pay. Without it nobody is charged.
@@ -225,6 +227,36 @@ pub(crate) struct Cache {
     pub(crate) by_request: Option<bool>,
 }
 
+/// Responses kept for later requests: `previous_response_id`, and to be read and deleted.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Responses {
+    /// Keep them, unless a request says `store: false`. Default: true.
+    pub(crate) store: Option<bool>,
+    /// Who may see them: every key of the tenant, or only the key that asked. Default: tenant.
+    pub(crate) visible_to: Option<VisibleTo>,
+    /// How long, from the last request that went on from one. Default: 1d.
+    pub(crate) ttl: Option<At<Period>>,
+    /// All together; the least recently used go first. Default: 256 MB.
+    pub(crate) max_size: Option<At<Size>>,
+    /// Those of one tenant. Default: 64 MB.
+    pub(crate) max_tenant_size: Option<At<Size>>,
+    /// Largest one that is kept, with its input. Default: 16 MB.
+    pub(crate) max_entry: Option<At<Size>>,
+    /// Let vendors with an endpoint for responses keep them too, as `store` says. Default: false.
+    pub(crate) vendor_store: Option<bool>,
+}
+
+/// Who may see a kept response.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum VisibleTo {
+    /// Every key of the tenant.
+    Tenant,
+    /// The key that asked for it.
+    Key,
+}
+
 /// How the books are written.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -330,6 +362,8 @@ pub(crate) struct Provider {
     pub(crate) connect_proxy: Option<At<String>>,
     /// Value of Proxy-Authorization.
     pub(crate) connect_proxy_authorization: Option<At<SecretSource>>,
+    /// Does it have OpenAI's /responses? Requests for it then pass as they came. Default: as the vendor is known for.
+    pub(crate) responses: Option<At<bool>>,
     /// Clocks of its own.
     pub(crate) timeouts: Timeouts,
     /// Default: true.

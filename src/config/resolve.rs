@@ -99,6 +99,7 @@ impl Document {
             unpriced: settings::unpriced(&raw.ledger),
             rules: resolver.rules(&raw.rules),
             cache: resolver.cache(&raw.cache),
+            responses: resolver.responses(&raw.responses),
             ledger: resolver.ledger(&raw.ledger),
             flood: resolver.flood(&raw.security),
             shutdown: resolver.shutdown(&raw.shutdown),

@@ -5,12 +5,14 @@ use super::{Declared, LeftOut};
 use crate::access::{AddressRules, AddressSet, Key, KeyTable, Pepper};
 use crate::cache;
 use crate::catalogue::{Card, Catalogue};
+use crate::chat::Dialect;
 use crate::ledger::PriceTable;
 use crate::limit::{Gate, Limits};
-use crate::provider::{AwsKeys, Vendor};
+use crate::provider::{AwsKeys, Door, Vendor};
+use crate::responses;
 use crate::route::{Health, HealthPolicy, Picker, Strategy};
 use crate::rules::RuleSet;
-use crate::types::{CredentialId, ModelName, ProviderName, Secret, TenantId};
+use crate::types::{CredentialId, ModelName, Op, ProviderName, Secret, TenantId};
 use dashmap::DashMap;
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -58,6 +60,8 @@ pub struct Snapshot {
     pub rules: RuleSet,
     /// Answers kept in memory.
     pub cache: CacheSettings,
+    /// Responses kept for later requests.
+    pub responses: ResponseSettings,
     /// How the books are written.
     pub ledger: LedgerSettings,
     /// Shedding of addresses.
@@ -176,6 +180,8 @@ pub struct Provider {
     pub name: ProviderName,
     /// The vendor's row.
     pub vendor: &'static Vendor,
+    /// Doors for chats besides the vendor's own, for callers of their dialects.
+    pub doors: Vec<Door>,
     /// Where it is.
     pub base: BaseUrl,
     /// Its secrets; at least one, which may be empty.
@@ -204,6 +210,17 @@ pub struct Provider {
     pub connect_proxy: Option<ConnectProxy>,
     /// Changes when anything about the connection changes, so that pools do not mix.
     pub connection_hash: u64,
+}
+
+impl Provider {
+    /// Where a caller of this dialect finds an operation: at a door that speaks it too, if there is
+    /// one, else at the vendor's own. `None`: the vendor does not have the operation.
+    pub fn door(&self, op: Op, caller: Dialect) -> Option<Door> {
+        let path = self.vendor.path(op)?;
+        let own = Door { dialect: self.vendor.speaks(op), path, shape: self.vendor.shape };
+        let same = |door: &&Door| op == Op::Chat && door.dialect == caller;
+        Some(self.doors.iter().find(same).copied().unwrap_or(own))
+    }
 }
 
 /// An HTTP CONNECT proxy.
@@ -318,6 +335,28 @@ pub struct CacheSettings {
     pub max_ttl: Duration,
     /// May callers switch it on by header?
     pub by_request: bool,
+}
+
+/// Responses kept for later requests.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ResponseSettings {
+    /// Are any kept?
+    pub store: bool,
+    /// Who may see them.
+    pub visible_to: VisibleTo,
+    /// How long, from the last request that went on from one.
+    pub ttl: Duration,
+    /// How much is kept.
+    pub bounds: responses::Bounds,
+}
+
+/// Who may see a kept response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum VisibleTo {
+    /// Every key of the tenant.
+    Tenant,
+    /// The key that asked for it.
+    Key,
 }
 
 /// How the books are written.

@@ -47,6 +47,8 @@ pub struct Vendor {
     pub auth: Auth,
     /// What it speaks on its chat endpoint.
     pub dialect: Dialect,
+    /// Further doors for chats, for callers of these dialects.
+    pub doors: &'static [Door],
     /// In whose words it is asked for embeddings.
     pub embeds: Dialect,
     /// How it is asked for pictures.
@@ -65,6 +67,17 @@ pub struct Vendor {
     pub simulated: bool,
     /// Public lists know all its models, so that one they do not know is worth a word.
     pub is_listed: bool,
+}
+
+/// Where a vendor takes a chat, and how.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Door {
+    /// What is spoken there.
+    pub dialect: Dialect,
+    /// The path below the base URL.
+    pub path: &'static str,
+    /// What it refuses or calls by another name.
+    pub shape: Shape,
 }
 
 impl Vendor {
@@ -125,19 +138,25 @@ const OPENAI_SERVES: &[(Op, &str)] = &[
 ];
 
 /// Takes everything that OpenAI takes.
-const PLAIN: Shape = Shape { drop: &[], rename: &[], stream_usage: true };
+const PLAIN: Shape = Shape { drop: &[], rename: &[], stream_usage: true, set: &[] };
+
+/// OpenAI's Responses. The hub remembers conversations itself, so a vendor is told to keep nothing:
+/// what it kept would mean nothing to the next vendor, and nobody could delete it.
+pub const RESPONSES: Door = Door {
+    dialect: Dialect::OpenAiResponses,
+    path: "/responses",
+    shape: Shape { stream_usage: false, set: &[("store", "false")], ..PLAIN },
+};
+
+/// The same at a vendor that is to keep answers, if the operator wants it so.
+pub const RESPONSES_KEPT: Door = Door { shape: Shape { set: &[], ..RESPONSES.shape }, ..RESPONSES };
 
 /// Knows the output bound only by its older name and ignores the newer one,
 /// which would leave the output unbounded.
-const OLD_MAX_TOKENS: Shape =
-    Shape { drop: &[], rename: &[("max_completion_tokens", "max_tokens")], stream_usage: true };
+const OLD_MAX_TOKENS: Shape = Shape { rename: &[("max_completion_tokens", "max_tokens")], ..PLAIN };
 
 /// OpenAI's later models answer pictures as bytes and refuse to be asked for it.
-const OPENAI: Shape = Shape {
-    drop: &[("response_format", Some(&["gpt-image", "chatgpt-image"]))],
-    rename: &[],
-    stream_usage: true,
-};
+const OPENAI: Shape = Shape { drop: &[("response_format", Some(&["gpt-image", "chatgpt-image"]))], ..PLAIN };
 
 /// Models of xAI that think, and refuse the sampling fields below.
 const GROK_THINKERS: &[&str] = &["grok-4", "grok-3-mini", "grok-code"];
@@ -183,6 +202,7 @@ const BASE: Vendor = Vendor {
     env: &[],
     auth: Auth::Bearer,
     dialect: Dialect::OpenAiChat,
+    doors: &[],
     embeds: Dialect::OpenAiChat,
     draws: Draws::OpenAi,
     headers: &[],
@@ -201,6 +221,7 @@ pub static VENDORS: &[Vendor] = &[
         title: "OpenAI",
         base_url: "https://api.openai.com/v1",
         env: &["OPENAI_API_KEY"],
+        doors: &[RESPONSES],
         serves: OPENAI_SERVES,
         is_listed: true,
         shape: OPENAI,
@@ -302,6 +323,7 @@ pub static VENDORS: &[Vendor] = &[
         title: "xAI",
         base_url: "https://api.x.ai/v1",
         env: &["XAI_API_KEY"],
+        doors: &[RESPONSES],
         draws: Draws::Xai,
         serves: &[CHAT, EMBEDDING, IMAGE_GENERATION, IMAGE_EDIT, MODELS],
         counting: Counting::ReasoningApart,
@@ -313,7 +335,7 @@ pub static VENDORS: &[Vendor] = &[
                 ("reasoning_effort", Some(GROK_FIXED_EFFORT)),
             ],
             rename: &[("max_completion_tokens", "max_tokens")],
-            stream_usage: true,
+            ..PLAIN
         },
         readings: &[
             Reading { status: 400, sign: Sign::Message("Incorrect API key"), kind: Kind::VendorAuth },

@@ -72,7 +72,7 @@ pub(super) fn keep_able(
     able.append(&mut adapting);
     *plan = able;
     match (plan.is_empty(), skipped.first()) {
-        (true, Some(first)) => Err(refusal(model, first.lack, &skipped)),
+        (true, Some(first)) => Err(refusal(model, request, first.lack, &skipped)),
         _ => Ok(skipped),
     }
 }
@@ -87,22 +87,22 @@ pub(super) fn shown(skipped: &[Skipped]) -> String {
     skipped.iter().take(MOST_NAMED).map(shown).collect::<Vec<_>>().join(", ")
 }
 
-fn refusal(model: &str, lack: Lack, skipped: &[Skipped]) -> Failure {
+fn refusal(model: &str, request: &Request, lack: Lack, skipped: &[Skipped]) -> Failure {
     let (kind, text, param) = match lack {
         Lack::Ability(ability) => {
             let text =
                 format!("The model `{model}` does not take {}, which this request has.", ability.title());
-            (Kind::Unable, text, openai::needing_field(ability))
+            (Kind::Unable, text, request.needing_field(ability))
         }
         Lack::Output(most) => {
             let text = format!("The model `{model}` answers with at most {most} tokens; ask for no more.");
-            (Kind::Unable, text, "max_tokens")
+            (Kind::Unable, text, request.bound_field())
         }
         Lack::Context(most) => {
             let text = format!(
                 "The input is longer than the context of the model `{model}`, which is {most} tokens."
             );
-            (Kind::ContextExceeded, text, "messages")
+            (Kind::ContextExceeded, text, request.input_field())
         }
     };
     Failure::new(kind, text).param(param).detail(shown(skipped))

@@ -8,6 +8,7 @@ use super::drain::Present;
 use super::funds;
 use super::hold::hold;
 use super::job::{Caching, Job, Payload, form};
+use super::talk;
 use super::visit::Visit;
 use crate::cache::{CacheKey, Wish};
 use crate::chat::Dialect;
@@ -67,18 +68,23 @@ pub(super) struct Arrival<'a> {
 
 /// Decides. The visit is filled on the way, also when the answer is no.
 pub(super) fn decide(arrival: Arrival<'_>, visit: &mut Visit) -> Result<Box<Job>, Refused> {
-    let Arrival { plane, snapshot, caller, headers, query, in_path, body, share, present } = arrival;
+    let Arrival { plane, snapshot, caller, headers, query, in_path, body, mut share, present } = arrival;
     let began = plane.clock.mono();
+    let said = body.clone();
+    let opened = match visit.dialect {
+        Dialect::OpenAiResponses => Some(talk::open(plane, &snapshot, &caller, &body, visit.at)?),
+        _ => None,
+    };
+    let body = opened.as_ref().map_or(body, |opened| opened.body.clone());
+    if body.len() > said.len() {
+        share.grow_to(said.len().saturating_add(body.len()), snapshot.bounds.max_buffered_bytes)?;
+    }
     let Received { op, mut body, speaks, content_type } =
         translate::received(visit.dialect, visit.op, in_path, body)?;
     visit.op = op;
     visit.form = in_path.form;
-    let is_form = |v: &&HeaderValue| v.as_bytes().starts_with(b"multipart/form-data");
-    let form_type = match content_type {
-        Some(text) => HeaderValue::try_from(text).ok(),
-        None => headers.get(header::CONTENT_TYPE).filter(is_form).cloned(),
-    };
-    let mut payload = read(visit, form_type, query, &body)?;
+    let form_type = form_type(content_type, headers);
+    let mut payload = read(visit, speaks, form_type, query, &body)?;
     let parsed = plane.clock.mono();
     visit.phases.parse = parsed.since(began);
 
@@ -91,14 +97,16 @@ pub(super) fn decide(arrival: Arrival<'_>, visit: &mut Visit) -> Result<Box<Job>
     // The books keep the name that the caller wrote, also when a rule sends it elsewhere.
     let wanted: Arc<str> = ruled.model.as_deref().map_or_else(|| Arc::clone(&visit.model), Into::into);
     let model = model(&snapshot, &caller, &wanted)?;
-    let (targets, skipped) = targets(&snapshot, &caller, visit, &model, draw(), &payload, &body)?;
+    let native = opened.as_ref().and_then(|opened| opened.native.as_ref());
+    let (targets, skipped) = targets(&snapshot, &caller, visit, &model, native, &payload, &body)?;
     let (permit, ask, cap) = hold(&snapshot, plane, &caller, visit, &payload, &body, &targets)?;
     if let (Some(most), Payload::Json(request)) = (cap, &mut payload) {
         body = bounded(visit, speaks, request, &body, most)?;
     }
     let funds = funds::take(&snapshot, plane, &caller, visit, &payload, &body, &targets)?;
+    let tag = opened.as_ref().map_or("", |opened| opened.tag.as_str());
     // After the hold, because a body that the budget bounded is another request.
-    let caching = caching(&snapshot, &caller, &model, headers, visit, &payload, &body, &ruled)?;
+    let caching = caching(&snapshot, &caller, &model, headers, visit, &payload, (&body, tag), &ruled)?;
     if let Some(target) = targets.first() {
         visit.provider = Arc::clone(target.provider.name.shared());
         visit.upstream_model = Arc::clone(&target.upstream_model);
@@ -120,6 +128,8 @@ pub(super) fn decide(arrival: Arrival<'_>, visit: &mut Visit) -> Result<Box<Job>
         snapshot,
         caller,
         body,
+        said,
+        talk: opened.and_then(|opened| opened.talk),
         payload,
         targets,
         caching,
@@ -137,7 +147,7 @@ fn bounded(visit: &Visit, speaks: Dialect, request: &mut Request, body: &Bytes, 
     let named_as = if speaks == Dialect::Anthropic { Op::Completion } else { visit.op };
     let body = request.cap_output(named_as, body, most);
     // Spans have moved.
-    *request = Request::read(visit.op, &body)?;
+    *request = Request::read_in(speaks, visit.op, &body)?;
     Ok(body)
 }
 
@@ -157,7 +167,22 @@ pub(super) fn payload_request(payload: &Payload) -> Option<&Request> {
     }
 }
 
-fn read(visit: &mut Visit, form_type: Option<HeaderValue>, query: &str, body: &Bytes) -> Result<Payload> {
+/// The content type of a form: as it came, or as it is since its arrival.
+fn form_type(changed: Option<String>, headers: &HeaderMap) -> Option<HeaderValue> {
+    let is_form = |v: &&HeaderValue| v.as_bytes().starts_with(b"multipart/form-data");
+    match changed {
+        Some(text) => HeaderValue::try_from(text).ok(),
+        None => headers.get(header::CONTENT_TYPE).filter(is_form).cloned(),
+    }
+}
+
+fn read(
+    visit: &mut Visit,
+    speaks: Dialect,
+    form_type: Option<HeaderValue>,
+    query: &str,
+    body: &Bytes,
+) -> Result<Payload> {
     if visit.op == Op::Realtime {
         let missing = || Failure::new(Kind::InvalidRequest, "The query has no 'model'").param("model");
         let model = query.split('&').find_map(|pair| pair.strip_prefix("model=")).ok_or_else(missing)?;
@@ -173,7 +198,7 @@ fn read(visit: &mut Visit, form_type: Option<HeaderValue>, query: &str, body: &B
     if matches!(visit.op, Op::ImageEdit | Op::Transcription) && body.first() != Some(&b'{') {
         return Err(Failure::new(Kind::InvalidRequest, "This endpoint takes multipart/form-data"));
     }
-    let request = Request::read(visit.op, body)?;
+    let request = Request::read_in(speaks, visit.op, body)?;
     visit.model = request.model.as_str().into();
     visit.stream = request.stream;
     visit.end_user = request.user.as_deref().map(Into::into);
@@ -251,12 +276,13 @@ pub(super) fn model(snapshot: &Snapshot, caller: &Caller, name: &str) -> Result<
 
 /// The plan: targets in weighted order, then the fallbacks; only those that can do it. With
 /// those that were passed over because they cannot.
+/// `native` is what needs a vendor that speaks the caller's own dialect.
 fn targets(
     snapshot: &Snapshot,
     caller: &Caller,
     visit: &Visit,
     model: &Model,
-    draw: u64,
+    native: Option<&(&'static str, String)>,
     payload: &Payload,
     body: &Bytes,
 ) -> Result<(Vec<Target>, Vec<Skipped>)> {
@@ -270,7 +296,7 @@ fn targets(
         plan.push(only.clone());
     } else {
         let weights: Vec<u32> = model.targets.iter().map(|t| t.weight).collect();
-        let order = crate::route::order(&weights, draw);
+        let order = crate::route::order(&weights, draw());
         plan.extend(order.into_iter().filter_map(|i| model.targets.get(i).cloned()));
     }
     plan.extend(model.fallback.iter().cloned());
@@ -278,6 +304,15 @@ fn targets(
         return Err(not_served(visit, &plan));
     }
     plan.retain(|t| serves(&t));
+    if let Some((field, what)) = native {
+        let same =
+            |t: &Target| t.provider.door(visit.op, visit.dialect).is_some_and(|d| d.dialect == visit.dialect);
+        plan.retain(same);
+        if plan.is_empty() {
+            let text = format!("The model `{}` does not offer {what}", visit.model);
+            return Err(Failure::new(Kind::InvalidRequest, text).param(*field));
+        }
+    }
     let asked = (visit.op, &*visit.model);
     let skipped = able::keep_able(snapshot.capabilities, asked, payload, body, &mut plan)?;
     plan.retain(|t| priced(&t));
@@ -322,7 +357,7 @@ fn caching(
     headers: &HeaderMap,
     visit: &Visit,
     payload: &Payload,
-    body: &Bytes,
+    (body, tag): (&Bytes, &str),
     ruled: &Decision,
 ) -> Result<Option<Caching>> {
     let settings = &snapshot.cache;
@@ -344,7 +379,7 @@ fn caching(
         Payload::Json(_) if !ttl.is_zero() && visit.form == AnswerForm::Usual => {
             {
                 // One body may mean two things in two dialects.
-                let name = format!("{}:{}", translate::name(visit.dialect), model.name);
+                let name = format!("{}:{tag}:{}", translate::name(visit.dialect), model.name);
                 CacheKey::if_cacheable(&caller.key.tenant, visit.op, &name, body, explicit)
             }
         }

@@ -21,6 +21,10 @@ pub(super) enum Endpoint {
     Tokenize,
     /// `POST /v1/messages/count_tokens`, Anthropic's name for it
     CountTokens,
+    /// `POST /v1/responses/input_tokens`, and for Responses
+    InputTokens,
+    /// Something about one kept response.
+    Response(String, Act),
     /// `GET /v1beta/models`, as Google's clients list them.
     GoogleModels,
     /// `GET /v1beta/models/{id}`
@@ -35,8 +39,29 @@ pub(super) enum Endpoint {
     Home,
 }
 
+/// What is asked of a kept response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Act {
+    /// `GET /v1/responses/{id}`
+    Read,
+    /// `DELETE /v1/responses/{id}`
+    Delete,
+    /// `GET /v1/responses/{id}/input_items`
+    InputItems,
+    /// `POST /v1/responses/{id}/cancel`
+    Cancel,
+}
+
 const OPENAI: Dialect = Dialect::OpenAiChat;
 const GEMINI: Dialect = Dialect::Gemini;
+
+/// What follows a response's id, by method.
+const ACTS: &[(Method, Option<&str>, Act)] = &[
+    (Method::GET, None, Act::Read),
+    (Method::DELETE, None, Act::Delete),
+    (Method::GET, Some("input_items"), Act::InputItems),
+    (Method::POST, Some("cancel"), Act::Cancel),
+];
 
 const TABLE: &[(Method, &str, Op, Dialect)] = &[
     (Method::POST, "chat/completions", Op::Chat, OPENAI),
@@ -52,6 +77,8 @@ const TABLE: &[(Method, &str, Op, Dialect)] = &[
     (Method::POST, "tokenize", Op::Tokenize, OPENAI),
     (Method::POST, "messages", Op::Chat, Dialect::Anthropic),
     (Method::POST, "messages/count_tokens", Op::Tokenize, Dialect::Anthropic),
+    (Method::POST, "responses", Op::Chat, Dialect::OpenAiResponses),
+    (Method::POST, "responses/input_tokens", Op::Tokenize, Dialect::OpenAiResponses),
 ];
 
 /// What Google's callers ask of a model, behind the colon of the path.
@@ -91,10 +118,12 @@ impl Endpoint {
             Some((wanted, _, op, dialect)) if wanted == method => Ok(match (op, dialect) {
                 (Op::Models, _) => Endpoint::Models,
                 (Op::Tokenize, Dialect::Anthropic) => Endpoint::CountTokens,
+                (Op::Tokenize, Dialect::OpenAiResponses) => Endpoint::InputTokens,
                 (Op::Tokenize, _) => Endpoint::Tokenize,
                 (op, dialect) => Endpoint::Inference(*op, *dialect, InPath::default()),
             }),
             Some(_) => Err(wrong_method(method, path)),
+            None if name.starts_with("responses/") => Self::response(method, path, name),
             None => Err(unknown(method, path)),
         }
     }
@@ -127,6 +156,18 @@ impl Endpoint {
         }
     }
 
+    /// An endpoint of one kept response.
+    fn response(method: &Method, path: &str, name: &str) -> Result<Self> {
+        let rest = name.strip_prefix("responses/").unwrap_or_default();
+        let (id, act) = rest.split_once('/').map_or((rest, None), |(id, act)| (id, Some(act)));
+        let mut known = ACTS.iter().filter(|(_, named, _)| *named == act).peekable();
+        if id.is_empty() || known.peek().is_none() {
+            return Err(unknown(method, path));
+        }
+        let found = known.find(|(wanted, ..)| wanted == method).ok_or_else(|| wrong_method(method, path))?;
+        Ok(Endpoint::Response(decode(id), found.2))
+    }
+
     /// The operation, for the metrics.
     pub(super) fn op(&self) -> Option<Op> {
         match self {
@@ -134,7 +175,10 @@ impl Endpoint {
             Endpoint::Models | Endpoint::Model(_) | Endpoint::GoogleModels | Endpoint::GoogleModel(_) => {
                 Some(Op::Models)
             }
-            Endpoint::Tokenize | Endpoint::CountTokens | Endpoint::GoogleCount(_) => Some(Op::Tokenize),
+            Endpoint::Tokenize | Endpoint::CountTokens | Endpoint::InputTokens | Endpoint::GoogleCount(_) => {
+                Some(Op::Tokenize)
+            }
+            Endpoint::Response(..) => Some(Op::Chat),
             Endpoint::Health | Endpoint::Ready | Endpoint::Home => None,
         }
     }

@@ -177,7 +177,7 @@ async fn on_target<S: Sink>(
         visit.attempts = progress.attempts;
         visit.provider = Arc::clone(provider.name.shared());
         visit.upstream_model = Arc::clone(&target.upstream_model);
-        visit.vendor_dialect = provider.vendor.speaks(visit.op);
+        visit.vendor_dialect = job.door(provider).dialect;
         visit.credential = provider
             .credentials
             .get(credential)

@@ -5,17 +5,19 @@ use super::Plane;
 use super::buffered::Share;
 use super::drain::Present;
 use super::funds::Funds;
+use super::talk::Talk;
 use crate::cache::{CacheKey, Thoughts};
 use crate::catalogue::Card;
 use crate::chat::{self, Adapted, Dialect, Field, Sampling};
-use crate::config::{Caller, Clocks, Snapshot, Target};
+use crate::config::{Caller, Clocks, Provider, Snapshot, Target};
 use crate::error::Result;
 use crate::limit::{Ask, Permit, Standing};
+use crate::provider::Door;
 use crate::tokens;
 use crate::types::Op;
-use crate::wire::multipart;
 use crate::wire::openai::Request;
 use crate::wire::translate::{self, Asked, Plan};
+use crate::wire::{multipart, openai_responses};
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
 use parking_lot::Mutex;
@@ -30,7 +32,12 @@ pub(super) struct Job {
     pub plane: Arc<Plane>,
     pub snapshot: Arc<Snapshot>,
     pub caller: Arc<Caller>,
+    /// With what the conversation said before, where the caller only names that.
     pub body: Bytes,
+    /// The body as the caller wrote it.
+    pub said: Bytes,
+    /// Where the answer is kept, if it is.
+    pub talk: Option<Talk>,
     pub payload: Payload,
     /// The caller's own headers that vendors may see, and those that rules add.
     pub request_headers: Vec<(HeaderName, HeaderValue)>,
@@ -90,6 +97,17 @@ impl Job {
         }
     }
 
+    /// Where a provider takes this request. One that does not take it is not among the targets.
+    pub(super) fn door(&self, provider: &Provider) -> Door {
+        let nowhere = Door { dialect: self.speaks, path: "", shape: provider.vendor.shape };
+        provider.door(self.op, self.speaks).unwrap_or(nowhere)
+    }
+
+    /// What the answer has to know of the request.
+    pub(super) fn asked<'a>(&'a self, id: &'a str) -> openai_responses::Asked<'a> {
+        openai_responses::Asked { id, body: &self.said }
+    }
+
     /// The vocabulary of one of its models.
     pub(super) fn family(&self, model: &str) -> tokens::Family {
         let target = self.targets.iter().find(|target| &*target.upstream_model == model);
@@ -120,20 +138,20 @@ impl Job {
     /// When the target's dialect cannot say what must not be dropped.
     pub(super) fn render(&self, target: &Target) -> Result<Rendered> {
         let json = HeaderValue::from_static("application/json");
-        let vendor = target.provider.vendor;
+        let door = self.door(&target.provider);
         let mut adapted = Vec::new();
         match &self.payload {
-            Payload::Json(_) if self.op == Op::Chat && self.speaks != vendor.dialect => {
+            Payload::Json(_) if self.op == Op::Chat && self.speaks != door.dialect => {
                 let mut request = translate::request_in(self.speaks, &self.body)?;
                 request.model = target.upstream_model.to_string();
-                self.recall_thoughts(vendor.dialect, &mut request);
+                self.recall_thoughts(door.dialect, &mut request);
                 let mut changes = Adapted::default();
                 bound_output(&mut request.sampling, target, &mut changes)?;
-                let body = translate::request_out(vendor.dialect, &request, &mut changes)?;
+                let body = translate::request_out(door.dialect, &request, &mut changes)?;
                 adapted.extend(changes.header());
                 Ok(Rendered::one(vec![body.into()], json, adapted))
             }
-            Payload::Json(_) | Payload::Form { .. } if vendor.has_own_words(self.op) => {
+            Payload::Json(_) | Payload::Form { .. } if target.provider.vendor.has_own_words(self.op) => {
                 let mut changes = Adapted::default();
                 let asked = self.ask(target, &mut changes)?;
                 let mut calls = asked.calls.into_iter().map(Bytes::from);
@@ -149,7 +167,16 @@ impl Job {
                 Ok(Rendered::one(body, json, adapted))
             }
             Payload::Json(request) => {
-                let body = request.render(&self.body, &target.upstream_model, &vendor.shape, &mut adapted);
+                let model = &*target.upstream_model;
+                let body = match translate::for_vendor(door.dialect, &self.body, model) {
+                    None => request.render(&self.body, model, &door.shape, &mut adapted),
+                    Some(changed) => {
+                        adapted.extend(changed.adapted);
+                        let body = Bytes::from(changed.body);
+                        let request = Request::read_in(door.dialect, self.op, &body)?;
+                        request.render(&body, model, &door.shape, &mut adapted)
+                    }
+                };
                 Ok(Rendered::one(body, json, adapted))
             }
             Payload::Form { content_type, model, .. } => {

@@ -2,13 +2,15 @@
 
 use super::Plane;
 use super::decide::model as find;
-use super::hold::COUNT_BUDGET;
+use super::hold::{COUNT_BUDGET, count_input};
+use super::talk;
+use crate::chat::Dialect;
 use crate::config::{Caller, Snapshot, Target};
 use crate::error::{Failure, Kind, Result};
 use crate::tokens::{self, Count, Family};
 use crate::types::Op;
 use crate::wire::openai::{self, Request};
-use crate::wire::{anthropic, gemini};
+use crate::wire::{anthropic, gemini, openai_responses};
 use bytes::Bytes;
 use serde_json::json;
 
@@ -76,6 +78,22 @@ pub(super) fn tokenize(snapshot: &Snapshot, caller: &Caller, body: &Bytes) -> Re
         return Err(Failure::new(Kind::InvalidRequest, text).param("messages"));
     }
     Ok(Counted { model: request.model, family, total })
+}
+
+/// `POST /v1/responses/input_tokens`: the same, of a request for a response with its conversation.
+pub(super) fn input_tokens(
+    plane: &Plane,
+    snapshot: &Snapshot,
+    caller: &Caller,
+    body: &Bytes,
+) -> Result<Bytes> {
+    let opened = talk::open(plane, snapshot, caller, body, plane.clock.wall())?;
+    let request = Request::read_in(Dialect::OpenAiResponses, Op::Chat, &opened.body)?;
+    let found = find(snapshot, caller, &request.model)?;
+    let target = found.targets.first();
+    let upstream = target.map_or(request.model.as_str(), |t| &*t.upstream_model);
+    let family = target.map_or_else(|| tokens::family(upstream), Target::family).0;
+    Ok(openai_responses::token_count(count_input(Op::Chat, family, upstream, &opened.body)).into())
 }
 
 /// What a request comes to.

@@ -15,6 +15,8 @@ mod guard;
 mod hold;
 mod intake;
 mod job;
+mod keeping;
+mod kept;
 mod listing;
 mod long_body;
 mod models;
@@ -30,10 +32,12 @@ mod shared;
 mod simulator;
 mod sink;
 mod stream;
+mod talk;
 mod upstream;
 mod visit;
 
 pub use drain::Drain;
+pub use keeping::KeptResponses;
 pub use probe::{Said, probe};
 pub use service::Gateway;
 
@@ -45,6 +49,7 @@ use crate::types::Clock;
 use arc_swap::ArcSwap;
 use buffered::Buffered;
 use flood::Flood;
+use keeping::Keeping;
 use std::sync::Arc;
 use upstream::Upstreams;
 
@@ -66,6 +71,7 @@ pub struct Plane {
     pub recall: Recall,
     /// Requests in flight, and whether new ones are still welcome.
     pub drain: Drain,
+    keeping: Keeping,
     upstreams: Upstreams,
     buffered: Buffered,
     flood: Flood,
@@ -77,9 +83,10 @@ const MAX_RECALL_BYTES: u64 = 32 * 1024 * 1024;
 const MAX_FLIGHT_BYTES: usize = 8 * 1024 * 1024;
 
 impl Plane {
-    /// A plane that serves `snapshot`.
+    /// A plane that serves `snapshot`. Reads the responses that an earlier one kept, and blocks for that.
     pub fn new(snapshot: Arc<Snapshot>, clock: Clock, metrics: Arc<Metrics>, store: Store) -> Arc<Self> {
         Arc::new(Self {
+            keeping: Keeping::open(&snapshot, &store, clock.wall()),
             cache: Cache::new(snapshot.cache.max_bytes),
             flights: Flights::new(MAX_FLIGHT_BYTES),
             recall: Recall::new(MAX_RECALL_BYTES),
@@ -99,8 +106,19 @@ impl Plane {
         self.buffered.bytes() as u64
     }
 
+    /// What is kept of responses at this moment.
+    pub fn kept_responses(&self) -> KeptResponses {
+        self.keeping.stats()
+    }
+
     /// Housekeeping, to be called every few seconds.
     pub fn sweep(&self) {
         self.upstreams.sweep();
+        self.keeping.sweep(self.clock.wall());
+    }
+
+    /// Brings to disk what is still waiting, before the store closes. Blocks.
+    pub fn close(&self) {
+        self.keeping.close();
     }
 }

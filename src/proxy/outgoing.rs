@@ -6,7 +6,7 @@ use super::upstream::Outgoing;
 use super::visit::Visit;
 use crate::config::{Provider, Target};
 use crate::error::Result;
-use crate::provider::{Auth, Signable};
+use crate::provider::{Auth, Door, Signable};
 use crate::types::Op;
 use crate::wire::translate;
 use bytes::Bytes;
@@ -37,7 +37,7 @@ impl Prepared {
         body: &[Bytes],
     ) -> Result<Self> {
         let provider = &*target.provider;
-        let (path, authority) = (path(provider, target, visit), authority(provider));
+        let (path, authority) = (path(provider, job.door(provider), target, visit), authority(provider));
         let mut headers = headers(job, visit, provider, credential, content_type.clone());
         let keys = provider.credentials.get(credential).and_then(|credential| credential.aws.as_ref());
         if let (Some(keys), Auth::SigV4(service)) = (keys, provider.vendor.auth) {
@@ -69,15 +69,14 @@ pub(super) fn authority(provider: &Provider) -> String {
 }
 
 /// Path and query, from the provider's base on.
-fn path(provider: &Provider, target: &Target, visit: &Visit) -> String {
-    let row = provider.vendor.path(visit.op).unwrap_or("");
+fn path(provider: &Provider, door: Door, target: &Target, visit: &Visit) -> String {
     let path = match visit.op {
-        Op::Chat => translate::path(provider.vendor.dialect, row, &target.upstream_model, visit.stream),
-        Op::Embedding => translate::embed_path(provider.vendor.embeds, row, &target.upstream_model),
+        Op::Chat => translate::path(door.dialect, door.path, &target.upstream_model, visit.stream),
+        Op::Embedding => translate::embed_path(provider.vendor.embeds, door.path, &target.upstream_model),
         Op::ImageGeneration | Op::ImageEdit => {
-            translate::draw_path(provider.vendor.draws, row, &target.upstream_model)
+            translate::draw_path(provider.vendor.draws, door.path, &target.upstream_model)
         }
-        _ => row.into(),
+        _ => door.path.into(),
     };
     format!("{}{path}", provider.base.path)
 }
@@ -93,7 +92,7 @@ fn headers(
     let mut headers = Vec::with_capacity(8 + job.request_headers.len() + provider.headers.len());
     headers.push((header::CONTENT_TYPE, content_type));
     let accept = if visit.stream {
-        translate::media_type(provider.vendor.dialect)
+        translate::media_type(job.door(provider).dialect)
     } else if visit.op == Op::Speech {
         "*/*"
     } else {

@@ -11,6 +11,7 @@ use super::settle;
 use super::several;
 use super::sink::{Gone, Sink};
 use super::stream::{Reader, ended_badly};
+use super::talk::Keeper;
 use super::upstream::{Head, Reading, Taken};
 use super::visit::Visit;
 use crate::cache::Thoughts;
@@ -22,6 +23,7 @@ use crate::provider::{HealthEffect, judge, judge_error};
 use crate::tokens;
 use crate::types::{Op, Usage, UsageSource};
 use crate::wire::openai::{self, Step, VendorError};
+use crate::wire::openai_responses::Final;
 use crate::wire::translate::{self, Plan, Told};
 use crate::wire::transport::is_events;
 use bytes::{Bytes, BytesMut};
@@ -242,7 +244,7 @@ impl Events {
         if !self.committed {
             return Err(missed);
         }
-        let event = self.reader.failure(stage.visit.dialect, &missed.failure);
+        let event = self.reader.fail(&missed.failure);
         let _ = stage.sink.last(event).await;
         let (usage, source) = self.usage(&stage);
         Ok(End { outcome: Outcome::Truncated, failure: Some(missed.failure), usage, source })
@@ -356,6 +358,9 @@ async fn whole<S: Sink>(mut stage: Stage<'_, S>, mut taken: Taken, head: Head) -
         Ok(read) => read,
         Err(missed) => return several::spent(&stage, &[body], missed),
     };
+    if let (Some(keeper), Some(answer)) = (Keeper::of(stage.job), Final::of(&body)) {
+        keeper.done(&answer);
+    }
     let answer = AnswerHead::relayed(stage.job, stage.visit, &head, &stage.adapted);
     let end = send_whole(&mut stage, answer, body, usage).await;
     stage.visit.phases.relay += stage.job.plane.clock.mono().since(now);
@@ -368,7 +373,7 @@ fn translated<S>(stage: &Stage<'_, S>, head: &Head, body: &Bytes) -> Result<(Byt
     if let Some(plan) = &stage.plan {
         return joined(stage, plan, std::slice::from_ref(body), counted(head));
     }
-    let (from, to) = (vendor.dialect, stage.visit.dialect);
+    let (from, to) = (stage.job.door(stage.provider).dialect, stage.visit.dialect);
     if stage.visit.op != Op::Chat || (from, to) == (Dialect::OpenAiChat, Dialect::OpenAiChat) {
         let usage = openai::usage(stage.visit.op, vendor.counting, body);
         return Ok((in_dialect(stage, body.clone())?, usage));
@@ -396,7 +401,8 @@ fn translated<S>(stage: &Stage<'_, S>, head: &Head, body: &Bytes) -> Result<(Byt
         response.model = stage.visit.upstream_model.to_string();
     }
     let usage = response.usage;
-    Ok((translate::response_out(to, &response).into(), usage))
+    let id = stage.visit.id.to_string();
+    Ok((translate::response_out(to, &response, stage.job.asked(&id)).into(), usage))
 }
 
 /// Tokens of the input where a vendor tells them in the answer's header and not in its body.

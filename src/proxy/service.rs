@@ -13,7 +13,7 @@ use super::job::Job;
 use super::pipes::Pipes;
 use super::sink::{Direct, Sink, early_head, response};
 use super::visit::Visit;
-use super::{Plane, listing, models, settle, shared};
+use super::{Plane, kept, listing, models, settle, shared};
 use crate::chat::Dialect;
 use crate::config::{Caller, Snapshot};
 use crate::error::{Failure, Kind, Result};
@@ -281,6 +281,15 @@ impl Gateway {
                 let body = intake::body(session, &snapshot.bounds, &mut share).await?;
                 let counted = listing::tokenize(snapshot, &caller, &body)?;
                 Ok(if endpoint == Endpoint::Tokenize { counted.shown() } else { counted.as_anthropic() })
+            }
+            Endpoint::InputTokens => {
+                let mut share: Share = self.plane.buffered.share();
+                let body = intake::body(session, &snapshot.bounds, &mut share).await?;
+                listing::input_tokens(&self.plane, snapshot, &caller, &body)
+            }
+            Endpoint::Response(id, act) => {
+                let query = session.req_header().uri.query().unwrap_or_default();
+                kept::answer(&self.plane, snapshot, &caller, &id, act, query)
             }
             Endpoint::Inference(..) => {
                 let text = "This endpoint takes WebSocket upgrades only";

@@ -11,6 +11,7 @@ use super::hold::{COUNT_BUDGET, count_input};
 use super::job::Job;
 use super::sink::{Gone, Sink};
 use super::stream::Reader;
+use super::talk::Keeper;
 use super::visit::Visit;
 use crate::chat::{Dialect, Part};
 use crate::config::Provider;
@@ -20,6 +21,7 @@ use crate::provider::HealthEffect;
 use crate::tokens;
 use crate::types::{Op, Usage, UsageSource};
 use crate::wire::openai::{self, Counting};
+use crate::wire::openai_responses::Final;
 use crate::wire::translate;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
@@ -56,7 +58,10 @@ pub(super) async fn answer<S: Sink>(
         let failure = Failure::new(Kind::VendorRefused, text);
         return Err(Missed { failure, health: HealthEffect::None, gone: false, sent: false });
     };
-    let body = in_dialect(visit, Bytes::from(body.to_string()));
+    let body = in_dialect(job, visit, Bytes::from(body.to_string()));
+    if let (Some(keeper), Some(answer)) = (Keeper::of(job), Final::of(&body)) {
+        keeper.done(&answer);
+    }
     let mut head = AnswerHead::new(200, "application/json");
     head.ours(job, visit);
     head.length = Some(body.len() as u64);
@@ -178,7 +183,7 @@ fn vector(text: &str) -> Vec<f32> {
 }
 
 /// The simulated answer is OpenAI's; other callers get it in their own dialect.
-fn in_dialect(visit: &Visit, body: Bytes) -> Bytes {
+fn in_dialect(job: &Job, visit: &Visit, body: Bytes) -> Bytes {
     if visit.op != Op::Chat {
         let told = translate::told(visit.dialect, visit.op, visit.form, &body);
         return told.ok().flatten().map_or(body, Bytes::from);
@@ -187,7 +192,8 @@ fn in_dialect(visit: &Visit, body: Bytes) -> Bytes {
         return body;
     }
     let read = translate::response_in(Dialect::OpenAiChat, &body, Counting::Inclusive);
-    read.map_or(body, |response| translate::response_out(visit.dialect, &response).into())
+    let id = visit.id.to_string();
+    read.map_or(body, |response| translate::response_out(visit.dialect, &response, job.asked(&id)).into())
 }
 
 /// Where the events of a simulated stream go.

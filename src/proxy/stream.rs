@@ -3,14 +3,16 @@
 //! errors and the end in both cases.
 
 use super::job::Job;
+use super::talk::Keeper;
 use super::visit::Visit;
 use crate::cache::Thoughts;
 use crate::chat::{Delta, DeltaKind, Dialect, Event, Finish, StreamIn, StreamOut};
 use crate::config::Provider;
-use crate::error::{Failure, Result};
+use crate::error::{Failure, Kind, Result};
 use crate::types::{Op, Usage};
 use crate::wire::openai::{Step, StreamReader, VendorError};
 use crate::wire::openai_chat::StreamOptions;
+use crate::wire::openai_responses;
 use crate::wire::translate::{self, AnswerForm, List, Tail};
 use crate::wire::transport::{Message, Transport};
 use bytes::Bytes;
@@ -18,6 +20,8 @@ use std::sync::Arc;
 
 /// The largest event of a translated stream.
 const MAX_EVENT_BYTES: usize = 4 * 1024 * 1024;
+/// The most text of an answer whose last event repeats all of it.
+const MAX_ANSWER_BYTES: usize = 64 * 1024 * 1024;
 /// Output text that is collected before it is counted and let go.
 const MAX_TEXT_BYTES: usize = 32 * 1024;
 /// How much longer than what came in what goes out is taken to be at most.
@@ -37,6 +41,8 @@ pub(super) enum Reader {
 
 /// A stream read as canonical events.
 pub(super) struct ChatReader {
+    /// What the caller speaks.
+    dialect: Dialect,
     transport: Transport,
     input: Box<dyn StreamIn>,
     /// `None`: the events are forwarded as they came.
@@ -44,6 +50,8 @@ pub(super) struct ChatReader {
     events: Vec<Event>,
     /// The caller wants the events as elements of one list.
     list: Option<List>,
+    /// The id of an answer that is written as a Response.
+    response_id: String,
     /// Named where the vendor names neither.
     id: String,
     model: Arc<str>,
@@ -55,6 +63,10 @@ pub(super) struct ChatReader {
     content: bool,
     complete: bool,
     text: String,
+    /// Bytes of all text so far: where the last event repeats it, it is in memory until then.
+    text_bytes: usize,
+    /// Keeps the answer, if it is to be kept.
+    keeper: Option<Keeper>,
     /// Gathered for callers that cannot return them.
     thoughts: Option<Thoughts>,
     /// Of a stream that is forwarded as it came: the number of the part that is open.
@@ -67,18 +79,21 @@ impl Reader {
     pub(super) fn new(job: &Job, visit: &Visit, provider: &Provider) -> Self {
         let asked = job.request().is_some_and(|r| r.include_usage);
         let counting = provider.vendor.counting;
-        let (from, to) = (provider.vendor.dialect, visit.dialect);
+        let (from, to) = (job.door(provider).dialect, visit.dialect);
         if (from, to) == (Dialect::OpenAiChat, Dialect::OpenAiChat) {
             return Reader::Plain(StreamReader::new(visit.op, counting, !asked));
         }
         let options = StreamOptions { include_usage: asked, created: visit.at.seconds(), model: None };
+        let id = visit.id.to_string();
         Reader::Chat(Box::new(ChatReader {
+            dialect: to,
             transport: translate::transport(from, MAX_EVENT_BYTES),
             input: translate::stream_in(from, counting),
-            output: (from != to).then(|| translate::stream_out(to, options)),
+            output: (from != to).then(|| translate::stream_out(to, options, job.asked(&id))),
             events: Vec::new(),
             list: (visit.form == AnswerForm::List).then(List::default),
-            id: visit.id.to_string(),
+            response_id: openai_responses::response_id(&id),
+            id,
             model: Arc::clone(&visit.upstream_model),
             held: Vec::new(),
             growth_percent: 100,
@@ -86,6 +101,8 @@ impl Reader {
             content: false,
             complete: false,
             text: String::new(),
+            text_bytes: 0,
+            keeper: Keeper::of(job),
             thoughts: job.keeps_thoughts(from).then(Thoughts::default),
             open_block: None,
             blocks: 0,
@@ -121,6 +138,14 @@ impl Reader {
         match self {
             Reader::Plain(reader) => reader.complete(),
             Reader::Chat(reader) => reader.complete,
+        }
+    }
+
+    /// What ends the caller's stream in place of its end: an event, or the last element of its list.
+    pub(super) fn fail(&mut self, failure: &Failure) -> Bytes {
+        match self {
+            Reader::Plain(_) => translate::error_event(Dialect::OpenAiChat, failure),
+            Reader::Chat(reader) => reader.fail(failure),
         }
     }
 
@@ -201,20 +226,6 @@ impl Reader {
     }
 }
 
-impl Reader {
-    /// What ends the caller's stream in place of its end: an event, or the last element of its list.
-    pub(super) fn failure(&mut self, dialect: Dialect, failure: &Failure) -> Bytes {
-        let event = translate::error_event(dialect, failure);
-        match self {
-            Reader::Chat(reader) => match &mut reader.list {
-                Some(list) => [&list.elements(&event), list.end()].concat().into(),
-                None => event,
-            },
-            Reader::Plain(_) => event,
-        }
-    }
-}
-
 impl ChatReader {
     fn feed(&mut self, chunk: Bytes) -> Result<Step> {
         let mut step = Step::default();
@@ -223,6 +234,9 @@ impl ChatReader {
         self.transport.push(chunk)?;
         while let Some(message) = self.transport.next_message()? {
             step.error = self.event(&message, &mut written)?;
+            if self.text_bytes > MAX_ANSWER_BYTES && self.repeats() {
+                return Err(too_long("an answer is larger than 64 MiB"));
+            }
             if step.error.is_some() {
                 break;
             }
@@ -256,9 +270,42 @@ impl ChatReader {
             let name = fields.and_then(|(name, _)| name);
             self.open_block = translate::open_block(name, self.open_block, &mut self.blocks);
         }
+        if error.is_none() && matches!(events.last(), Some(Event::End)) {
+            let last = if self.output.is_none() { message.raw() } else { written.as_slice() };
+            self.keep(last);
+        }
         events.clear();
         self.events = events;
         Ok(error)
+    }
+
+    /// Does the last event repeat the answer, so that it is held until then?
+    fn repeats(&self) -> bool {
+        self.output.is_some() && self.dialect == Dialect::OpenAiResponses
+    }
+
+    /// The end has been written, and is not with the caller yet.
+    fn keep(&mut self, written: &[u8]) {
+        if let Some(answer) = openai_responses::final_of(written)
+            && let Some(keeper) = self.keeper.take()
+        {
+            keeper.done(&answer);
+        }
+    }
+
+    fn fail(&mut self, failure: &Failure) -> Bytes {
+        let event = match &mut self.output {
+            None => translate::error_event_at(self.dialect, failure, self.input.next_number()),
+            Some(output) => {
+                let mut out = Vec::new();
+                output.fail(failure, &mut out);
+                out.into()
+            }
+        };
+        match &mut self.list {
+            Some(list) => [&list.elements(&event), list.end()].concat().into(),
+            None => event,
+        }
     }
 
     /// Gives an answer the names that its vendor does not.
@@ -277,6 +324,7 @@ impl ChatReader {
         self.content = true;
         let before = self.text.len();
         delta.text.push_to(&mut self.text);
+        self.text_bytes += self.text.len().saturating_sub(before);
         match (delta.kind, &mut self.thoughts) {
             (DeltaKind::Thinking, Some(thoughts)) => {
                 thoughts.more(self.text.get(before..).unwrap_or_default());
@@ -312,6 +360,7 @@ impl ChatReader {
                 | Event::RefusalDelta(text)
                 | Event::ToolCallDelta { fragment: text, .. } => {
                     self.content = true;
+                    self.text_bytes += text.len();
                     self.text.push_str(text);
                 }
                 Event::ToolCallStart { name, .. } => {
@@ -324,11 +373,14 @@ impl ChatReader {
                 Event::Finish(Finish::Error(word)) => return Some(ended_badly(word)),
                 // Anthropic reports usage before its end; OpenAI after the finish reason.
                 Event::Finish(_) | Event::End => self.complete = true,
-                Event::Start { .. }
-                | Event::PartStart(_)
-                | Event::SignatureDelta(_)
-                | Event::ToolCallEnd { .. }
-                | Event::Ping => {}
+                Event::Start { id, .. } => {
+                    // Where the answer is written here it has an id of the hub's own.
+                    let id = if self.output.is_some() { &self.response_id } else { id };
+                    if let Some(keeper) = &mut self.keeper {
+                        keeper.begin(id);
+                    }
+                }
+                Event::PartStart(_) | Event::SignatureDelta(_) | Event::ToolCallEnd { .. } | Event::Ping => {}
             }
             if let Some(output) = &mut self.output {
                 output.emit(event, written);
@@ -374,6 +426,9 @@ impl ChatReader {
         // A stream that is not complete is told so by `complete`, and cut by the caller of this.
         if step.error.is_none() && self.input.end(&mut events).is_ok() {
             step.error = self.meant(&events, &mut written);
+            if step.error.is_none() && matches!(events.last(), Some(Event::End)) {
+                self.keep(&written);
+            }
         }
         self.release(written, &mut step);
         if let (Some(list), true, None) = (&mut self.list, self.complete, &step.error) {
@@ -387,4 +442,9 @@ impl ChatReader {
 pub(super) fn ended_badly(word: &str) -> VendorError {
     let message = "the vendor ended the answer with an error".to_owned();
     VendorError { message, code: Some(word.to_owned()), ..VendorError::default() }
+}
+
+fn too_long(detail: &str) -> Failure {
+    let text = "The model's vendor sent an unreadable answer";
+    Failure::new(Kind::VendorMalformed, text).detail(detail)
 }

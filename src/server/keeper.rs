@@ -123,6 +123,7 @@ impl Keeper {
             }
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
+        self.plane.close();
         self.plane.store.close();
         tracing::info!("stopped");
         if let Some((logs, pid_file)) = self.last.lock().ok().and_then(|mut last| last.take()) {

@@ -124,6 +124,7 @@ pub(super) fn gauges(plane: &Plane, reload_failures: u64) -> Gauges {
     let snapshot = plane.snapshot.load();
     let now = plane.clock.mono();
     let stats = plane.store.stats();
+    let kept = plane.kept_responses();
     let credentials = snapshot
         .providers
         .values()
@@ -139,6 +140,9 @@ pub(super) fn gauges(plane: &Plane, reload_failures: u64) -> Gauges {
         credentials,
         cache_bytes: plane.cache.bytes(),
         cache_entries: plane.cache.entries(),
+        responses_bytes: kept.bytes,
+        responses_entries: kept.entries,
+        responses_unwritten: kept.unwritten,
         flights: plane.flights.len() as u64,
         ledger_queue: stats.queue,
         ledger_open_intents: stats.open_intents,

@@ -20,6 +20,8 @@ pub(super) enum Command {
     Put(Vec<Row>, Reply<()>),
     /// Reads a row.
     Get(Vec<u8>, Reply<Option<Vec<u8>>>),
+    /// Reads the values of all rows with a prefix.
+    Rows(&'static [u8], Reply<Vec<Vec<u8>>>),
     /// Writes rows of the control tree, durably.
     PutControl(Vec<Row>, Reply<()>),
     /// What each key spent.
@@ -60,6 +62,7 @@ impl Command {
         match self {
             Command::Put(_, reply) | Command::PutControl(_, reply) => drop(reply.send(Err(error))),
             Command::Get(_, reply) => drop(reply.send(Err(error))),
+            Command::Rows(_, reply) => drop(reply.send(Err(error))),
             Command::Spent(reply) => drop(reply.send(Err(error))),
             Command::Balances(reply) => drop(reply.send(Err(error))),
             Command::Operate(_, reply) => drop(reply.send(Err(error))),
@@ -73,10 +76,10 @@ impl Command {
     /// Can it be answered only while the books are ours?
     pub(super) fn needs_disk(&self) -> bool {
         use Command::{
-            Balances, DropDays, Get, HandOver, Inherit, Look, Operate, Put, PutControl, Spent, TakeBack,
+            Balances, DropDays, Get, HandOver, Inherit, Look, Operate, Put, PutControl, Rows, Spent, TakeBack,
         };
         match self {
-            Put(..) | PutControl(..) | Get(..) | Look(_) | DropDays(..) | Operate(..) => true,
+            Put(..) | PutControl(..) | Get(..) | Rows(..) | Look(_) | DropDays(..) | Operate(..) => true,
             Spent(_) | Balances(_) | Inherit(_) | HandOver(_) | TakeBack(_) => false,
         }
     }

@@ -49,6 +49,7 @@ use writer::{Command, OnFlush, Pending, Reply, Shared, Writer};
 pub type ControlRow = (Vec<u8>, Option<Vec<u8>>);
 
 const META_PREFIX: &[u8] = b"meta/";
+const RESPONSE_PREFIX: &[u8] = b"response/";
 
 /// The embedded store. Cheap to clone; the writer thread ends with `close`, or
 /// with the last clone.
@@ -269,6 +270,26 @@ impl Store {
     /// [`StoreError::Write`] while the disk refuses or when the store is closed.
     pub fn put_meta(&self, name: &str, value: &[u8]) -> Result<(), StoreError> {
         self.put([META_PREFIX, name.as_bytes()].concat(), value.to_vec())
+    }
+
+    /// Sealed responses, in no order. Blocks.
+    ///
+    /// # Errors
+    /// [`StoreError::Write`] while the disk refuses or when the store is closed.
+    pub fn responses(&self) -> Result<Vec<Vec<u8>>, StoreError> {
+        self.ask(|reply| Command::Rows(RESPONSE_PREFIX, reply))
+    }
+
+    /// Writes sealed responses by their names, durably; without a value one is
+    /// removed. Blocks until they are on disk.
+    ///
+    /// # Errors
+    /// [`StoreError::Write`] while the disk refuses or when the store is closed.
+    pub fn put_responses(&self, rows: Vec<(Vec<u8>, Option<Vec<u8>>)>) -> Result<(), StoreError> {
+        let named =
+            |(name, value): (Vec<u8>, Option<Vec<u8>>)| ([RESPONSE_PREFIX, name.as_slice()].concat(), value);
+        let rows = rows.into_iter().map(named).collect();
+        self.ask(|reply| Command::Put(rows, reply))
     }
 
     /// The books as they are now, to be read beside the writer. Drop it soon:

@@ -305,6 +305,10 @@ impl Writer {
                 let result = self.journal().and_then(|journal| journal.get(&key));
                 self.reply(&reply, result);
             }
+            Command::Rows(prefix, reply) => {
+                let result = self.journal().and_then(|journal| values(&journal, prefix));
+                self.reply(&reply, result);
+            }
             Command::PutControl(rows, reply) => {
                 let result = self.disk.put_control(&rows).and_then(|()| self.disk.flush());
                 let result = self.after(result);
@@ -418,4 +422,10 @@ impl Writer {
         self.after(result)?;
         Ok(doomed.len() as u64)
     }
+}
+
+fn values(journal: &Journal, prefix: &[u8]) -> Result<Vec<Vec<u8>>, StoreError> {
+    let mut values = Vec::new();
+    journal.rows(prefix, &mut |_, value| values.push(value.to_vec()))?;
+    Ok(values)
 }

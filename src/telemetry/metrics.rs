@@ -364,6 +364,8 @@ fn scraped(new: &Make) -> Scraped {
         gauges: vec![
             gauge("aigne_hub_cache_bytes", "Bytes in the cache.", |g| g.cache_bytes),
             gauge("aigne_hub_cache_entries", "Entries in the cache.", |g| g.cache_entries),
+            gauge("aigne_hub_responses_bytes", "Bytes of kept responses.", |g| g.responses_bytes),
+            gauge("aigne_hub_responses_entries", "Kept responses.", |g| g.responses_entries),
             gauge("aigne_hub_flights", "Requests that equal ones may wait on.", |g| g.flights),
             gauge("aigne_hub_ledger_queue_depth", "Entries waiting to be written.", |g| g.ledger_queue),
             gauge("aigne_hub_ledger_open_intents", "Intents not settled yet.", |g| g.ledger_open_intents),
@@ -376,6 +378,9 @@ fn scraped(new: &Make) -> Scraped {
             counter("aigne_hub_ledger_settled_total", "Settlements written.", |g| g.ledger_settled),
             counter("aigne_hub_ledger_recovered_total", "Intents closed by recovery.", |g| {
                 g.ledger_recovered
+            }),
+            counter("aigne_hub_responses_unwritten_total", "Kept responses that are not on disk.", |g| {
+                g.responses_unwritten
             }),
             counter("aigne_hub_ledger_errors_total", "Failed writes of the ledger.", |g| g.ledger_errors),
             counter("aigne_hub_config_reload_failures_total", "Refused configurations.", |g| {

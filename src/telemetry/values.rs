@@ -181,6 +181,12 @@ pub struct Gauges {
     pub cache_bytes: u64,
     /// Entries in the cache.
     pub cache_entries: u64,
+    /// Bytes of kept responses.
+    pub responses_bytes: u64,
+    /// Kept responses, with those that are being made.
+    pub responses_entries: u64,
+    /// Kept responses that never reached the disk, since start.
+    pub responses_unwritten: u64,
     /// Requests that others may be waiting on.
     pub flights: u64,
     /// Entries that wait for the ledger's writer.

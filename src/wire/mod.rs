@@ -10,6 +10,7 @@ pub mod multipart;
 pub mod ollama;
 pub mod openai;
 pub mod openai_chat;
+pub mod openai_responses;
 mod received;
 pub mod sse;
 mod tail;

@@ -11,8 +11,8 @@ use super::openai::Counting;
 pub use super::received::{AnswerForm, InPath, Received};
 pub use super::tail::Tail;
 use super::transport::{self, Transport};
-use super::{anthropic, bedrock, gemini, ollama, openai, openai_chat};
-use crate::chat::{Adapted, Dialect, Origin, Request, Response, StreamIn, StreamOut};
+use super::{anthropic, bedrock, gemini, ollama, openai, openai_chat, openai_responses};
+use crate::chat::{Adapted, Dialect, Origin, Request, Response, StreamIn, StreamOut, ThinkingStyle};
 use crate::error::{Failure, Kind, Result};
 use crate::types::{Op, Usage};
 use bytes::Bytes;
@@ -62,6 +62,7 @@ pub fn told(to: Dialect, op: Op, form: AnswerForm, body: &[u8]) -> Result<Option
 pub fn request_in(from: Dialect, body: &[u8]) -> Result<Request> {
     match from {
         Dialect::OpenAiChat => openai_chat::request_in(body),
+        Dialect::OpenAiResponses => openai_responses::request_in(body),
         Dialect::Anthropic => anthropic::request_in(body),
         Dialect::Gemini => gemini::request_in(body),
         _ => Err(unknown(from)),
@@ -84,6 +85,18 @@ pub fn request_out(to: Dialect, request: &Request, adapted: &mut Adapted) -> Res
         Dialect::Bedrock => bedrock::request_out(request, &bedrock::model_traits(&request.model), adapted),
         Dialect::Ollama => ollama::request_out(request, &ollama::model_traits(&request.model), adapted),
         _ => Err(unknown(to)),
+    }
+}
+
+/// The body of a request that needs no translation, without what its vendor would refuse;
+/// `None`: it may go as it is.
+pub fn for_vendor(to: Dialect, body: &[u8], model: &str) -> Option<openai_responses::ForVendor> {
+    match to {
+        Dialect::OpenAiResponses => {
+            let reasons = openai_chat::model_traits(model).thinking != ThinkingStyle::None;
+            openai_responses::for_vendor(body, reasons)
+        }
+        _ => None,
     }
 }
 
@@ -140,14 +153,16 @@ pub fn response_in(from: Dialect, body: &[u8], counting: Counting) -> Result<Res
 pub fn usage_in(from: Dialect, body: &[u8], counting: Counting) -> Option<Usage> {
     match from {
         Dialect::Anthropic => anthropic::usage_in(body),
+        Dialect::OpenAiResponses => openai_responses::usage_in(body, counting),
         Dialect::Gemini => gemini::usage_in(body),
         _ => openai::usage(Op::Chat, counting, body),
     }
 }
 
-/// Writes an answer for a caller.
-pub fn response_out(to: Dialect, response: &Response) -> Vec<u8> {
+/// Writes an answer for a caller, who `asked` for it.
+pub fn response_out(to: Dialect, response: &Response, asked: openai_responses::Asked<'_>) -> Vec<u8> {
     match to {
+        Dialect::OpenAiResponses => openai_responses::response_out(response, asked),
         Dialect::Anthropic => anthropic::response_out(response),
         Dialect::Gemini => gemini::response_out(response),
         _ => openai_chat::response_out(response),
@@ -159,15 +174,21 @@ pub fn stream_in(from: Dialect, counting: Counting) -> Box<dyn StreamIn> {
     match from {
         Dialect::Anthropic => Box::new(anthropic::StreamReader::new()),
         Dialect::Gemini => Box::new(gemini::StreamReader::new()),
+        Dialect::OpenAiResponses => Box::new(openai_responses::StreamReader::new(counting)),
         Dialect::Ollama => Box::new(ollama::StreamReader::new()),
         Dialect::Bedrock => Box::new(bedrock::StreamReader::new()),
         _ => Box::new(openai_chat::StreamReader::new(counting)),
     }
 }
 
-/// Writes a caller's stream.
-pub fn stream_out(to: Dialect, options: openai_chat::StreamOptions) -> Box<dyn StreamOut> {
+/// Writes the stream of a caller, who `asked` for it.
+pub fn stream_out(
+    to: Dialect,
+    options: openai_chat::StreamOptions,
+    asked: openai_responses::Asked<'_>,
+) -> Box<dyn StreamOut> {
     match to {
+        Dialect::OpenAiResponses => Box::new(openai_responses::StreamWriter::new(asked, options.created)),
         Dialect::Anthropic => Box::new(anthropic::StreamWriter::new(options.model)),
         Dialect::Gemini => Box::new(gemini::StreamWriter::new(options.model)),
         _ => Box::new(openai_chat::StreamWriter::new(options)),
@@ -201,6 +222,7 @@ pub fn error_body(to: Dialect, failure: &Failure) -> Vec<u8> {
 pub fn error_event(to: Dialect, failure: &Failure) -> Bytes {
     match to {
         Dialect::Anthropic => anthropic::error_event(failure),
+        Dialect::OpenAiResponses => openai_responses::error_event(failure),
         Dialect::Gemini => gemini::error_event(failure),
         _ => openai::error_event(failure),
     }
@@ -210,7 +232,9 @@ pub fn error_event(to: Dialect, failure: &Failure) -> Bytes {
 pub fn notice(to: Dialect, tail: &Tail<'_>, why: &Failure) -> Vec<u8> {
     match to {
         Dialect::Anthropic => anthropic::notice(why),
-        _ => openai_chat::notice(tail, why),
+        Dialect::OpenAiChat => openai_chat::notice(tail, why),
+        // No event of theirs could carry it; the answer's end says that it was cut.
+        _ => Vec::new(),
     }
 }
 
@@ -219,13 +243,22 @@ pub fn notice(to: Dialect, tail: &Tail<'_>, why: &Failure) -> Vec<u8> {
 pub fn too_long(to: Dialect, tail: &Tail<'_>, open_block: Option<u64>) -> Vec<u8> {
     match to {
         Dialect::Anthropic => anthropic::too_long(tail, open_block),
-        _ => openai_chat::too_long(tail),
+        Dialect::OpenAiChat => openai_chat::too_long(tail),
+        _ => error_event(to, &Failure::new(Kind::NoFunds, "The credits are used up")).to_vec(),
     }
 }
 
 /// The part that is open after a forwarded event of this name, in dialects that have such.
 pub fn open_block(name: Option<&[u8]>, open: Option<u64>, begun: &mut u64) -> Option<u64> {
     anthropic::open_block(name, open, begun)
+}
+
+/// The same with this number, where events are numbered.
+pub fn error_event_at(to: Dialect, failure: &Failure, number: u64) -> Bytes {
+    match to {
+        Dialect::OpenAiResponses => openai_responses::error_event_at(failure, number),
+        _ => error_event(to, failure),
+    }
 }
 
 /// The dialect's name in metrics and logs.

@@ -48,6 +48,11 @@ impl Provider {
         Self { vendor: "anthropic".to_owned(), ..Self::of(name, upstream) }
     }
 
+    /// A vendor that has OpenAI's Responses.
+    pub fn responses(name: &str, upstream: &Upstream) -> Self {
+        Self { vendor: "openai".to_owned(), ..Self::of(name, upstream) }
+    }
+
     /// A vendor that speaks Gemini's own dialect.
     pub fn gemini(name: &str, upstream: &Upstream) -> Self {
         Self { vendor: "gemini".to_owned(), ..Self::new(name, &upstream.root_url()) }

@@ -11,7 +11,7 @@ pub use client::{Answer, Client, Request};
 pub use conf::{Conf, Provider};
 pub use gateway::Gateway;
 pub use upstream::{
-    Framing, Gate, Reply, Rules, Upstream, anthropic, bedrock, gemini, ollama, pictures, vendor,
+    Framing, Gate, Reply, Rules, Upstream, anthropic, bedrock, gemini, ollama, pictures, responses, vendor,
 };
 
 use std::time::Duration;

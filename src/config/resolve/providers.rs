@@ -2,11 +2,12 @@
 
 use super::aws::{Proof, signing_region};
 use super::{Inputs, Resolver};
+use crate::chat::Dialect;
 use crate::config::at::At;
 use crate::config::check::nearest;
 use crate::config::raw::TextOrSecret;
 use crate::config::{BaseUrl, Clocks, ConnectProxy, Credential, Http2, Provider, Registry, raw};
-use crate::provider::{VENDORS, Vendor, vendor};
+use crate::provider::{Door, RESPONSES, RESPONSES_KEPT, VENDORS, Vendor, vendor};
 use crate::route::{Picker, Strategy};
 use crate::types::{CredentialId, ProviderName, Secret};
 use http::{HeaderName, HeaderValue};
@@ -59,7 +60,11 @@ impl Resolver<'_> {
             if let Some(name) = named.filter(|name| !providers.declared.insert(name.value.clone())) {
                 self.notes.at(&name.span, format!("{} is already the name of another provider", name.value));
             }
-            let provider = self.provider(at, clocks, registry);
+            let mut provider = self.provider(at, clocks, registry);
+            if let Some(provider) = &mut provider {
+                let wanted = at.value.responses.as_ref();
+                provider.doors = self.doors(provider.vendor, wanted, &raw.responses);
+            }
             if let Some(ready) = provider.filter(|_| at.value.enabled.unwrap_or(true)) {
                 providers.ready.insert(ready.name.clone(), Arc::new(ready));
             }
@@ -67,14 +72,32 @@ impl Resolver<'_> {
         providers.of_file = providers.declared.clone();
         self.extra_providers(&inputs.extra.providers, clocks, registry, &mut providers);
         if raw.discover.environment.unwrap_or(true) {
-            self.discover(&mut providers, clocks, registry);
+            self.discover(&mut providers, raw, clocks, registry);
         }
         providers
     }
 
+    /// The vendor's further doors, and OpenAI's Responses where the file says that there are, or are not.
+    fn doors(&mut self, vendor: &Vendor, wanted: Option<&At<bool>>, raw: &raw::Responses) -> Vec<Door> {
+        let mut doors = vendor.doors.to_vec();
+        let has = doors.iter().any(|door| door.dialect == Dialect::OpenAiResponses);
+        match wanted {
+            Some(at) if at.value && vendor.dialect != Dialect::OpenAiChat => {
+                self.notes.at(&at.span, format!("vendor {} does not speak OpenAI's dialect", vendor.name));
+            }
+            Some(at) if at.value && !has => doors.push(RESPONSES),
+            Some(at) if !at.value => doors.retain(|door| door.dialect != Dialect::OpenAiResponses),
+            _ => {}
+        }
+        if raw.vendor_store == Some(true) {
+            doors.iter_mut().filter(|door| **door == RESPONSES).for_each(|door| *door = RESPONSES_KEPT);
+        }
+        doors
+    }
+
     /// Vendors whose key is in the environment; Ollama always, because a local
     /// one needs no key and an absent one only fails over.
-    fn discover(&mut self, providers: &mut Providers, clocks: Clocks, registry: &Registry) {
+    fn discover(&mut self, providers: &mut Providers, raw: &raw::File, clocks: Clocks, registry: &Registry) {
         for vendor in VENDORS.iter().filter(|v| !v.base_url.is_empty()) {
             let region = self.region_around();
             let proof = self.proof_around(vendor, region.as_deref());
@@ -91,6 +114,7 @@ impl Resolver<'_> {
                 connection_hash: hash_of(&(name.as_str(), &base)),
                 base,
                 vendor,
+                doors: self.doors(vendor, None, &raw.responses),
                 credentials: credential.into_iter().collect(),
                 strategy: Strategy::default(),
                 affinity: true,
@@ -141,6 +165,7 @@ impl Resolver<'_> {
         let mut provider = Provider {
             name,
             vendor,
+            doors: Vec::new(),
             base: base?,
             credentials,
             strategy: raw.strategy.unwrap_or_default(),

@@ -6,8 +6,10 @@ use crate::cache;
 use crate::config::at::{At, Period};
 use crate::config::raw;
 use crate::config::{
-    Admin, Bounds, CacheSettings, Clocks, Flood, LedgerSettings, Public, Retry, Shutdown, Tls, Unpriced,
+    Admin, Bounds, CacheSettings, Clocks, Flood, LedgerSettings, Public, ResponseSettings, Retry, Shutdown,
+    Tls, Unpriced, VisibleTo,
 };
+use crate::responses;
 use crate::route::HealthPolicy;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
@@ -183,6 +185,22 @@ impl Resolver<'_> {
     pub(super) fn cache_policy(&mut self, at: &At<Period>) -> cache::Policy {
         let ttl = self.period(Some(at), Duration::ZERO);
         cache::Policy { enabled: !ttl.is_zero(), ttl }
+    }
+
+    pub(super) fn responses(&mut self, raw: &raw::Responses) -> ResponseSettings {
+        ResponseSettings {
+            store: raw.store.unwrap_or(true),
+            visible_to: match raw.visible_to {
+                Some(raw::VisibleTo::Key) => VisibleTo::Key,
+                Some(raw::VisibleTo::Tenant) | None => VisibleTo::Tenant,
+            },
+            ttl: self.positive(raw.ttl.as_ref(), seconds(86_400)),
+            bounds: responses::Bounds {
+                total_bytes: fit(self.size(raw.max_size.as_ref(), 256 * MEGABYTE)),
+                tenant_bytes: fit(self.size(raw.max_tenant_size.as_ref(), 64 * MEGABYTE)),
+                entry_bytes: fit(self.size(raw.max_entry.as_ref(), 16 * MEGABYTE)),
+            },
+        }
     }
 
     pub(crate) fn ledger(&mut self, raw: &raw::Ledger) -> LedgerSettings {

@@ -1,6 +1,6 @@
 //! The text of a whole answer.
 
-use super::event::read_message;
+use super::event::{read_message, read_parts};
 use super::text::Collector;
 use crate::types::Op;
 use crate::wire::json::{Kind, Reader, Syntax};
@@ -26,7 +26,29 @@ fn read(op: Op, body: &[u8], text: &mut Collector) -> Result<(), Syntax> {
                     choice(&mut reader, text)?;
                 }
             }
+            // Responses; no other answer of a chat has the field.
+            (b"output", Op::Chat) if reader.kind()? == Kind::Array => {
+                reader.enter_array()?;
+                while reader.element()? {
+                    item(&mut reader, text)?;
+                }
+            }
             (b"text", Op::Transcription) => _ = text.take(&mut reader)?,
+            _ => reader.ignore()?,
+        }
+    }
+    Ok(())
+}
+
+/// What a message says, a call is called with, or thoughts are summed up as.
+fn item(reader: &mut Reader<'_>, text: &mut Collector) -> Result<(), Syntax> {
+    if reader.kind()? != Kind::Object {
+        return reader.ignore();
+    }
+    reader.enter_object()?;
+    while let Some(key) = reader.key()? {
+        match key.raw {
+            b"content" | b"summary" | b"name" | b"arguments" | b"input" => _ = read_parts(reader, text)?,
             _ => reader.ignore()?,
         }
     }

@@ -201,7 +201,7 @@ pub(super) fn read_message(reader: &mut Reader<'_>, text: &mut Collector) -> Res
 }
 
 /// A text, or a list of parts with texts in them.
-fn read_parts(reader: &mut Reader<'_>, text: &mut Collector) -> Result<bool, Syntax> {
+pub(super) fn read_parts(reader: &mut Reader<'_>, text: &mut Collector) -> Result<bool, Syntax> {
     match reader.kind()? {
         Kind::Array => read_list(reader, text, read_part),
         _ => text.take(reader),

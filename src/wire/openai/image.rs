@@ -29,10 +29,10 @@ pub fn images(body: &[u8], each: &mut dyn FnMut(Option<ImageInput>)) {
 fn walk(body: &[u8], each: &mut dyn FnMut(Option<ImageInput>)) -> Result<(), Syntax> {
     let mut reader = Reader::new(body);
     members(&mut reader, |key, reader| match key.bytes().as_ref() {
-        // Google's callers say it as contents with parts.
-        b"messages" | b"contents" => elements(reader, |reader| {
+        // Responses have items, and Google's callers say it as contents with parts.
+        b"messages" | b"input" | b"contents" => elements(reader, |reader| {
             members(reader, |key, reader| match key.bytes().as_ref() {
-                b"content" | b"parts" => elements(reader, |reader| part(reader, each)),
+                b"content" | b"output" | b"parts" => elements(reader, |reader| part(reader, each)),
                 _ => reader.ignore(),
             })
         }),

@@ -37,16 +37,16 @@ pub(super) struct Opening<'a> {
     whole: bool,
 }
 
-/// Takes the array of messages.
-pub(super) fn read(reader: &mut Reader<'_>) -> Result<Messages, Wrong> {
+/// Takes the array of messages, or of items, which stands in `field`.
+pub(super) fn read(reader: &mut Reader<'_>, field: &str) -> Result<Messages, Wrong> {
     let mut found = Messages::default();
     let mut opening = Opening::default();
     let mut index = 0;
     reader.enter_array()?;
     while reader.element()? {
         if reader.kind()? != Kind::Object {
-            let text = format!("`messages[{index}]` must be an object.");
-            return Err(refuse(text).param(format!("messages[{index}]")).into());
+            let text = format!("`{field}[{index}]` must be an object.");
+            return Err(refuse(text).param(format!("{field}[{index}]")).into());
         }
         message(reader, &mut found, &mut opening)?;
         index += 1;
@@ -93,6 +93,8 @@ fn message<'a>(
                 }
                 content = Some(reader.slice(start..reader.offset()));
             }
+            // What a tool gave back, where it is an item of its own.
+            b"output" if reader.kind()? == Kind::Array => parts(reader, found)?,
             _ => reader.ignore()?,
         }
     }
@@ -115,14 +117,20 @@ fn part(reader: &mut Reader<'_>, found: &mut Messages) -> Result<(), Syntax> {
     reader.enter_object()?;
     // Anthropic's blocks say beside their source what it is.
     let (mut is_image, mut source) = (false, None);
+    // Files of Responses, which say beside them what they are.
+    let mut files = 0;
     while let Some(key) = reader.key()? {
         let key = key.bytes();
         match (key.as_ref(), reader.kind()?) {
             (b"type", _) => {
                 let span = reader.skip()?;
-                is_image = reader.slice(span) == b"\"image\"";
+                is_image = matches!(reader.slice(span), b"\"image\"" | b"\"input_image\"");
             }
             (b"image_url" | b"input_image", _) => found.image(reader.skip()?.len()),
+            (b"file_data" | b"file_url" | b"file_id", _) => {
+                reader.ignore()?;
+                files += 1;
+            }
             (b"source", _) => source = Some(read_source(reader)?),
             // What a tool gave back may hold pictures too; the reader bounds the depth.
             (b"content", Kind::Array) => parts(reader, found)?,
@@ -135,6 +143,10 @@ fn part(reader: &mut Reader<'_>, found: &mut Messages) -> Result<(), Syntax> {
                 }
             }
         }
+    }
+    if files > 0 {
+        found.other_media += files;
+        found.needs.insert(if is_image { Ability::Image } else { Ability::Document });
     }
     match source {
         Some(source) if is_image => found.image(source.bytes),

@@ -1,30 +1,44 @@
 //! What the top-level fields of a chat say about the model that they need.
 
+use super::request::{Form, Request};
 use crate::chat::{Abilities, Ability};
 use crate::wire::json::{Kind, Reader, Syntax};
 
 /// Takes the value of a field that nothing else reads, and says what it needs.
-/// Both dialects whose bodies are read here are known: OpenAI's
-/// `response_format` and `modalities`, Anthropic's `output_config` and
-/// `output_format`.
+/// All dialects whose bodies are read here are known: OpenAI's
+/// `response_format` and `modalities`, the `text` of its Responses, Anthropic's
+/// `output_config` and `output_format`.
 pub(super) fn of_field(name: &[u8], reader: &mut Reader<'_>) -> Result<Abilities, Syntax> {
     let mut needs = Abilities::NONE;
     match (name, reader.kind()?) {
         (b"response_format" | b"output_format", Kind::Object) => format(reader, &mut needs)?,
-        (b"output_config", Kind::Object) => config(reader, &mut needs)?,
+        (b"output_config" | b"text", Kind::Object) => config(reader, &mut needs)?,
         (b"modalities", Kind::Array) => modalities(reader, &mut needs)?,
         _ => reader.ignore()?,
     }
     Ok(needs)
 }
 
-/// The field that says a need, for an error to name.
-pub fn needing_field(ability: Ability) -> &'static str {
-    match ability {
-        Ability::Tools => "tools",
-        Ability::JsonSchema => "response_format",
-        Ability::ImageOutput | Ability::AudioOutput => "modalities",
-        _ => "messages",
+impl Request {
+    /// The field that says a need, for an error to name.
+    pub fn needing_field(&self, ability: Ability) -> &'static str {
+        match (ability, self.form) {
+            (Ability::Tools, _) => "tools",
+            (Ability::JsonSchema, Form::Messages) => "response_format",
+            (Ability::JsonSchema, Form::Items) => "text",
+            (Ability::ImageOutput | Ability::AudioOutput, _) => "modalities",
+            _ => self.input_field(),
+        }
+    }
+
+    /// The field of the conversation.
+    pub fn input_field(&self) -> &'static str {
+        if self.form == Form::Items { "input" } else { "messages" }
+    }
+
+    /// The field that bounds the output.
+    pub fn bound_field(&self) -> &'static str {
+        if self.form == Form::Items { "max_output_tokens" } else { "max_tokens" }
     }
 }
 
@@ -67,6 +81,7 @@ fn modalities(reader: &mut Reader<'_>, needs: &mut Abilities) -> Result<(), Synt
 
 #[cfg(test)]
 mod tests {
+    use crate::chat::{Ability, Dialect};
     use crate::types::Op;
     use crate::wire::openai::Request;
 
@@ -95,6 +110,10 @@ mod tests {
                 "json_schema",
             ),
             (r#""output_config":{"format":null}"#, ""),
+            (
+                r#""text":{"verbosity":"low","format":{"type":"json_schema","name":"n","schema":{}}}"#,
+                "json_schema",
+            ),
             (r#""modalities":["text","audio"]"#, "audio_output"),
             (r#""modalities":["image",7]"#, "image_output"),
             (r#""metadata":{"type":"json_schema"}"#, ""),
@@ -120,6 +139,21 @@ mod tests {
             (r#""image""#, ""),
         ] {
             assert_eq!(needs_of_part(part), expected, "{part}");
+        }
+    }
+
+    #[test]
+    fn items_of_responses_say_what_they_need() {
+        for (part, expected) in [
+            (r#"{"type":"input_text","text":"image_url"}"#, ""),
+            (r#"{"type":"input_image","image_url":"data:image/png;base64,AAAA"}"#, "image"),
+            (r#"{"file_id":"f","type":"input_image"}"#, "image"),
+            (r#"{"type":"input_file","filename":"a.pdf","file_data":"AAAA"}"#, "document"),
+        ] {
+            let body = format!(r#"{{"model":"m","input":[{{"role":"user","content":[{part}]}}]}}"#);
+            let request = Request::read_in(Dialect::OpenAiResponses, Op::Chat, body.as_bytes()).unwrap();
+            assert_eq!(request.needs.to_string(), expected, "{part}");
+            assert_eq!(request.needing_field(Ability::Image), "input");
         }
     }
 

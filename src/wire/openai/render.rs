@@ -1,6 +1,6 @@
 //! The body for one target: only what has to change changes.
 
-use super::request::{Member, Request, StreamOptions, stream_options};
+use super::request::{Form, Member, Request, StreamOptions, stream_options};
 use crate::types::Op;
 use crate::wire::json::{Patch, Reader, quote};
 use bytes::Bytes;
@@ -8,8 +8,10 @@ use std::ops::Range;
 
 const ASK_FOR_USAGE: &str = r#"{"include_usage":true}"#;
 
-/// The names of the output's bound, the newer one first.
-const OUTPUT_LIMITS: [&str; 2] = ["max_completion_tokens", "max_tokens"];
+/// The names of the output's bound in chat completions, the newer one first.
+const OUTPUT_LIMITS: &[&str] = &["max_completion_tokens", "max_tokens"];
+/// Its name in Responses.
+const ITEMS_LIMIT: &[&str] = &["max_output_tokens"];
 
 /// What a vendor's door refuses or calls by another name. Columns of the vendor table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +23,9 @@ pub struct Shape {
     pub rename: &'static [(&'static str, &'static str)],
     /// Does it know `stream_options.include_usage`?
     pub stream_usage: bool,
+    /// Top-level fields that are sent with this JSON, whatever the caller wrote; not reported,
+    /// for what they mean is done by the hub.
+    pub set: &'static [(&'static str, &'static str)],
 }
 
 /// What happens to one top-level field.
@@ -28,6 +33,7 @@ pub struct Shape {
 enum Fate {
     Keep,
     Rename(&'static str),
+    Set(&'static str),
     Remove,
 }
 
@@ -45,6 +51,10 @@ impl Request {
             any_kept |= fate != Fate::Remove;
             match fate {
                 Fate::Keep => continue,
+                Fate::Set(value) => {
+                    patch.replace(member.value.clone(), value);
+                    continue;
+                }
                 Fate::Rename(name) => patch.replace(member.key.clone(), name),
                 Fate::Remove => patch.replace(self.removal(index, any_kept), ""),
             }
@@ -53,6 +63,10 @@ impl Request {
         }
         if self.model != model {
             patch.replace(self.model_span.clone(), quote(model));
+        }
+        let end = self.model_span.end;
+        for (name, value) in shape.set.iter().filter(|(name, _)| self.member(body, name).is_none()) {
+            patch.replace(end..end, format!(",\"{name}\":{value}"));
         }
         if self.stream && self.usage_on_demand && shape.stream_usage && !self.include_usage {
             self.ask_for_usage(&mut patch, body, model, shape);
@@ -71,13 +85,14 @@ impl Request {
             self.cap_contents(&mut patch, body, most);
             return Bytes::from(patch.apply(body));
         }
-        let limits = self.members.iter().filter(|m| OUTPUT_LIMITS.iter().any(|name| m.is(body, name)));
+        let names = if self.form == Form::Items { ITEMS_LIMIT } else { OUTPUT_LIMITS };
+        let limits = self.members.iter().filter(|m| names.iter().any(|name| m.is(body, name)));
         for limit in limits {
             patch.replace(limit.value.clone(), most.to_string());
         }
         if patch.is_empty() {
-            let [newer, older] = OUTPUT_LIMITS;
-            let name = if op == Op::Chat { newer } else { older };
+            let name = if op == Op::Chat { names.first() } else { names.last() };
+            let name = name.copied().unwrap_or_default();
             let end = self.model_span.end;
             patch.replace(end..end, format!(",\"{name}\":{most}"));
         }
@@ -119,6 +134,9 @@ impl Request {
         };
         if shape.drop.iter().any(|(name, prefixes)| applies(prefixes) && member.is(body, name)) {
             return Fate::Remove;
+        }
+        if let Some((_, value)) = shape.set.iter().find(|(name, _)| member.is(body, name)) {
+            return Fate::Set(value);
         }
         match shape.rename.iter().find(|(from, _)| member.is(body, from)) {
             None => Fate::Keep,

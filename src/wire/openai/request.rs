@@ -6,7 +6,7 @@
 
 use super::needs;
 use super::{contents, messages};
-use crate::chat::{Abilities, Ability};
+use crate::chat::{Abilities, Ability, Dialect};
 use crate::error::{Failure, Kind, Result};
 use crate::types::Op;
 use crate::wire::json::{self, Reader, Str, Syntax};
@@ -26,6 +26,9 @@ const KNOWN: &[&str] = &[
     "stream_format",
     "max_tokens",
     "max_completion_tokens",
+    "max_output_tokens",
+    "previous_response_id",
+    "store",
     "n",
     "best_of",
     "user",
@@ -66,6 +69,25 @@ const INPUTS: &[Input] = {
         input(Op::ImageGeneration, "prompt", TEXT),
     ]
 };
+
+/// The input of OpenAI's Responses; it may be missing where another field stands for it.
+const ITEMS: Input = Input {
+    op: Op::Chat,
+    field: "input",
+    required: false,
+    kinds: &[json::Kind::String, json::Kind::Array],
+    wanted: "a string or an array",
+};
+
+/// How the body of a chat names its fields.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Form {
+    /// `messages` and `max_tokens`: chat completions, and Anthropic's Messages.
+    #[default]
+    Messages,
+    /// `input` and `max_output_tokens`: Responses.
+    Items,
+}
 
 /// One top-level field of a body.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -116,6 +138,8 @@ pub struct Request {
     pub conversation: u64,
     /// All top-level fields in order.
     pub members: Vec<Member>,
+    /// How its fields are named.
+    pub(super) form: Form,
 }
 
 impl Request {
@@ -126,10 +150,24 @@ impl Request {
     /// input is missing, a type is wrong, a key occurs twice, the body is no
     /// JSON (with line and column) or nests too deep.
     pub fn read(op: Op, body: &[u8]) -> Result<Self> {
+        Self::read_form(Form::Messages, op, body)
+    }
+
+    /// Reads a JSON body of a dialect, which may name its fields otherwise.
+    ///
+    /// # Errors
+    /// Like [`Request::read`].
+    pub fn read_in(dialect: Dialect, op: Op, body: &[u8]) -> Result<Self> {
+        let items = op == Op::Chat && dialect == Dialect::OpenAiResponses;
+        Self::read_form(if items { Form::Items } else { Form::Messages }, op, body)
+    }
+
+    fn read_form(form: Form, op: Op, body: &[u8]) -> Result<Self> {
         let mut request = Self {
+            form,
             choices: 1,
             input_bound: body.len() as u64,
-            usage_on_demand: matches!(op, Op::Chat | Op::Completion),
+            usage_on_demand: form == Form::Messages && matches!(op, Op::Chat | Op::Completion),
             members: Vec::with_capacity(16),
             ..Self::default()
         };
@@ -149,7 +187,7 @@ impl Request {
             self.check_key(&key, body)?;
             let kind = reader.kind()?;
             let start = reader.offset();
-            check_input(op, &key, kind)?;
+            check_input(input_of(self.form, op), &key, kind)?;
             self.read_value(op, &key, &mut reader)?;
             let plain = is_plain(&key);
             self.members.push(Member { key: reader.span_of(&key), value: start..reader.offset(), plain });
@@ -173,11 +211,24 @@ impl Request {
             (b"n", _) => self.read_choices(reader, "n")?,
             (b"best_of", Op::Completion) => self.read_choices(reader, "best_of")?,
             (b"user", _) if reader.kind()? != json::Kind::Null => {
-                let user = expect(reader.string_or_skip()?, "user", "a string")?.text();
-                let end = user.floor_char_boundary(MAX_USER_BYTES);
-                self.user = user.get(..end).map(str::to_owned);
+                self.user = bounded_user(&expect(reader.string_or_skip()?, "user", "a string")?);
             }
-            (b"messages", Op::Chat) if reader.kind()? == json::Kind::Array => self.read_messages(reader)?,
+            (b"messages", Op::Chat) if self.reads_list(Form::Messages, reader)? => {
+                self.read_messages(reader, "messages")?;
+            }
+            (b"input", Op::Chat) if self.reads_list(Form::Items, reader)? => {
+                self.read_messages(reader, "input")?;
+            }
+            (b"input", Op::Chat) if self.form == Form::Items => {
+                let span = reader.skip()?;
+                self.conversation = messages::hash(&[reader.slice(span)]);
+            }
+            (b"max_output_tokens", _) if self.form == Form::Items => {
+                self.read_bound(reader, "max_output_tokens")?;
+            }
+            (b"safety_identifier", _) if self.form == Form::Items && self.user.is_none() => {
+                self.user = reader.string_or_skip()?.and_then(|user| bounded_user(&user));
+            }
             // Google's callers, whose model and stream were put in front of these.
             (b"contents", Op::Chat | Op::Tokenize) => {
                 let found = contents::read(reader)?;
@@ -213,8 +264,13 @@ impl Request {
         if choices == 0 { Err(wrong_type(field, WANTED).into()) } else { Ok(()) }
     }
 
-    fn read_messages(&mut self, reader: &mut Reader<'_>) -> Result<(), Wrong> {
-        let found = messages::read(reader)?;
+    /// Is this the list that a body of this form has for its conversation?
+    fn reads_list(&self, form: Form, reader: &mut Reader<'_>) -> Result<bool, Wrong> {
+        Ok(self.form == form && reader.kind()? == json::Kind::Array)
+    }
+
+    fn read_messages(&mut self, reader: &mut Reader<'_>, field: &'static str) -> Result<(), Wrong> {
+        let found = messages::read(reader, field)?;
         self.note(&found);
         Ok(())
     }
@@ -260,7 +316,7 @@ impl Request {
     }
 
     fn check(&mut self, op: Op, body: &[u8]) -> Result<()> {
-        let input = INPUTS.iter().find(|input| input.op == op && input.required);
+        let input = input_of(self.form, op).filter(|input| input.required);
         let required = match input.map_or("model", |input| input.field) {
             "messages" if self.member(body, "contents").is_some() => "contents",
             field => field,
@@ -391,10 +447,23 @@ fn whole(reader: &mut Reader<'_>, field: &'static str, wanted: &str) -> Result<O
     Ok(Some(expect(reader.whole_or_skip()?, field, wanted)?))
 }
 
+/// What the input of an operation is to look like, if it has one.
+fn input_of(form: Form, op: Op) -> Option<&'static Input> {
+    match form {
+        Form::Items => Some(&ITEMS),
+        Form::Messages => INPUTS.iter().find(|input| input.op == op),
+    }
+}
+
+fn bounded_user(user: &Str<'_>) -> Option<String> {
+    let user = user.text();
+    user.get(..user.floor_char_boundary(MAX_USER_BYTES)).map(str::to_owned)
+}
+
 /// Refuses an operation's input of the wrong type; `null` counts as missing.
-fn check_input(op: Op, key: &Str<'_>, kind: json::Kind) -> Result<(), Wrong> {
+fn check_input(input: Option<&Input>, key: &Str<'_>, kind: json::Kind) -> Result<(), Wrong> {
     let name = key.bytes();
-    let input = INPUTS.iter().find(|input| input.op == op && input.field.as_bytes() == name.as_ref());
+    let input = input.filter(|input| input.field.as_bytes() == name.as_ref());
     match input {
         Some(input) if kind != json::Kind::Null && !input.kinds.contains(&kind) => {
             Err(wrong_type(input.field, input.wanted).into())

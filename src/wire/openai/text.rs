@@ -94,6 +94,13 @@ fn walk(op: Op, body: &[u8], each: &mut dyn FnMut(&str)) -> Result<(), Syntax> {
     while let Some(key) = reader.key()? {
         match (key.bytes().as_ref(), op) {
             (b"messages", Op::Chat | Op::Tokenize) => messages(&mut reader, each)?,
+            // Responses name their conversation so; no other chat has the field.
+            (b"input", Op::Chat) => messages(&mut reader, each)?,
+            (b"instructions", Op::Chat) => strings(&mut reader, each)?,
+            (b"text", Op::Chat) => {
+                let span = reader.skip()?;
+                each(&String::from_utf8_lossy(reader.slice(span)));
+            }
             (b"contents" | b"systemInstruction" | b"system_instruction", Op::Chat | Op::Tokenize) => {
                 super::contents::texts(&mut reader, each)?;
             }
@@ -131,7 +138,8 @@ fn message(reader: &mut Reader<'_>, each: &mut dyn FnMut(&str)) -> Result<(), Sy
     while let Some(key) = reader.key()? {
         match key.bytes().as_ref() {
             b"role" | b"name" | b"refusal" | b"reasoning_content" | b"reasoning" => one(reader, each)?,
-            b"content" => strings(reader, each)?,
+            // The latter four are of items that are no messages.
+            b"content" | b"output" | b"summary" | b"arguments" | b"input" => strings(reader, each)?,
             b"tool_calls" | b"function_call" => calls(reader, each)?,
             _ => reader.ignore()?,
         }

@@ -10,6 +10,7 @@ pub mod http2;
 pub mod ollama;
 pub mod pictures;
 pub mod reply;
+pub mod responses;
 pub mod vendor;
 
 pub use reply::{Framing, Gate, Reply};
@@ -192,6 +193,16 @@ impl Upstream {
     /// As strict as Gemini, and answers in this order.
     pub async fn gemini_script(replies: impl IntoIterator<Item = Reply>) -> Self {
         Self::with(Box::new(gemini::check), Script::Queue(replies.into_iter().collect())).await
+    }
+
+    /// As strict as OpenAI's Responses, and answers by a function.
+    pub async fn responses(answer: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -> Self {
+        Self::with(Box::new(responses::check), Script::Function(Box::new(answer))).await
+    }
+
+    /// As strict as OpenAI's Responses, and answers in this order.
+    pub async fn responses_script(replies: impl IntoIterator<Item = Reply>) -> Self {
+        Self::with(Box::new(responses::check), Script::Queue(replies.into_iter().collect())).await
     }
 
     /// As strict as Bedrock, and answers by a function.

@@ -215,6 +215,16 @@ impl Reply {
         self
     }
 
+    /// The same with another text for one that occurs in the body.
+    pub fn replaced(mut self, from: &str, to: &str) -> Self {
+        for step in &mut self.steps {
+            if let Step::Data(bytes) = step {
+                *bytes = String::from_utf8_lossy(bytes).replace(from, to).into();
+            }
+        }
+        self
+    }
+
     /// All data of the body.
     pub fn data(&self) -> Vec<u8> {
         let mut all = Vec::new();

@@ -4,7 +4,7 @@ use crate::wire::json::tests::any_json;
 use proptest::prelude::*;
 use serde_json::Value;
 
-const PLAIN: Shape = Shape { drop: &[], rename: &[], stream_usage: false };
+const PLAIN: Shape = Shape { drop: &[], rename: &[], stream_usage: false, set: &[] };
 const ASKS: Shape = Shape { stream_usage: true, ..PLAIN };
 const MESSAGES: &str = r#""messages":[{"role":"user","content":"hi"}]"#;
 
@@ -123,6 +123,7 @@ const SHAPE: Shape = Shape {
     drop: &[("drop_me", None), ("drop_me_too", None)],
     rename: &[("old_name", "new_name")],
     stream_usage: true,
+    set: &[],
 };
 
 /// A body's fields in any order, each as it is written.
@@ -192,5 +193,20 @@ proptest! {
             prop_assert_eq!(&parsed["stream_options"]["include_usage"], &Value::Bool(true));
         }
         prop_assert!(parsed.get("drop_me").is_none() && parsed.get("old_name").is_none());
+    }
+}
+
+#[test]
+fn a_field_that_is_set_is_replaced_or_added_and_not_told() {
+    const KEEPS_NOTHING: Shape = Shape { set: &[("store", "false")], ..PLAIN };
+    for (body, expected) in [
+        (r#"{"store" : true,"model":"m","messages":[]}"#, r#"{"store" : false,"model":"m","messages":[]}"#),
+        (r#"{"model":"m","messages":[]}"#, r#"{"model":"m","store":false,"messages":[]}"#),
+    ] {
+        let body = Bytes::from_static(body.as_bytes());
+        let request = Request::read(Op::Chat, &body).unwrap();
+        let mut adapted = Vec::new();
+        let sent = request.render(&body, "m", &KEEPS_NOTHING, &mut adapted).concat();
+        assert_eq!((std::str::from_utf8(&sent).unwrap(), adapted.len()), (expected, 0));
     }
 }

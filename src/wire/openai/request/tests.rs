@@ -1,5 +1,6 @@
 use super::*;
 use crate::wire::openai::{IMAGE_TOKEN_BOUND, MEDIA_TOKEN_BOUND};
+use bytes::Bytes;
 use proptest::prelude::*;
 
 fn chat(body: &str) -> Result<Request> {
@@ -240,4 +241,27 @@ proptest! {
         body.truncate(place);
         prop_assert!(Request::read(Op::Chat, &body).is_err());
     }
+}
+
+fn items(body: &str) -> Request {
+    Request::read_in(Dialect::OpenAiResponses, Op::Chat, body.as_bytes()).unwrap()
+}
+
+#[test]
+fn a_request_for_a_response_names_its_fields_otherwise() {
+    let body = r#"{"model":"m","input":[{"role":"user","content":[{"type":"input_image","image_url":"data:image/png;base64,AAAA"},
+        {"type":"input_file","file_data":"data:application/pdf;base64,AAAA"}]},{"type":"function_call_output","call_id":"c",
+        "output":[{"type":"input_image","image_url":"https://a/b.png"}]}],"max_output_tokens":7,"safety_identifier":"u",
+        "stream":true,"tools":[{"type":"web_search"}]}"#;
+    let request = items(body);
+    assert_eq!((request.max_output_tokens, request.images, request.has_media), (Some(7), 2, true));
+    assert_eq!((request.user.as_deref(), request.has_tools, request.stream), (Some("u"), true, true));
+    // Usage comes by itself, and `max_tokens` is somebody else's name.
+    assert!(!request.usage_on_demand);
+    assert_ne!(items(r#"{"model":"m","input":"hi"}"#).conversation, 0);
+    assert!(Request::read_in(Dialect::OpenAiResponses, Op::Chat, br#"{"model":"m","Input":"hi"}"#).is_err());
+    let body = Bytes::from_static(br#"{"model":"m","input":"hi"}"#);
+    let request = Request::read_in(Dialect::OpenAiResponses, Op::Chat, &body).unwrap();
+    let capped = request.cap_output(Op::Chat, &body, 9);
+    assert_eq!(items(std::str::from_utf8(&capped).unwrap()).max_output_tokens, Some(9));
 }
