@@ -72,6 +72,7 @@ impl Document {
             public,
             admin,
             data_dir: resolver.data_dir(&raw.data),
+            aigne: resolver.aigne(&raw.aigne),
             bounds,
             pepper,
             addresses: resolver.address_rules(&raw.security.allow, &raw.security.deny),

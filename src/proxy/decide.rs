@@ -69,7 +69,7 @@ pub(super) struct Arrival<'a> {
 pub(super) fn decide(arrival: Arrival<'_>, visit: &mut Visit) -> Result<Box<Job>, Refused> {
     let Arrival { plane, snapshot, caller, headers, query, in_path, body, share, present } = arrival;
     let began = plane.clock.mono();
-    let Received { op, mut body, speaks, content_type } =
+    let Received { op, mut body, speaks, content_type, tells } =
         translate::received(visit.dialect, visit.op, in_path, body)?;
     visit.op = op;
     let is_form = |v: &&HeaderValue| v.as_bytes().starts_with(b"multipart/form-data");
@@ -104,6 +104,7 @@ pub(super) fn decide(arrival: Arrival<'_>, visit: &mut Visit) -> Result<Box<Job>
     let job = Job {
         op: visit.op,
         speaks,
+        tells,
         clocks: clocks.unwrap_or(snapshot.bounds.clocks),
         plane: Arc::clone(plane),
         request_headers: forwarded(headers, &ruled.request_headers),

@@ -20,6 +20,22 @@ const LINGER_BYTES: usize = 4 * 1024 * 1024;
 const SMALL_BYTES: usize = 64 * 1024;
 const LINGER: Duration = Duration::from_secs(1);
 
+/// May anybody come in from this address, with a key or without?
+pub(super) fn knock(
+    plane: &Plane,
+    snapshot: &Snapshot,
+    session: &Session,
+    visit: &mut Visit,
+) -> Result<IpAddr> {
+    let address = address(snapshot, session);
+    visit.address = Some(address);
+    if !snapshot.addresses.permits(address) {
+        return Err(Failure::new(Kind::AddressDenied, "This address is not allowed"));
+    }
+    plane.flood.check(address, snapshot.flood.failures_per_minute)?;
+    Ok(address)
+}
+
 /// Who calls, or why not. Refusals count towards the shedding of the address.
 pub(super) fn admit(
     plane: &Plane,
@@ -28,12 +44,7 @@ pub(super) fn admit(
     visit: &mut Visit,
 ) -> Result<Arc<Caller>> {
     let headers = &session.req_header().headers;
-    let address = address(snapshot, session);
-    visit.address = Some(address);
-    if !snapshot.addresses.permits(address) {
-        return Err(Failure::new(Kind::AddressDenied, "This address is not allowed"));
-    }
-    plane.flood.check(address, snapshot.flood.failures_per_minute)?;
+    let address = knock(plane, snapshot, session, visit)?;
     let caller = caller(plane, snapshot, headers).inspect_err(|_| plane.flood.refused(address))?;
     visit.caller = Some(Arc::clone(&caller));
     if !caller.key.addresses.permits(address) {
@@ -72,6 +83,11 @@ fn caller(plane: &Plane, snapshot: &Snapshot, headers: &HeaderMap) -> Result<Arc
         }
         Err(_) => Err(refused("disabled").detail(format!("key {} is disabled", caller.key.id))),
     }
+}
+
+/// Does the request show a key, be it good or bad?
+pub(super) fn has_key(session: &Session) -> bool {
+    presented_key(&session.req_header().headers).is_some()
 }
 
 /// `Authorization: Bearer …`, or `x-api-key` as Anthropic's clients send it.

@@ -4,15 +4,17 @@
 use super::Plane;
 use super::buffered::Share;
 use super::drain::Present;
+use super::visit::Visit;
 use crate::cache::CacheKey;
 use crate::chat::{Adapted, Dialect};
 use crate::config::{Caller, Clocks, Snapshot, Target};
 use crate::error::Result;
+use crate::ledger::Price;
 use crate::limit::{Ask, Permit, Standing};
 use crate::types::Op;
 use crate::wire::multipart;
 use crate::wire::openai::Request;
-use crate::wire::translate;
+use crate::wire::translate::{self, CostOf, Telling, Tells};
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
 use parking_lot::Mutex;
@@ -24,6 +26,8 @@ pub(super) struct Job {
     pub op: Op,
     /// What the body speaks. The answer is written in `Visit::dialect`, which is the caller's.
     pub speaks: Dialect,
+    /// What the request asked of its answer.
+    pub tells: Tells,
     pub plane: Arc<Plane>,
     pub snapshot: Arc<Snapshot>,
     pub caller: Arc<Caller>,
@@ -78,6 +82,38 @@ impl Job {
         match &self.payload {
             Payload::Json(request) => Some(request),
             Payload::Form { .. } | Payload::Pipe => None,
+        }
+    }
+
+    /// The price row of the target that answers, as the visit names it.
+    pub(super) fn price(&self, visit: &Visit) -> Option<Arc<Price>> {
+        let answers = |t: &&Target| {
+            t.provider.name.shared() == &visit.provider && t.upstream_model == visit.upstream_model
+        };
+        super::decide::price(&self.snapshot, self.targets.iter().find(answers)?, visit)
+    }
+
+    /// What the answer says of itself, in the dialects that want it.
+    pub(super) fn telling(&self, visit: &Visit) -> Option<Telling> {
+        translate::wants_telling(visit.dialect).then(|| Telling {
+            tells: self.tells,
+            provider: Arc::clone(&visit.provider),
+            model: Arc::clone(&visit.upstream_model),
+            call_id: visit.id.to_string(),
+            cost_of: self
+                .price(visit)
+                .map(|price| -> CostOf { Box::new(move |used| price.charge(used).cost) }),
+        })
+    }
+
+    /// How long the caller may hear nothing. Whole answers wait twice as long, because a failure
+    /// that comes after a beat can no longer be told.
+    pub(super) fn heartbeat(&self, visit: &Visit) -> Duration {
+        let heartbeat = self.snapshot.bounds.heartbeat;
+        match visit.stream {
+            true => heartbeat,
+            false if translate::beats_whole(visit.dialect) => heartbeat * 2,
+            false => Duration::ZERO,
         }
     }
 

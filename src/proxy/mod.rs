@@ -1,6 +1,7 @@
 //! The data plane: takes requests in, decides, speaks to vendors, relays,
 //! settles. The only module besides `server` that knows Pingora.
 
+mod aigne;
 mod answer;
 mod buffered;
 mod decide;

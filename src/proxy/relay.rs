@@ -4,6 +4,7 @@
 use super::answer::{AnswerHead, is_events};
 use super::decide::{COUNT_BUDGET, count_input};
 use super::exchange::{End, Missed, missed_by};
+use super::failure;
 use super::guard::{Guard, Waited};
 use super::job::Job;
 use super::settle;
@@ -305,24 +306,35 @@ async fn whole<S: Sink>(mut stage: Stage<'_, S>, mut taken: Taken, head: Head) -
     if let Some(verdict) = judge(stage.provider.vendor, head.status, &head.headers, &body, wall) {
         return Err(Missed::judged(verdict));
     }
-    let (body, usage) = translated(&stage, body)?;
+    let told = translated(&stage, body)?;
     let answer = AnswerHead::relayed(stage.job, stage.visit, &head, &stage.adapted);
-    let end = send_whole(&mut stage, answer, body, usage).await;
+    let end = match told.body {
+        Ok(body) => send_whole(&mut stage, answer, body, told.usage).await,
+        Err(failure) => Box::pin(unfit(stage.job, stage.visit, stage.sink, failure, told.usage)).await,
+    };
     stage.visit.phases.relay += stage.job.plane.clock.mono().since(now);
     Ok(end)
 }
 
 /// The answer in the caller's dialect, and what it used.
-fn translated<S>(stage: &Stage<'_, S>, body: Bytes) -> Result<(Bytes, Option<Usage>), Missed> {
+struct Told {
+    /// The failure: it was paid for, but it is not what the caller asked for.
+    body: Result<Bytes, Failure>,
+    usage: Option<Usage>,
+}
+
+fn translated<S>(stage: &Stage<'_, S>, body: Bytes) -> Result<Told, Missed> {
     let vendor = stage.provider.vendor;
-    let (from, to) = (vendor.dialect, stage.visit.dialect);
-    if stage.visit.op != Op::Chat || (from, to) == (Dialect::OpenAiChat, Dialect::OpenAiChat) {
-        let usage = openai::usage(stage.visit.op, vendor.counting, &body);
-        return Ok((body, usage));
+    let (op, from, to) = (stage.visit.op, vendor.dialect, stage.visit.dialect);
+    if op != Op::Chat || (from, to) == (Dialect::OpenAiChat, Dialect::OpenAiChat) {
+        let usage = openai::usage(op, vendor.counting, &body);
+        let telling = stage.job.telling(stage.visit);
+        let told = telling.and_then(|t| translate::answer_out(to, op, &body, usage.as_ref(), &t));
+        return Ok(Told { body: Ok(told.map_or(body, Bytes::from)), usage });
     }
     if from == to {
         let usage = translate::usage_in(from, &body, vendor.counting);
-        return Ok((body, usage));
+        return Ok(Told { body: Ok(body), usage });
     }
     let unreadable = |failure| Missed { failure, health: HealthEffect::Failed, gone: false, sent: false };
     let mut response = translate::response_in(from, &body, vendor.counting).map_err(unreadable)?;
@@ -334,7 +346,25 @@ fn translated<S>(stage: &Stage<'_, S>, body: Bytes) -> Result<(Bytes, Option<Usa
     }
     response.created.get_or_insert(stage.visit.at.seconds());
     let usage = response.usage;
-    Ok((translate::response_out(to, &response).into(), usage))
+    let telling = stage.job.telling(stage.visit);
+    let body = translate::response_out(to, &response, telling.as_ref()).map(Bytes::from);
+    Ok(Told { body, usage })
+}
+
+/// An answer that was paid for, and in place of which the caller gets an error.
+async fn unfit<S: Sink>(
+    job: &Job,
+    visit: &Visit,
+    sink: &mut S,
+    failure: Failure,
+    usage: Option<Usage>,
+) -> End {
+    failure::tell(sink, visit.dialect, &visit.id.to_string(), &failure, &job.standing).await;
+    let (usage, source) = match usage {
+        Some(usage) => (Usage { requests: 1, ..usage }, UsageSource::Provider),
+        None => (estimate(job, visit, "", 0), UsageSource::Estimated),
+    };
+    End { outcome: Outcome::Ok, failure: Some(failure), usage, source }
 }
 
 /// Sends an answer of known length and says what it used.

@@ -1,7 +1,8 @@
 //! The shell: Pingora's `ProxyHttp`. Inference is handled inside
 //! `request_filter`; only WebSockets take Pingora's own way.
 
-use super::answer::AnswerHead;
+use super::aigne::{self, Ask};
+use super::answer::{AnswerHead, EVENT_STREAM};
 use super::buffered::Share;
 use super::decide::{Arrival, Refused, decide};
 use super::endpoint::Endpoint;
@@ -19,13 +20,15 @@ use crate::error::{Failure, Kind, Result};
 use crate::ledger::Outcome;
 use crate::limit::Standing;
 use crate::types::Op;
-use crate::wire::translate::InPath;
+use crate::wire::translate::{self, InPath};
 use async_trait::async_trait;
 use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, header};
 use pingora::http::RequestHeader;
 use pingora::prelude::HttpPeer;
 use pingora::proxy::{ProxyHttp, Session};
 use std::any::Any;
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -83,7 +86,9 @@ impl ProxyHttp for Gateway {
             session.set_keepalive(None);
         }
         let request = session.req_header();
-        let endpoint = Endpoint::find(&request.method, request.uri.path());
+        let snapshot = self.plane.snapshot.load();
+        let endpoint = Endpoint::find(&snapshot.aigne.mount, &request.method, request.uri.path());
+        drop(snapshot);
         match endpoint {
             Ok(Endpoint::Inference(Op::Realtime, ..)) => self.realtime(session, ctx).await,
             Ok(Endpoint::Inference(op, dialect, in_path)) => {
@@ -98,6 +103,11 @@ impl ProxyHttp for Gateway {
                 }
             }
             Ok(Endpoint::Health | Endpoint::Home) => self.say(session, 200, listing::home()).await,
+            Ok(Endpoint::Aigne(Ask::Discovery)) => {
+                let asked = session.req_header().uri.query().unwrap_or_default();
+                let (content_type, map) = aigne::discovery(&self.plane.snapshot.load().aigne.mount, asked);
+                self.say_as(session, 200, content_type, map).await
+            }
             Ok(Endpoint::Ready) => {
                 let ready = !self.plane.drain.draining();
                 self.say(session, if ready { 200 } else { 503 }, listing::readiness(&self.plane)).await
@@ -206,6 +216,7 @@ impl Gateway {
         visit.phases.body = plane.clock.mono().since(admitted);
         visit.request_bytes = body.len() as u64;
         let headers = &session.req_header().headers;
+        let in_path = &with_accept(in_path, dialect, headers);
         let query = "";
         let arrival = Arrival { plane, snapshot, caller, headers, query, in_path, body, share, present };
         match decide(arrival, &mut visit) {
@@ -250,6 +261,9 @@ impl Gateway {
         visit: &mut Visit,
         endpoint: Endpoint,
     ) -> Result<Bytes> {
+        if let Endpoint::Aigne(ask) = endpoint {
+            return aigne::answer(&self.plane, snapshot, session, visit, ask);
+        }
         let caller: Arc<Caller> = intake::admit(&self.plane, snapshot, session, visit)?;
         match endpoint {
             Endpoint::Models => Ok(listing::models(snapshot, &caller)),
@@ -305,19 +319,38 @@ impl Gateway {
         if failure.kind != Kind::CallerGone {
             failure::tell(&mut sink, visit.dialect, &visit.id.to_string(), &failure, standing).await;
         }
-        visit.status = failure.status();
+        visit.status = translate::status(visit.dialect, &failure);
         visit.response_bytes = sink.bytes;
         settle::refused(&self.plane, visit, failure);
     }
 
     async fn say(&self, session: &mut Session, status: u16, body: Bytes) -> pingora::Result<bool> {
-        let mut head = AnswerHead::new(status, "application/json");
+        self.say_as(session, status, "application/json", body).await
+    }
+
+    async fn say_as(
+        &self,
+        session: &mut Session,
+        status: u16,
+        content_type: &str,
+        body: Bytes,
+    ) -> pingora::Result<bool> {
+        let mut head = AnswerHead::new(status, content_type);
         head.length = Some(body.len() as u64);
         let http1 = !session.is_http2();
         session.downstream_session.write_response_header(response(head, http1)).await?;
         session.downstream_session.write_response_body(body, true).await?;
         Ok(true)
     }
+}
+
+/// What the header adds to the path, for the dialects that read it.
+fn with_accept<'a>(in_path: &'a InPath, dialect: Dialect, headers: &HeaderMap) -> Cow<'a, InPath> {
+    let asks = |value: &HeaderValue| value.to_str().is_ok_and(|text| text.contains(EVENT_STREAM));
+    if translate::streams_by_accept(dialect) && headers.get_all(header::ACCEPT).iter().any(asks) {
+        return Cow::Owned(InPath { stream: true, ..in_path.clone() });
+    }
+    Cow::Borrowed(in_path)
 }
 
 /// From accept to the request's header, of a connection's first request.
@@ -343,8 +376,7 @@ pub(super) enum Whole {
 
 /// Straight from the vendor to this caller.
 pub(super) async fn direct(session: &mut Session, job: Box<Job>, mut visit: Box<Visit>) -> Whole {
-    let early = visit.stream.then(|| early_head(visit.dialect, &visit.id.to_string()));
-    let mut sink = Direct::new(session, early);
+    let mut sink = Direct::new(session, early_head(&visit));
     let end = carry_out(&job, &mut visit, &mut sink).await;
     let broken = end.outcome == Outcome::Truncated;
     visit.status =

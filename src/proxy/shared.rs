@@ -256,18 +256,17 @@ struct Watch {
 
 impl Watch {
     fn of(job: &Job, visit: &Visit) -> Self {
-        let heartbeat = if visit.stream { job.snapshot.bounds.heartbeat } else { Duration::ZERO };
         let mut ours = AnswerHead { status: 200, headers: Vec::new(), length: None };
         let mut nameless = Visit::new(visit.op, &job.plane.clock);
         (nameless.id, nameless.cache) = (visit.id, visit.cache);
         ours.ours(job, &nameless);
         Self {
-            guard: Guard::new(job.clocks.total + Duration::from_secs(5), heartbeat),
+            guard: Guard::new(job.clocks.total + Duration::from_secs(5), job.heartbeat(visit)),
             id: visit.id.to_string(),
             dialect: visit.dialect,
             standing: job.standing,
             ours,
-            early: visit.stream.then(|| early_head(visit.dialect, &visit.id.to_string())),
+            early: early_head(visit),
         }
     }
 

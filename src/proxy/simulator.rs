@@ -56,7 +56,7 @@ pub(super) async fn answer<S: Sink>(
         let failure = Failure::new(Kind::VendorRefused, text);
         return Err(Missed { failure, health: HealthEffect::None, gone: false, sent: false });
     };
-    let body = in_dialect(visit, Bytes::from(body.to_string()));
+    let body = in_dialect(job, visit, &usage, Bytes::from(body.to_string()));
     let mut head = AnswerHead::new(200, "application/json");
     head.ours(job, visit);
     head.length = Some(body.len() as u64);
@@ -178,12 +178,17 @@ fn vector(text: &str) -> Vec<f32> {
 }
 
 /// The simulated answer is OpenAI's; other callers get it in their own dialect.
-fn in_dialect(visit: &Visit, body: Bytes) -> Bytes {
-    if visit.op != Op::Chat || visit.dialect == Dialect::OpenAiChat {
-        return body;
-    }
-    let read = translate::response_in(Dialect::OpenAiChat, &body, Counting::Inclusive);
-    read.map_or(body, |response| translate::response_out(visit.dialect, &response).into())
+fn in_dialect(job: &Job, visit: &Visit, usage: &Usage, body: Bytes) -> Bytes {
+    let telling = job.telling(visit);
+    let told = match (visit.op, &telling) {
+        (Op::Chat, _) if visit.dialect == Dialect::OpenAiChat => None,
+        (Op::Chat, telling) => translate::response_in(Dialect::OpenAiChat, &body, Counting::Inclusive)
+            .and_then(|response| translate::response_out(visit.dialect, &response, telling.as_ref()))
+            .ok(),
+        (op, Some(telling)) => translate::answer_out(visit.dialect, op, &body, Some(usage), telling),
+        (_, None) => None,
+    };
+    told.map_or(body, Bytes::from)
 }
 
 /// Where the events of a simulated stream go.

@@ -57,7 +57,7 @@ impl Reader {
         Reader::Chat(Box::new(ChatReader {
             cutter: sse::Cutter::new(MAX_EVENT_BYTES),
             input: translate::stream_in(from, counting),
-            output: (from != to).then(|| translate::stream_out(to, options)),
+            output: (from != to).then(|| translate::stream_out(to, options, job.telling(visit))),
             events: Vec::new(),
             held: Vec::new(),
             usage: None,

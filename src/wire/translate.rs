@@ -1,9 +1,10 @@
 //! The one table of dialects: which module reads and writes which. Everybody
 //! above asks here and never names a dialect's module.
 
+pub use super::aigne::{CostOf, Telling};
 use super::openai::Counting;
-pub use super::received::{InPath, Received};
-use super::{anthropic, gemini, openai, openai_chat};
+pub use super::received::{InPath, Received, Tells};
+use super::{aigne, anthropic, gemini, openai, openai_chat};
 use crate::chat::{Adapted, Dialect, Request, Response, StreamIn, StreamOut};
 use crate::error::{Failure, Kind, Result};
 use crate::types::{Op, Usage};
@@ -15,8 +16,36 @@ use std::borrow::Cow;
 ///
 /// # Errors
 /// What is wrong with the body.
-pub fn received(from: Dialect, op: Op, _in_path: &InPath, body: Bytes) -> Result<Received> {
-    Ok(Received::untouched(op, from, body))
+pub fn received(from: Dialect, op: Op, in_path: &InPath, body: Bytes) -> Result<Received> {
+    match from {
+        Dialect::Aigne => aigne::received(op, body),
+        Dialect::AigneCompletions => aigne::completions_received(op, in_path, body),
+        _ => Ok(Received::untouched(op, from, body)),
+    }
+}
+
+/// Do answers in this dialect say who gave them and what they cost?
+pub fn wants_telling(to: Dialect) -> bool {
+    matches!(to, Dialect::Aigne | Dialect::AigneCompletions)
+}
+
+/// Is a caller of this dialect shown that a whole answer is on its way? AIGNE's client sends a
+/// request again, up to three times, when no header comes within a minute.
+pub fn beats_whole(to: Dialect) -> bool {
+    wants_telling(to)
+}
+
+/// Does a header `accept: text/event-stream` ask this dialect for a stream?
+pub fn streams_by_accept(from: Dialect) -> bool {
+    from == Dialect::AigneCompletions
+}
+
+/// The status of a failure. AIGNE's clients know a budget that is used up by 402.
+pub fn status(to: Dialect, failure: &Failure) -> u16 {
+    match failure.kind {
+        Kind::BudgetExceeded if wants_telling(to) => 402,
+        _ => failure.status(),
+    }
 }
 
 /// Reads a caller's chat request.
@@ -25,7 +54,8 @@ pub fn received(from: Dialect, op: Op, _in_path: &InPath, body: Bytes) -> Result
 /// What is wrong with it, or that it cannot be translated.
 pub fn request_in(from: Dialect, body: &[u8]) -> Result<Request> {
     match from {
-        Dialect::OpenAiChat => openai_chat::request_in(body),
+        // What AIGNE's envelope held has OpenAI's members since it arrived.
+        Dialect::OpenAiChat | Dialect::Aigne => openai_chat::request_in(body),
         Dialect::Anthropic => anthropic::request_in(body),
         _ => Err(unknown(from)),
     }
@@ -78,11 +108,33 @@ pub fn usage_in(from: Dialect, body: &[u8], counting: Counting) -> Option<Usage>
     }
 }
 
-/// Writes an answer for a caller.
-pub fn response_out(to: Dialect, response: &Response) -> Vec<u8> {
-    match to {
-        Dialect::Anthropic => anthropic::response_out(response),
-        _ => openai_chat::response_out(response),
+/// Writes an answer for a caller. `telling` is there for the dialects that want it.
+///
+/// # Errors
+/// When the caller is better told that the answer is not what it asked for.
+pub fn response_out(to: Dialect, response: &Response, telling: Option<&Telling>) -> Result<Vec<u8>> {
+    match (to, telling) {
+        (Dialect::Aigne, Some(telling)) => aigne::response_out(response, telling),
+        (Dialect::AigneCompletions, Some(telling)) => Ok(aigne::completions_response_out(response, telling)),
+        (Dialect::Anthropic, _) => Ok(anthropic::response_out(response)),
+        _ => Ok(openai_chat::response_out(response)),
+    }
+}
+
+/// Writes an answer that is no conversation, from OpenAI's. `None`: it goes on as it is.
+pub fn answer_out(
+    to: Dialect,
+    op: Op,
+    body: &[u8],
+    usage: Option<&Usage>,
+    telling: &Telling,
+) -> Option<Vec<u8>> {
+    match op {
+        Op::Embedding => aigne::embedding_out(body, usage, telling),
+        Op::ImageGeneration | Op::ImageEdit => {
+            aigne::image_out(body, usage, telling, to == Dialect::AigneCompletions)
+        }
+        _ => None,
     }
 }
 
@@ -95,10 +147,18 @@ pub fn stream_in(from: Dialect, counting: Counting) -> Box<dyn StreamIn> {
     }
 }
 
-/// Writes a caller's stream.
-pub fn stream_out(to: Dialect, options: openai_chat::StreamOptions) -> Box<dyn StreamOut> {
-    match to {
-        Dialect::Anthropic => Box::new(anthropic::StreamWriter::new(options.model)),
+/// Writes a caller's stream. `telling` is there for the dialects that want it.
+pub fn stream_out(
+    to: Dialect,
+    options: openai_chat::StreamOptions,
+    telling: Option<Telling>,
+) -> Box<dyn StreamOut> {
+    match (to, telling) {
+        (Dialect::Aigne, Some(telling)) => Box::new(aigne::StreamWriter::new(telling)),
+        (Dialect::AigneCompletions, Some(telling)) => {
+            Box::new(aigne::CompletionsWriter::new(options, telling))
+        }
+        (Dialect::Anthropic, _) => Box::new(anthropic::StreamWriter::new(options.model)),
         _ => Box::new(openai_chat::StreamWriter::new(options)),
     }
 }
@@ -106,6 +166,7 @@ pub fn stream_out(to: Dialect, options: openai_chat::StreamOptions) -> Box<dyn S
 /// A failure as a whole answer.
 pub fn error_body(to: Dialect, failure: &Failure) -> Vec<u8> {
     match to {
+        Dialect::Aigne | Dialect::AigneCompletions => aigne::error_body(failure),
         Dialect::Anthropic => anthropic::error_body(failure),
         _ => openai::error_body(failure),
     }
@@ -114,6 +175,7 @@ pub fn error_body(to: Dialect, failure: &Failure) -> Vec<u8> {
 /// A failure as an event of a running stream.
 pub fn error_event(to: Dialect, failure: &Failure) -> Bytes {
     match to {
+        Dialect::Aigne => aigne::error_event(failure),
         Dialect::Anthropic => anthropic::error_event(failure),
         _ => openai::error_event(failure),
     }
@@ -129,6 +191,7 @@ pub fn name(dialect: Dialect) -> &'static str {
         Dialect::Bedrock => "bedrock",
         Dialect::Ollama => "ollama",
         Dialect::Aigne => "aigne",
+        Dialect::AigneCompletions => "aigne_completions",
     }
 }
 
