@@ -10,6 +10,7 @@
 mod support;
 
 mod access;
+mod aigne;
 mod anthropic;
 mod bodies;
 mod cache;

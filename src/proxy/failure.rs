@@ -45,6 +45,9 @@ pub(super) async fn tell<S: Sink>(
     failure: &Failure,
     standing: &Standing,
 ) {
+    if sink.takes(failure) {
+        return;
+    }
     if sink.is_silent() {
         return sink.cut();
     }

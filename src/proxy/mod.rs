@@ -17,6 +17,7 @@ mod listing;
 mod outgoing;
 mod realtime;
 mod relay;
+mod resend;
 mod service;
 mod settle;
 mod shared;
@@ -37,6 +38,7 @@ use crate::types::Clock;
 use arc_swap::ArcSwap;
 use buffered::Buffered;
 use flood::Flood;
+use resend::Waiting;
 use std::sync::Arc;
 use upstream::Upstreams;
 
@@ -59,6 +61,7 @@ pub struct Plane {
     upstreams: Upstreams,
     buffered: Buffered,
     flood: Flood,
+    waiting: Waiting,
 }
 
 /// The largest answer that identical requests share while it is in flight.
@@ -74,6 +77,7 @@ impl Plane {
             upstreams: Upstreams::new(),
             buffered: Buffered::default(),
             flood: Flood::default(),
+            waiting: Waiting::default(),
             snapshot: ArcSwap::new(snapshot),
             clock,
             metrics,
@@ -86,8 +90,14 @@ impl Plane {
         self.buffered.bytes() as u64
     }
 
+    /// Answers whose callers are gone, and that wait to be asked for again.
+    pub fn waiting_answers(&self) -> u64 {
+        self.waiting.len() as u64
+    }
+
     /// Housekeeping, to be called every few seconds.
     pub fn sweep(&self) {
         self.upstreams.sweep();
+        self.waiting.sweep(self.clock.mono());
     }
 }

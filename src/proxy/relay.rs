@@ -200,7 +200,7 @@ impl Events {
             let failure = Failure::new(Kind::CallerGone, "The client closed the connection");
             return Ok(End { outcome: Outcome::ClientGone, failure: Some(failure), usage, source });
         }
-        Ok(End { outcome: Outcome::Ok, failure: None, usage, source })
+        Ok(End { outcome: Outcome::Ok, failure: self.reader.refusal(), usage, source })
     }
 
     /// The vendor said in the stream that it failed, after `out`. A caller that has seen

@@ -13,7 +13,7 @@ use super::job::Job;
 use super::realtime::Pipe;
 use super::sink::{Direct, Sink, early_head, response};
 use super::visit::Visit;
-use super::{Plane, listing, settle, shared};
+use super::{Plane, listing, resend, settle, shared};
 use crate::chat::Dialect;
 use crate::config::{Caller, Snapshot};
 use crate::error::{Failure, Kind, Result};
@@ -363,7 +363,10 @@ fn since_accept(session: &Session) -> Duration {
 async fn answer(session: &mut Session, job: Box<Job>, visit: Box<Visit>) -> Whole {
     match job.caching {
         Some(caching) => Box::pin(shared::answer(session, job, visit, caching)).await,
-        None => direct(session, job, visit).await,
+        None => match resend::key(&job, &visit) {
+            Some(key) => Box::pin(shared::answer_again(session, job, visit, key)).await,
+            None => direct(session, job, visit).await,
+        },
     }
 }
 

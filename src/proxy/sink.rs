@@ -3,6 +3,7 @@
 
 use super::answer::{AnswerHead, EVENT_STREAM};
 use super::visit::Visit;
+use crate::error::Failure;
 use crate::wire::translate;
 use bytes::Bytes;
 use http::{HeaderValue, header};
@@ -19,6 +20,10 @@ pub(super) trait Sink: Send {
     fn head_sent(&self) -> bool;
     /// Has a head been sent that promises a whole answer and leaves no room for an error?
     fn is_silent(&self) -> bool {
+        false
+    }
+    /// Takes a failure as it is, to tell it to each of its readers. `false`: it is to be written.
+    fn takes(&mut self, _failure: &Failure) -> bool {
         false
     }
     /// Sends the head, unless it has been sent.

@@ -6,7 +6,7 @@ use super::job::Job;
 use super::visit::Visit;
 use crate::chat::{Dialect, Event, Finish, StreamIn, StreamOut};
 use crate::config::Provider;
-use crate::error::Result;
+use crate::error::{Failure, Result};
 use crate::types::Usage;
 use crate::wire::openai::{Step, StreamReader, VendorError};
 use crate::wire::openai_chat::StreamOptions;
@@ -103,6 +103,14 @@ impl Reader {
         match self {
             Reader::Plain(reader) => reader.usage(),
             Reader::Chat(reader) => reader.usage,
+        }
+    }
+
+    /// Why the caller got an error although the vendor ended well.
+    pub(super) fn refusal(&mut self) -> Option<Failure> {
+        match self {
+            Reader::Plain(_) => None,
+            Reader::Chat(reader) => reader.output.as_mut().and_then(|output| output.refusal()),
         }
     }
 

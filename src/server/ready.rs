@@ -106,6 +106,7 @@ pub(super) fn gauges(plane: &Plane, reload_failures: u64) -> Gauges {
         cache_bytes: plane.cache.bytes(),
         cache_entries: plane.cache.entries(),
         flights: plane.flights.len() as u64,
+        waiting_answers: plane.waiting_answers(),
         ledger_queue: stats.queue,
         ledger_open_intents: stats.open_intents,
         ledger_appended: stats.appended,

@@ -21,6 +21,7 @@ pub struct StreamWriter {
     text: String,
     usage: Option<Usage>,
     finish: Option<Finish>,
+    refusal: Option<Failure>,
     over: bool,
 }
 
@@ -34,7 +35,7 @@ impl StreamWriter {
     /// A writer at the beginning of a stream.
     pub fn new(telling: Telling) -> Self {
         let (calls, files, text) = (Vec::new(), Vec::new(), String::new());
-        Self { telling, calls, files, text, usage: None, finish: None, over: false }
+        Self { telling, calls, files, text, usage: None, finish: None, refusal: None, over: false }
     }
 
     fn write_text(&mut self, out: &mut Vec<u8>, text: &str) {
@@ -54,7 +55,11 @@ impl StreamWriter {
         if self.telling.tells.json && self.calls.is_empty() {
             match value_of(&self.text, self.finish.as_ref()) {
                 Ok(value) => write_delta(out, "json", |object| object.put("json", &value)),
-                Err(failure) => return out.extend_from_slice(&error_event(&failure)),
+                Err(failure) => {
+                    out.extend_from_slice(&error_event(&failure));
+                    self.refusal = Some(failure);
+                    return;
+                }
             }
         } else if !self.text.is_empty() {
             write_delta(out, "text", |object| object.put("text", &self.text));
@@ -122,5 +127,9 @@ impl StreamOut for StreamWriter {
         if !std::mem::replace(&mut self.over, true) {
             out.extend_from_slice(&error_event(failure));
         }
+    }
+
+    fn refusal(&mut self) -> Option<Failure> {
+        self.refusal.take()
     }
 }
