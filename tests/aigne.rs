@@ -83,6 +83,11 @@ impl Merged {
     }
 }
 
+/// The body as it is.
+fn raw(answer: &Answer) -> String {
+    String::from_utf8(answer.body.to_vec()).unwrap()
+}
+
 /// `input` and `output` tokens of an answer.
 fn tokens(answer: &Value) -> (u64, u64) {
     let count = |field: &str| answer["usage"][field].as_u64().unwrap();

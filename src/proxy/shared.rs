@@ -3,7 +3,7 @@
 //! its own: whoever leaves, leaves; the last one stops the vendor.
 
 use super::Plane;
-use super::answer::{AnswerHead, is_events};
+use super::answer::{AnswerHead, X_AIGNE_ADAPTED, is_events};
 use super::exchange::End;
 use super::failure;
 use super::guard::{Guard, Waited};
@@ -259,7 +259,7 @@ impl Sink for Flight {
             headers: head
                 .headers
                 .iter()
-                .filter(|(name, _)| *name == header::RETRY_AFTER)
+                .filter(|(name, _)| [header::RETRY_AFTER, X_AIGNE_ADAPTED].contains(name))
                 .filter_map(|(name, value)| Some((name.as_str().into(), value.to_str().ok()?.into())))
                 .collect(),
         };

@@ -141,8 +141,7 @@ async fn a_header_comes_before_the_answer_when_that_is_slow() {
 async fn a_failure_behind_that_header_is_a_broken_body_and_no_empty_success() {
     let gate = Gate::new();
     let upstream = Upstream::script([Reply::failed(500).after(&gate)]).await;
-    let conf =
-        Conf::one(&upstream).set("timeouts", "heartbeat = \"20ms\"").set("retry", "max_attempts = 1");
+    let conf = Conf::one(&upstream).set("timeouts", "heartbeat = \"20ms\"").set("retry", "max_attempts = 1");
     let hub = Gateway::start(&conf).await;
     let mut caller = hub.open(&whole(json!({}))).await;
     assert_eq!(caller.head().await.status, 200);
