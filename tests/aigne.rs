@@ -5,6 +5,7 @@
 mod captures;
 mod chat;
 mod client;
+mod connect;
 mod errors;
 mod media;
 mod questions;

@@ -157,7 +157,7 @@ pub(super) async fn revoke(State(control): State<Arc<Control>>, Path(id): Path<S
     }
 }
 
-async fn store(control: Arc<Control>, row: StoredKey) -> Result<(), Response> {
+pub(super) async fn store(control: Arc<Control>, row: StoredKey) -> Result<(), Response> {
     blocking(move || {
         control.store.put_key(&row).map_err(|e| e.to_string())?;
         (control.reload)().map(drop)

@@ -2,6 +2,7 @@
 //! the data plane only by what [`Control`] hands it.
 
 mod books;
+mod connect;
 mod keys;
 mod token;
 
@@ -9,7 +10,7 @@ pub use books::reach;
 pub use keys::{NewKey, shown};
 pub use token::{Missing, token};
 
-use crate::access::Pepper;
+use crate::access::{Pepper, Sessions};
 use crate::ledger::Report;
 use crate::store::Store;
 use crate::telemetry::{Gauges, Metrics};
@@ -30,6 +31,8 @@ pub struct Control {
     pub metrics: Arc<Metrics>,
     /// Keys and books.
     pub store: Store,
+    /// Programs that wait for a key.
+    pub connect: Arc<Sessions>,
     /// The time.
     pub clock: Clock,
     /// What callers of the administrative paths present.
@@ -63,6 +66,8 @@ fn router(control: Arc<Control>) -> Router {
     let guarded = Router::new()
         .route("/admin/keys", get(keys::list).post(keys::create))
         .route("/admin/keys/{id}", delete(keys::revoke))
+        .route("/admin/connect", get(connect::list))
+        .route("/admin/connect/{code}", post(connect::approve))
         .route("/admin/reload", post(reload))
         .route("/admin/ledger", delete(books::prune))
         .route("/admin/ledger/export", get(books::export))

@@ -32,8 +32,9 @@ enum Action {
     },
 }
 
+/// What a new key may do.
 #[derive(Args)]
-struct Create {
+pub(super) struct Create {
     /// What people call it.
     #[arg(long, default_value = "")]
     name: String,

@@ -2,6 +2,7 @@
 //! itself when no hub runs, and through the running hub otherwise.
 
 mod check;
+mod connect;
 mod keys;
 mod ledger;
 mod out;
@@ -35,6 +36,8 @@ enum Command {
     Check(Check),
     /// Makes, lists and revokes keys of the embedded store.
     Keys(keys::Keys),
+    /// Grants keys to programs that wait for one, such as AIGNE's command line.
+    Connect(connect::Connect),
     /// Exports, verifies and prunes the books.
     Ledger(ledger::Ledger),
     /// Prints the JSON schema of the configuration file.
@@ -109,6 +112,7 @@ pub fn run() -> ExitCode {
         Command::Upgrade(run) => run.run(Upgrade::Demand),
         Command::Check(check) => check::run(check.file.or_else(|| check.config.path())),
         Command::Keys(keys) => keys.run(),
+        Command::Connect(connect) => connect.run(),
         Command::Ledger(ledger) => ledger.run(),
         Command::Schema => out::print(format_args!("{:#}", crate::config::schema())),
     };

@@ -104,6 +104,8 @@ pub(crate) struct Aigne {
     pub(crate) mount: Option<At<String>>,
     /// May the list of models, with their prices, be read without a key? Its client sends none. Default: true.
     pub(crate) public_models: Option<bool>,
+    /// May AIGNE's command line begin sessions for a key, which an operator then approves? Default: true.
+    pub(crate) connect: Option<bool>,
     /// How long a call goes on, and its answer waits, when the connection of its caller broke before the answer:
     /// its client then sends the same request again. 0s = stop at once. Default: 15s.
     pub(crate) resend: Option<At<Period>>,

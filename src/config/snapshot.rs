@@ -101,6 +101,8 @@ pub struct Aigne {
     pub mount: Box<str>,
     /// May the list of models be read without a key?
     pub public_models: bool,
+    /// May sessions for a key be begun?
+    pub connect: bool,
     /// How long a call outlives its caller, waiting for the same request again; zero = not at all.
     pub resend: Duration,
 }

@@ -62,7 +62,7 @@ pub(super) fn answer(
 }
 
 /// A member of a query, decoded.
-fn query(query: &str, name: &str) -> Option<String> {
+pub(super) fn query(query: &str, name: &str) -> Option<String> {
     let pair = |pair: &str| {
         let (key, value) = pair.split_once('=')?;
         (key == name).then(|| percent_decode_str(&value.replace('+', " ")).decode_utf8_lossy().into_owned())

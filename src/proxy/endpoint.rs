@@ -2,6 +2,7 @@
 //! what is dispatched.
 
 use super::aigne::Ask;
+use super::connect::Step;
 use crate::chat::Dialect;
 use crate::error::{Failure, Kind, Result};
 use crate::types::Op;
@@ -30,6 +31,8 @@ pub(super) enum Endpoint {
     Home,
     /// What AIGNE's clients ask besides inference.
     Aigne(Ask),
+    /// A step by which AIGNE's command line gets a key.
+    Connect(Step),
 }
 
 const OPENAI: Dialect = Dialect::OpenAiChat;
@@ -87,6 +90,14 @@ const AIGNE_ASKS: &[(Method, &str, Ask)] = &[
     (Method::POST, "v2/video", Ask::Video),
 ];
 
+/// Steps of a session under `/.well-known/service/`.
+const STEPS: &[(Method, &str, Step)] = &[
+    (Method::POST, "api/access-key/session", Step::Begin),
+    (Method::GET, "api/access-key/session", Step::Look),
+    (Method::DELETE, "api/access-key/session", Step::End),
+    (Method::GET, "gen-simple-access-key", Step::Page),
+];
+
 /// What is under the mount point is also at the origin, and the other way round.
 fn below<'a>(mount: &str, path: &'a str) -> &'a str {
     let rest = path.strip_prefix(mount).filter(|_| mount != "/");
@@ -114,6 +125,15 @@ impl Endpoint {
         }
         if let Some(name) = path.strip_prefix("/api/") {
             return Self::find_aigne(method, name).unwrap_or_else(|| Err(unknown(method, path)));
+        }
+        if let Some(name) = path.strip_prefix("/.well-known/service/") {
+            let mut steps = STEPS.iter().filter(|(_, known, _)| *known == name).peekable();
+            let known = steps.peek().is_some();
+            return match steps.find(|(wanted, ..)| wanted == method) {
+                Some((.., step)) => Ok(Endpoint::Connect(*step)),
+                None if known => Err(wrong_method(method, path)),
+                None => Err(unknown(method, path)),
+            };
         }
         let name = path.strip_prefix("/v1/").or_else(|| path.strip_prefix('/')).unwrap_or(path);
         if let Some(id) = name.strip_prefix("models/").filter(|id| !id.is_empty()) {
@@ -153,7 +173,8 @@ impl Endpoint {
             Endpoint::Inference(op, ..) => Some(*op),
             Endpoint::Models | Endpoint::Model(_) => Some(Op::Models),
             Endpoint::Tokenize | Endpoint::CountTokens => Some(Op::Tokenize),
-            Endpoint::Health | Endpoint::Ready | Endpoint::Home | Endpoint::Aigne(_) => None,
+            Endpoint::Health | Endpoint::Ready | Endpoint::Home => None,
+            Endpoint::Aigne(_) | Endpoint::Connect(_) => None,
         }
     }
 }
@@ -164,7 +185,7 @@ impl Endpoint {
         match self {
             Endpoint::Inference(_, dialect, _) => *dialect,
             Endpoint::CountTokens => Dialect::Anthropic,
-            Endpoint::Aigne(_) => AIGNE,
+            Endpoint::Aigne(_) | Endpoint::Connect(_) => AIGNE,
             _ => OPENAI,
         }
     }

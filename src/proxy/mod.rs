@@ -4,6 +4,7 @@
 mod aigne;
 mod answer;
 mod buffered;
+mod connect;
 mod decide;
 mod drain;
 mod endpoint;
@@ -30,6 +31,7 @@ mod visit;
 pub use drain::Drain;
 pub use service::Gateway;
 
+use crate::access::Sessions;
 use crate::cache::{Cache, Flights};
 use crate::config::Snapshot;
 use crate::store::Store;
@@ -56,6 +58,8 @@ pub struct Plane {
     pub cache: Cache,
     /// Identical requests in flight.
     pub flights: Flights,
+    /// Programs that wait for a key.
+    pub connect: Arc<Sessions>,
     /// Requests in flight, and whether new ones are still welcome.
     pub drain: Drain,
     upstreams: Upstreams,
@@ -73,6 +77,7 @@ impl Plane {
         Arc::new(Self {
             cache: Cache::new(snapshot.cache.max_bytes),
             flights: Flights::new(MAX_FLIGHT_BYTES),
+            connect: Arc::default(),
             drain: Drain::default(),
             upstreams: Upstreams::new(),
             buffered: Buffered::default(),

@@ -13,7 +13,7 @@ use super::job::Job;
 use super::realtime::Pipe;
 use super::sink::{Direct, Sink, early_head, response};
 use super::visit::Visit;
-use super::{Plane, listing, resend, settle, shared};
+use super::{Plane, connect, listing, resend, settle, shared};
 use crate::chat::Dialect;
 use crate::config::{Caller, Snapshot};
 use crate::error::{Failure, Kind, Result};
@@ -235,12 +235,22 @@ impl Gateway {
         let snapshot = plane.snapshot.load_full();
         let mut visit = Visit::new(endpoint.op().unwrap_or(Op::Models), &plane.clock);
         visit.dialect = endpoint.dialect();
-        let result = self.local_body(session, &snapshot, &mut visit, endpoint).await;
+        let private = matches!(endpoint, Endpoint::Connect(_));
+        let result = match endpoint {
+            Endpoint::Connect(step) => connect::answer(plane, &snapshot, session, &mut visit, step),
+            endpoint => {
+                let body = self.local_body(session, &snapshot, &mut visit, endpoint).await;
+                body.map(|body| ("application/json", body))
+            }
+        };
         match result {
-            Ok(body) => {
+            Ok((content_type, body)) => {
                 visit.status = 200;
                 visit.response_bytes = body.len() as u64;
-                let mut head = AnswerHead::new(200, "application/json");
+                let mut head = AnswerHead::new(200, content_type);
+                if private {
+                    head.text(header::CACHE_CONTROL, "no-store");
+                }
                 head.id(visit.dialect, &visit.id.to_string());
                 head.length = Some(body.len() as u64);
                 let mut sink = Direct::new(session, None);

@@ -221,6 +221,7 @@ impl Resolver<'_> {
         Aigne {
             mount: mount.into(),
             public_models: raw.public_models.unwrap_or(true),
+            connect: raw.connect.unwrap_or(true),
             resend: self.period(raw.resend.as_ref(), seconds(15)),
         }
     }
