@@ -223,3 +223,21 @@ async fn limits_and_rules_see_an_envelope_like_any_request() {
     );
     hub.call(&whole(json!({}))).await.expect(200);
 }
+
+#[tokio::test]
+async fn the_older_endpoint_fails_over_before_it_says_a_word() {
+    let bad = Upstream::always(Reply::failed(500)).await;
+    let good = Upstream::realistic().await;
+    let conf = Conf::of([Provider::of("bad", &bad), Provider::of("good", &good)]).model(
+        "gpt",
+        &["bad/gpt-4o"],
+        &["good/gpt-4o"],
+    );
+    let hub = Gateway::start(&conf.priced()).await;
+    let said = hub.call(&completions(json!({}))).await.expect(200).json();
+    assert_eq!(said["text"], vendor::TEXT);
+    let alone = Gateway::start(&Conf::of([Provider::of("bad", &bad)])).await;
+    let failed = alone.call(&completions(json!({}))).await.expect(502).json();
+    assert!(failed["error"]["message"].is_string(), "{failed}");
+    assert_eq!(hub.ledger().await.len(), 1, "one request, one entry");
+}
