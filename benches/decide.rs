@@ -3,6 +3,8 @@
 //! `cargo bench --profile fast --bench decide`
 
 use aigne_hub::access::{AddressSet, KeyHash, KeyTable, Pepper, generate, looks_like_key};
+use aigne_hub::catalogue::{Catalogue, Needs};
+use aigne_hub::chat::Ability;
 use aigne_hub::limit::{Ask, Gate, Limits, Spent};
 use aigne_hub::route::{Candidate, Fault, Health, HealthPolicy, Picker, Strategy, order};
 use aigne_hub::types::{Mono, Pico, Wall};
@@ -146,5 +148,19 @@ fn picks(c: &mut Criterion) {
     c.bench_function("route/order of 4 targets", |b| b.iter(|| order(black_box(&[1, 2, 3, 4]), 77)));
 }
 
-criterion_group!(decide, keys, addresses, limits, picks);
+/// What a request is compared with is on its targets; what is looked up is looked up when they are made.
+fn cards(c: &mut Criterion) {
+    let catalogue = Catalogue::new(Vec::new());
+    c.bench_function("catalogue/find", |b| {
+        b.iter(|| catalogue.find(black_box("openai"), "openai", black_box("gpt-4o-2024-08-06")));
+    });
+    let Some(card) = catalogue.find("openai", "openai", "gpt-4o") else { return };
+    let abilities = [Ability::Image, Ability::Tools, Ability::JsonSchema].into_iter().collect();
+    let needs = Needs { abilities, max_output: Some(4_096), input: 0 };
+    c.bench_function("catalogue/able", |b| b.iter(|| black_box(&needs).lack(black_box(&card))));
+    let needs = Needs { abilities: [Ability::Audio].into_iter().collect(), ..needs };
+    c.bench_function("catalogue/not able", |b| b.iter(|| black_box(&needs).lack(black_box(&card))));
+}
+
+criterion_group!(decide, keys, addresses, limits, picks, cards);
 criterion_main!(decide);

@@ -81,6 +81,10 @@ kinds! {
     UnsupportedEncoding = 415, "invalid_request_error", "unsupported_encoding", "invalid_request_error", Caller, false;
     /// The model has no price and policy wants one.
     Unpriced = 400, "invalid_request_error", "model_not_priced", "invalid_request_error", Policy, false;
+    /// No model of the plan can do what the request needs.
+    Unable = 400, "invalid_request_error", "unsupported_by_model", "invalid_request_error", Caller, false;
+    /// The input is longer than any model of the plan can read. Clients know the code by heart.
+    ContextExceeded = 400, "invalid_request_error", "context_length_exceeded", "invalid_request_error", Caller, false;
     /// A rate limit of the key.
     RateLimited = 429, "rate_limit_error", "rate_limit_exceeded", "rate_limit_error", Policy, false;
     /// Too many requests of the key at once.

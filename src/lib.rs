@@ -17,6 +17,7 @@ pub mod tokens;
 // 5: decisions. Pure; time and randomness are arguments.
 pub mod access;
 pub mod cache;
+pub mod catalogue;
 pub mod ledger;
 pub mod limit;
 pub mod route;

@@ -6,6 +6,7 @@ mod errors;
 mod from_caller;
 mod native;
 mod reach;
+mod recall;
 mod to_vendor;
 
 use super::support::conf::KEY;

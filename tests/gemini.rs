@@ -1,6 +1,7 @@
 //! Gemini's own API behind the hub: callers of either dialect get what they
 //! know, the vendor gets what it takes, and the books are exact.
 
+mod embeddings;
 mod errors;
 mod from_anthropic;
 mod signed;

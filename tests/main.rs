@@ -8,26 +8,37 @@
 )]
 
 mod support;
+#[path = "../fuzz/targets/mod.rs"]
+mod targets;
 
 mod access;
 mod aigne;
 mod anthropic;
+mod bedrock;
 mod bodies;
 mod cache;
+mod catalogue;
 mod choosing;
 mod commands;
+mod dialects;
 mod endpoints;
+mod field_policy;
+mod fuzz;
 mod gemini;
+mod google;
 mod ledger;
 mod lifecycle;
 mod lifecycle_upgrade;
 mod metrics;
+mod ollama;
 mod run;
 mod streams;
 mod tokens;
 
+mod ai_sdk;
 mod inference;
 mod sdk;
 
 mod harness;
+mod images;
 mod tidy;

@@ -1,6 +1,8 @@
 //! The vendors' own clients as callers: if they are content, so is every
 //! application that changes its base URL and nothing else.
 
+mod media;
+
 use super::support::conf::KEY;
 use super::support::*;
 use serde_json::json;
@@ -8,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// A file of the repository that `make sdk` has put there.
-fn installed(path: &str) -> PathBuf {
+pub fn installed(path: &str) -> PathBuf {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
     assert!(path.exists(), "{} is missing: run `make sdk` first", path.display());
     path
@@ -39,7 +41,7 @@ async fn run(command: Command) {
 }
 
 /// Runs a client against a hub; it tells by itself what it missed.
-async fn is_content(mut command: Command, conf: &Conf) {
+pub(super) async fn is_content(mut command: Command, conf: &Conf) {
     let hub = Gateway::start(conf).await;
     command.env("HUB_URL", format!("http://{}/v1", hub.public)).env("HUB_KEY", KEY);
     let running = tokio::task::spawn_blocking(move || command.output().unwrap());
@@ -49,32 +51,37 @@ async fn is_content(mut command: Command, conf: &Conf) {
     assert!(said.contains(" passed, 0 failed"), "{said}");
 }
 
-fn anthropic_client() -> Command {
+/// A script of the repository in Python, with the clients it needs.
+pub(super) fn python(script: &str) -> Command {
     let mut command = Command::new(installed("target/sdk-venv/bin/python"));
-    command.arg(installed("tests/sdk/python/anthropic_client.py"));
+    command.arg(installed(script));
     command
+}
+
+fn anthropic_client() -> Command {
+    python("tests/sdk/python/anthropic_client.py")
 }
 
 #[tokio::test]
 async fn the_python_client_is_content() {
-    let mut command = Command::new(installed("target/sdk-venv/bin/python"));
-    command.arg(installed("tests/sdk/python/client.py"));
-    run(command).await;
+    run(python("tests/sdk/python/client.py")).await;
 }
 
 #[tokio::test]
 async fn the_node_client_is_content() {
-    installed("tests/sdk/node/node_modules/openai");
+    run(node("tests/sdk/node/client.mjs", "openai")).await;
+}
+
+/// A script of the repository in JavaScript, with the client it needs.
+pub(super) fn node(script: &str, client: &str) -> Command {
+    installed(&format!("tests/sdk/node/node_modules/{client}"));
     let mut command = Command::new("node");
-    command.arg(installed("tests/sdk/node/client.mjs"));
-    run(command).await;
+    command.arg(installed(script));
+    command
 }
 
 fn anthropic_node_client() -> Command {
-    installed("tests/sdk/node/node_modules/@anthropic-ai/sdk");
-    let mut command = Command::new("node");
-    command.arg(installed("tests/sdk/node/anthropic_client.mjs"));
-    command
+    node("tests/sdk/node/anthropic_client.mjs", "@anthropic-ai/sdk")
 }
 
 /// Runs a client against a vendor of its own dialect. Gives what that vendor refused.

@@ -12,6 +12,8 @@
 //!   and pays for a second vendor call.
 //! - A flight is joined by [`CacheKey`], so it is tenant-bound like the cache.
 //!
+//! Beside them [`Recall`] keeps the thoughts behind calls of tools for callers that cannot return them.
+//!
 //! # What may be cached
 //!
 //! [`cacheable`] decides by this table, from top to bottom; "explicit" means
@@ -32,10 +34,12 @@
 mod canonical;
 mod flight;
 mod key;
+mod recall;
 mod store;
 mod wish;
 
 pub use flight::{Flights, Head, Part, Piece, Reader, Writer};
 pub use key::{CacheKey, LEFT_OUT, cacheable};
+pub use recall::{Recall, Thoughts};
 pub use store::{Cache, Stored};
 pub use wish::{MAX_TTL, Policy, Wish};

@@ -100,6 +100,10 @@ fields! {
     ServiceTier = "service_tier", Adapt;
     /// A name or id that the dialect's alphabet does not have: written in it.
     Name = "name", Adapt;
+    /// The size of a picture: said by its shape, or grown to what the model draws.
+    Size = "size", Adapt;
+    /// What of a picture may change in an edit: without it the edit is another one.
+    Mask = "mask", Refuse;
     /// A field at the top that only another dialect knows: dropped.
     Extra = "field", Adapt;
 }

@@ -45,7 +45,14 @@ impl Object<'_> {
         if !std::mem::replace(&mut self.empty, false) {
             self.out.push(b',');
         }
-        write_value(self.out, key);
+        // Names are nearly always plain, and there are many of them.
+        if key.bytes().all(|byte| byte >= b' ' && byte != b'"' && byte != b'\\') {
+            self.out.push(b'"');
+            self.out.extend_from_slice(key.as_bytes());
+            self.out.push(b'"');
+        } else {
+            write_value(self.out, key);
+        }
         self.out.push(b':');
     }
 

@@ -1,6 +1,6 @@
 //! An answer as it arrives.
 
-use super::{Citation, Finish, Part, Signature};
+use super::{Citation, Delta, Finish, Part, Signature};
 use crate::error::{Failure, Result};
 use crate::types::Usage;
 
@@ -109,6 +109,14 @@ pub trait StreamIn: Send {
     /// [`crate::error::Kind::VendorMalformed`] when the data cannot be read.
     fn feed(&mut self, name: Option<&[u8]>, data: &[u8], out: &mut Vec<Event>) -> Result<()>;
 
+    /// Takes an event that says one [`Delta`] and nothing else, without a copy. `None`: it says
+    /// something else, or it is easier read whole; then nothing has happened, and `feed` is called
+    /// with the same event. What it gives is what `feed` would have given. A dialect need not offer it.
+    fn delta<'a>(&mut self, name: Option<&[u8]>, data: &'a [u8]) -> Option<Delta<'a>> {
+        let _ = (name, data);
+        None
+    }
+
     /// The vendor closed the stream. Called once, after the last `feed`; appends
     /// what was still owed ([`Event::End`] for a stream that was complete without saying so).
     ///
@@ -124,6 +132,12 @@ pub trait StreamOut: Send {
     /// written later together with others, and some never. [`Event::End`] writes whatever closes the stream.
     /// [`Event::Error`] writes nothing: it has to be judged first.
     fn emit(&mut self, event: &Event, out: &mut Vec<u8>);
+
+    /// Appends the bytes of a delta, whose usage is emitted afterwards by itself: the
+    /// same bytes as [`StreamOut::emit`] of its event, and a dialect may have a shorter way to them.
+    fn delta(&mut self, delta: &Delta<'_>, out: &mut Vec<u8>) {
+        self.emit(&delta.event(), out);
+    }
 
     /// Appends the error event that ends the stream in place of [`Event::End`].
     fn fail(&mut self, failure: &Failure, out: &mut Vec<u8>);

@@ -18,8 +18,10 @@
 //! | a type that is a [`StreamIn`] | a vendor's stream, event by event |
 //! | a type that is a [`StreamOut`] | a caller's stream, event by event |
 
+mod ability;
 mod adapt;
 mod build;
+mod delta;
 mod event;
 mod fields;
 mod json;
@@ -30,8 +32,10 @@ mod signature;
 mod traits;
 mod turn;
 
+pub use ability::{Abilities, Ability};
 pub use adapt::{Adapted, Change, Fate, Field, Policy, Stance};
 pub use build::{Array, Joined, Object, write_array, write_object};
+pub use delta::{Delta, DeltaKind, Quoted};
 pub use event::{Event, PartKind, StreamError, StreamIn, StreamOut};
 pub use fields::Fields;
 pub use json::{Json, MAX_DEPTH, Whole, parse};

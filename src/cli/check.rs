@@ -1,8 +1,10 @@
 //! `aigne-hub check`: would this configuration start?
 
 use super::out;
+use crate::catalogue::Day;
 use crate::config::{Document, Environment, Registry};
 use crate::server;
+use crate::types::Clock;
 use std::path::PathBuf;
 
 /// Prints every problem, or that there is none. Opens no store and no socket.
@@ -24,5 +26,9 @@ pub(super) fn run(path: Option<PathBuf>) -> Result<(), String> {
         snapshot.model_names().len(),
         snapshot.callers.len(),
         snapshot.prices.len(),
-    ))
+    ))?;
+    for notice in snapshot.notices(Day::of_seconds(Clock::machine().wall().seconds())) {
+        out::print(format_args!("note: {notice}"))?;
+    }
+    Ok(())
 }

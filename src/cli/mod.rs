@@ -1,6 +1,7 @@
 //! The command line. What it does to keys and books it does on the store
 //! itself when no hub runs, and through the running hub otherwise.
 
+mod catalogue;
 mod check;
 mod connect;
 mod keys;
@@ -40,6 +41,8 @@ enum Command {
     Connect(connect::Connect),
     /// Exports, verifies and prunes the books.
     Ledger(ledger::Ledger),
+    /// Builds and shows what is known of models: limits, abilities, prices.
+    Catalogue(catalogue::Catalogue),
     /// Prints the JSON schema of the configuration file.
     Schema,
 }
@@ -114,6 +117,7 @@ pub fn run() -> ExitCode {
         Command::Keys(keys) => keys.run(),
         Command::Connect(connect) => connect.run(),
         Command::Ledger(ledger) => ledger.run(),
+        Command::Catalogue(catalogue) => catalogue.run(),
         Command::Schema => out::print(format_args!("{:#}", crate::config::schema())),
     };
     match result {

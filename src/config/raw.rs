@@ -5,6 +5,10 @@
 //! Fields that must be there are `Option`s all the same, and named in the
 //! schema: a table that lacks one is told so, and the rest of it is still read.
 
+mod catalogue;
+
+pub(crate) use catalogue::{Capabilities, Catalogue, CatalogueModel};
+
 use super::at::{At, Instant, Money, Period, Size};
 use crate::route::Strategy;
 use schemars::JsonSchema;
@@ -39,6 +43,8 @@ pub(crate) struct File {
     pub(crate) prices: Files,
     /// Rule files.
     pub(crate) rules: Files,
+    /// What is known of models, and what is made of it.
+    pub(crate) catalogue: Catalogue,
     /// When a credential rests.
     pub(crate) health: Health,
     /// How the hub stops.
@@ -292,6 +298,8 @@ pub(crate) struct Provider {
     pub(crate) vendor: Option<At<String>>,
     /// Scheme, host and path prefix. Default: the vendor's.
     pub(crate) base_url: Option<At<String>>,
+    /// AWS's region, such as us-east-1. Default: AWS_REGION, or the one that base_url names.
+    pub(crate) region: Option<At<String>>,
     /// Its secrets. Default: the vendor's environment variable.
     pub(crate) credentials: Option<Vec<At<Credential>>>,
     /// How one of them is chosen. Default: round_robin.
@@ -340,6 +348,12 @@ pub(crate) struct Credential {
     pub(crate) env: Option<String>,
     /// File that holds it.
     pub(crate) file: Option<String>,
+    /// In place of one secret, a pair of AWS's keys: the id of the access key.
+    pub(crate) access_key_id: Option<At<TextOrSecret>>,
+    /// Its secret.
+    pub(crate) secret_access_key: Option<At<SecretSource>>,
+    /// The session token of keys that are lent for a time.
+    pub(crate) session_token: Option<At<SecretSource>>,
     /// Share of the requests. Default: 1.
     pub(crate) weight: Option<At<u32>>,
     /// Models it is for; empty = all.

@@ -2,6 +2,8 @@
 //! on with a default, so that all of them are told at once; no snapshot is
 //! built when there is one.
 
+mod aws;
+mod catalogue;
 mod files;
 mod keys;
 mod models;
@@ -64,7 +66,8 @@ impl Document {
         let public = resolver.public(&raw.public);
         let admin = resolver.admin(&raw.admin, &public);
         let providers = resolver.providers(raw, bounds.clocks, inputs.registry);
-        let models = resolver.models(raw, bounds.clocks, &providers);
+        let catalogue = resolver.catalogue(&raw.catalogue, &providers);
+        let models = resolver.models(raw, bounds.clocks, &providers, &catalogue);
         let pepper = resolver.pepper(&raw.security, inputs.pepper);
         let callers = resolver.callers(&raw.key, &pepper, inputs);
         let mut snapshot = Snapshot {
@@ -79,6 +82,8 @@ impl Document {
             trusted_proxies: resolver.addresses(&raw.security.trusted_proxies),
             providers: providers.ready,
             models,
+            catalogue,
+            capabilities: catalogue::capabilities(&raw.catalogue),
             prices: resolver.prices(&raw.prices, inputs.prices, inputs.read_prices),
             unpriced: settings::unpriced(&raw.ledger),
             rules: resolver.rules(&raw.rules),

@@ -2,9 +2,10 @@
 
 use crate::access::{AddressRules, AddressSet, Key, KeyTable, Pepper};
 use crate::cache;
+use crate::catalogue::{Card, Catalogue};
 use crate::ledger::PriceTable;
 use crate::limit::{Gate, Limits};
-use crate::provider::Vendor;
+use crate::provider::{AwsKeys, Vendor};
 use crate::route::{Health, HealthPolicy, Picker, Strategy};
 use crate::rules::RuleSet;
 use crate::types::{CredentialId, ModelName, ProviderName, Secret};
@@ -41,6 +42,10 @@ pub struct Snapshot {
     pub providers: HashMap<ProviderName, Arc<Provider>>,
     /// Aliases, groups and models with settings of their own.
     pub models: HashMap<ModelName, Arc<Model>>,
+    /// What is known of models.
+    pub catalogue: Catalogue,
+    /// What becomes of a request that needs what a model is known not to have.
+    pub capabilities: Capabilities,
     /// Prices by provider and model.
     pub prices: PriceTable,
     /// What happens to a model without a price.
@@ -244,8 +249,10 @@ pub struct BaseUrl {
 pub struct Credential {
     /// `provider/name`.
     pub id: CredentialId,
-    /// `None`: nothing is sent.
+    /// `None`: nothing is sent, or [`Credential::aws`] signs.
     pub secret: Option<Secret>,
+    /// A pair of keys that signs requests, in place of a secret that is sent.
+    pub aws: Option<AwsKeys>,
     /// Share of the requests.
     pub weight: u32,
     /// Models this credential is for; empty = all.
@@ -277,6 +284,19 @@ pub struct Target {
     pub upstream_model: Arc<str>,
     /// Share of the requests.
     pub weight: u32,
+    /// What is known of the model, found once, when the target is made.
+    pub card: Option<Arc<Card>>,
+}
+
+/// What becomes of a request that needs what a model is known not to have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Capabilities {
+    /// It goes to no such model, and is refused when none is left.
+    Strict,
+    /// The same, but where the wish can be adapted: then models that have it come first.
+    Lenient,
+    /// Nothing; vendors judge.
+    Off,
 }
 
 /// What happens to a model without a price.

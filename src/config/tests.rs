@@ -1,5 +1,6 @@
 //! Whole files: what is told about wrong ones, and what right ones become.
 
+mod aws;
 mod problems;
 mod reload;
 
@@ -21,6 +22,9 @@ fn environment() -> Environment {
         ("HUB_PEPPER", "canary-0123456789-0123456789-0123456789"),
         ("PROXY_AUTHORIZATION", "Basic canary"),
         ("SHORT", "canary"),
+        ("LENT_ID", "ASIACANARY"),
+        ("LENT_SECRET", "canary/lent"),
+        ("LENT_TOKEN", "canary-token"),
     ])
 }
 
@@ -74,7 +78,7 @@ fn the_example_is_what_runs_without_a_file() {
     assert!(snapshot.model("echo").unwrap().targets[0].provider.vendor.simulated);
     let mut names: Vec<&str> = snapshot.providers.keys().map(|name| name.as_str()).collect();
     names.sort_unstable();
-    assert_eq!(names, ["ollama", "simulator"]);
+    assert_eq!(names, ["ollama", "ollama-native", "simulator"]);
 }
 
 /// The example with every comment that is configuration switched on.
@@ -98,6 +102,7 @@ fn whole_folder() -> tempfile::TempDir {
     write("tls/ca.crt", &made.cert.pem());
     write("tls/hub.key", &made.signing_key.serialize_pem());
     write("secrets/openai-two", "sk-canary-two\n");
+    write("secrets/aws", "canary/own\n");
     folder
 }
 
@@ -111,6 +116,11 @@ fn the_example_with_everything_switched_on_is_right() {
     assert_eq!(provider.clocks.response_header, Duration::from_secs(600));
     assert_eq!(provider.clocks.idle, Duration::from_secs(120));
     assert_eq!(provider.connect_proxy.as_ref().unwrap().port, 3128);
+    let aws = &snapshot.providers["bedrock"];
+    assert_eq!(aws.base.host, "bedrock-runtime.us-east-1.amazonaws.com");
+    assert!(
+        aws.credentials.iter().all(|c| c.secret.is_none() && c.aws.is_some()) && aws.credentials.len() == 2
+    );
     let smart = snapshot.model("smart").unwrap();
     assert_eq!(smart.targets.iter().map(|t| t.weight).collect::<Vec<_>>(), [3, 1]);
     assert_eq!(smart.clocks.unwrap().first_token, Duration::from_secs(30));

@@ -1,6 +1,7 @@
 //! One row of the price table, and what it makes of a usage vector.
 
 use super::Charge;
+use super::price_file::RATE_NAMES;
 use crate::types::{Pico, Rate, Usage, Wall};
 use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
@@ -41,6 +42,11 @@ pub struct Rates {
 }
 
 impl Rates {
+    /// Every rate with its name in price files.
+    pub fn named(&self) -> impl Iterator<Item = (&'static str, Rate)> {
+        RATE_NAMES.into_iter().zip(self.all())
+    }
+
     /// Every rate, in the order of the fields.
     fn all(&self) -> [Rate; 12] {
         [

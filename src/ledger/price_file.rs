@@ -13,8 +13,8 @@ use toml::de::{DeTable, DeValue};
 
 const MICROS_PER_DAY: i64 = 86_400_000_000;
 
-/// The names of rates: in a row, and in a tier of it.
-const RATE_NAMES: [&str; 12] = [
+/// The names of rates: in a row, and in a tier of it; in the order of [`Rates`].
+pub(super) const RATE_NAMES: [&str; 12] = [
     "input",
     "cache_read",
     "cache_write_5m",

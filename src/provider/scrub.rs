@@ -23,8 +23,16 @@ pub fn scrub(text: &str, max_chars: usize) -> String {
     // Cut before looking at words, so that the work is bounded; a word cut in
     // two is still judged by its beginning.
     let bounded = text.char_indices().nth(max_chars).map_or(text, |(end, _)| text.get(..end).unwrap_or(""));
+    let mut in_name = false;
     for piece in bounded.split_inclusive(|c: char| !in_word(c)) {
         let word = piece.trim_end_matches(|c: char| !in_word(c));
+        if in_name || (word == "arn" && piece.ends_with(':')) {
+            // A name of AWS's tells whose account it is and who uses it.
+            out.push_str(if in_name { "" } else { HIDDEN });
+            in_name = !piece.ends_with(char::is_whitespace);
+            out.push_str(if in_name { "" } else { " " });
+            continue;
+        }
         let hide = is_secret(word) || (after_bearer && !word.is_empty());
         out.push_str(if hide { HIDDEN } else { word });
         out.extend(piece.chars().skip(word.chars().count()).map(|c| if c.is_control() { ' ' } else { c }));
@@ -67,6 +75,8 @@ mod tests {
         for (text, expected) in [
             ("Incorrect API key provided: sk-proj-abc123XYZ.", "Incorrect API key provided: [hidden]"),
             ("Incorrect API key provided: sk-pr****cdef!", "Incorrect API key provided: [hidden]!"),
+            ("User: arn:aws:iam::123456789012:user/hub may not", "User: [hidden] may not"),
+            ("on arn:aws:bedrock:us-east-1::foundation-model/x", "on [hidden]"),
             ("got header Bearer abc", "got header Bearer [hidden]"),
             ("bad xai-0123456789abcdef, sorry", "bad [hidden], sorry"),
             ("url ?key=AIzaSyA0123456789 x", "url ?key=[hidden] x"),

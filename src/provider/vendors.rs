@@ -5,6 +5,7 @@ use crate::chat::Dialect;
 use crate::error::Kind;
 use crate::provider::verdict::{Reading, Sign};
 use crate::types::Op;
+use crate::wire::images::Draws;
 use crate::wire::openai::{Counting, Shape};
 
 /// How a credential is sent.
@@ -16,6 +17,8 @@ pub enum Auth {
     Optional,
     /// The key alone, in a header of the vendor's own.
     Header(&'static str),
+    /// AWS's signature for this service where the credential is a pair of keys, Bearer otherwise.
+    SigV4(&'static str),
     /// None at all (the simulator).
     None,
 }
@@ -23,7 +26,7 @@ pub enum Auth {
 impl Auth {
     /// Does the vendor answer nobody without a key?
     pub fn needs_key(self) -> bool {
-        matches!(self, Auth::Bearer | Auth::Header(_))
+        matches!(self, Auth::Bearer | Auth::Header(_) | Auth::SigV4(_))
     }
 }
 
@@ -34,7 +37,7 @@ pub struct Vendor {
     pub name: &'static str,
     /// The name for people.
     pub title: &'static str,
-    /// Scheme, host and path prefix. Empty: must be configured.
+    /// Scheme, host and path prefix. Empty: must be configured. `{region}` stands for a region.
     pub base_url: &'static str,
     /// Environment variable that holds another base (`OLLAMA_HOST`), if the vendor has one.
     pub base_env: Option<&'static str>,
@@ -44,8 +47,10 @@ pub struct Vendor {
     pub auth: Auth,
     /// What it speaks on its chat endpoint.
     pub dialect: Dialect,
-    /// Operations behind a second door of the vendor's, which wants `Authorization: Bearer`.
-    pub bearer: &'static [Op],
+    /// In whose words it is asked for embeddings.
+    pub embeds: Dialect,
+    /// How it is asked for pictures.
+    pub draws: Draws,
     /// Sent with every request.
     pub headers: &'static [(&'static str, &'static str)],
     /// Operations and their paths below the base.
@@ -58,12 +63,38 @@ pub struct Vendor {
     pub readings: &'static [Reading],
     /// The built-in simulated vendor: no network.
     pub simulated: bool,
+    /// Public lists know all its models, so that one they do not know is worth a word.
+    pub is_listed: bool,
 }
 
 impl Vendor {
+    /// Does its address name a region?
+    pub fn is_regional(&self) -> bool {
+        self.base_url.contains("{region}")
+    }
+
     /// The path of an operation below the base URL.
     pub fn path(&self, op: Op) -> Option<&'static str> {
         self.serves.iter().find(|(o, _)| *o == op).map(|(_, path)| *path)
+    }
+
+    /// Is it asked for an operation other than chat in words that are not OpenAI's?
+    pub fn has_own_words(&self, op: Op) -> bool {
+        match op {
+            Op::Embedding => self.embeds != Dialect::OpenAiChat,
+            Op::ImageGeneration | Op::ImageEdit => self.draws != Draws::OpenAi,
+            _ => false,
+        }
+    }
+
+    /// In whose words it is asked for an operation.
+    pub fn speaks(&self, op: Op) -> Dialect {
+        match op {
+            Op::Chat => self.dialect,
+            Op::Embedding => self.embeds,
+            Op::ImageGeneration | Op::ImageEdit => self.draws.dialect(),
+            _ => Dialect::OpenAiChat,
+        }
     }
 }
 
@@ -76,6 +107,7 @@ const CHAT: (Op, &str) = (Op::Chat, "/chat/completions");
 const COMPLETION: (Op, &str) = (Op::Completion, "/completions");
 const EMBEDDING: (Op, &str) = (Op::Embedding, "/embeddings");
 const IMAGE_GENERATION: (Op, &str) = (Op::ImageGeneration, "/images/generations");
+const IMAGE_EDIT: (Op, &str) = (Op::ImageEdit, "/images/edits");
 const MODELS: (Op, &str) = (Op::Models, "/models");
 
 /// Everything OpenAI has, and what a compatible server may have.
@@ -84,7 +116,7 @@ const OPENAI_SERVES: &[(Op, &str)] = &[
     COMPLETION,
     EMBEDDING,
     IMAGE_GENERATION,
-    (Op::ImageEdit, "/images/edits"),
+    IMAGE_EDIT,
     (Op::Speech, "/audio/speech"),
     (Op::Transcription, "/audio/transcriptions"),
     (Op::Moderation, "/moderations"),
@@ -100,12 +132,47 @@ const PLAIN: Shape = Shape { drop: &[], rename: &[], stream_usage: true };
 const OLD_MAX_TOKENS: Shape =
     Shape { drop: &[], rename: &[("max_completion_tokens", "max_tokens")], stream_usage: true };
 
+/// OpenAI's later models answer pictures as bytes and refuse to be asked for it.
+const OPENAI: Shape = Shape {
+    drop: &[("response_format", Some(&["gpt-image", "chatgpt-image"]))],
+    rename: &[],
+    stream_usage: true,
+};
+
 /// Models of xAI that think, and refuse the sampling fields below.
 const GROK_THINKERS: &[&str] = &["grok-4", "grok-3-mini", "grok-code"];
 
 /// Models of xAI whose effort cannot be chosen. Plain `grok-4` is not here
 /// because as a prefix it would also catch those that can.
 const GROK_FIXED_EFFORT: &[&str] = &["grok-4-", "grok-4.20"];
+
+/// Bedrock tells kinds of errors by a header. A 403 may be about the key, about the
+/// clock, or about a model that the account or the key may not use.
+const BEDROCK: &[Reading] = &[
+    // The clock of this machine is wrong; the keys may be good.
+    Reading { status: 0, sign: Sign::Message("signature expired"), kind: Kind::VendorError },
+    Reading { status: 0, sign: Sign::Message("signature not yet current"), kind: Kind::VendorError },
+    Reading { status: 0, sign: Sign::Code("RequestTimeTooSkewed"), kind: Kind::VendorError },
+    Reading { status: 0, sign: Sign::Code("RequestExpired"), kind: Kind::VendorError },
+    Reading { status: 400, sign: Sign::Code("ExpiredToken"), kind: Kind::VendorAuth },
+    Reading { status: 400, sign: Sign::Code("UnrecognizedClient"), kind: Kind::VendorAuth },
+    Reading { status: 400, sign: Sign::Code("IncompleteSignature"), kind: Kind::VendorAuth },
+    Reading { status: 400, sign: Sign::Code("MissingAuthenticationToken"), kind: Kind::VendorAuth },
+    Reading { status: 403, sign: Sign::Message("API key"), kind: Kind::VendorAuth },
+    Reading { status: 403, sign: Sign::Message("bearer token"), kind: Kind::VendorAuth },
+    Reading { status: 403, sign: Sign::Message("INVALID_PAYMENT_INSTRUMENT"), kind: Kind::VendorBilling },
+    Reading { status: 403, sign: Sign::Code("AccessDenied"), kind: Kind::VendorUnknownModel },
+    Reading {
+        status: 400,
+        sign: Sign::Message("model identifier is invalid"),
+        kind: Kind::VendorUnknownModel,
+    },
+    Reading { status: 400, sign: Sign::Message("on-demand throughput"), kind: Kind::VendorUnknownModel },
+    Reading { status: 400, sign: Sign::Code("ServiceQuotaExceeded"), kind: Kind::VendorRateLimited },
+    Reading { status: 429, sign: Sign::Code("ModelNotReady"), kind: Kind::VendorOverloaded },
+    // The model itself failed.
+    Reading { status: 424, sign: Sign::Any, kind: Kind::VendorError },
+];
 
 /// What every row starts from.
 const BASE: Vendor = Vendor {
@@ -116,13 +183,15 @@ const BASE: Vendor = Vendor {
     env: &[],
     auth: Auth::Bearer,
     dialect: Dialect::OpenAiChat,
-    bearer: &[],
+    embeds: Dialect::OpenAiChat,
+    draws: Draws::OpenAi,
     headers: &[],
     serves: &[CHAT],
     counting: Counting::Inclusive,
     shape: PLAIN,
     readings: &[],
     simulated: false,
+    is_listed: false,
 };
 
 /// All vendors.
@@ -133,6 +202,8 @@ pub static VENDORS: &[Vendor] = &[
         base_url: "https://api.openai.com/v1",
         env: &["OPENAI_API_KEY"],
         serves: OPENAI_SERVES,
+        is_listed: true,
+        shape: OPENAI,
         ..BASE
     },
     Vendor {
@@ -150,15 +221,21 @@ pub static VENDORS: &[Vendor] = &[
             sign: Sign::Message("credit balance is too low"),
             kind: Kind::VendorBilling,
         }],
+        is_listed: true,
         ..BASE
     },
     Vendor {
         name: "bedrock",
         title: "Amazon Bedrock",
-        // The host names the region, so there is no default.
+        base_url: "https://bedrock-runtime.{region}.amazonaws.com",
         env: &["AWS_BEARER_TOKEN_BEDROCK"],
-        // 424 is Bedrock's way to say that the model itself failed.
-        readings: &[Reading { status: 424, sign: Sign::Any, kind: Kind::VendorError }],
+        auth: Auth::SigV4("bedrock"),
+        dialect: Dialect::Bedrock,
+        embeds: Dialect::Bedrock,
+        // All paths name the model, see `wire::translate::path`.
+        serves: &[(Op::Chat, "/model"), (Op::Embedding, "/model")],
+        shape: Shape { stream_usage: false, ..PLAIN },
+        readings: BEDROCK,
         ..BASE
     },
     Vendor {
@@ -168,13 +245,15 @@ pub static VENDORS: &[Vendor] = &[
         env: &["GEMINI_API_KEY", "GOOGLE_API_KEY"],
         auth: Auth::Header("x-goog-api-key"),
         dialect: Dialect::Gemini,
-        // The path of a chat names the model, see `wire::translate::path`.
+        embeds: Dialect::Gemini,
+        draws: Draws::Gemini,
+        // All paths name the model, see `wire::translate::path`.
         serves: &[
             (Op::Chat, "/v1beta/models"),
-            (Op::Embedding, "/v1beta/openai/embeddings"),
-            (Op::ImageGeneration, "/v1beta/openai/images/generations"),
+            (Op::Embedding, "/v1beta/models"),
+            (Op::ImageGeneration, "/v1beta/models"),
+            (Op::ImageEdit, "/v1beta/models"),
         ],
-        bearer: &[Op::Embedding, Op::ImageGeneration],
         shape: Shape { stream_usage: false, ..PLAIN },
         // Thoughts are part of the total only.
         counting: Counting::ReasoningApart,
@@ -183,6 +262,7 @@ pub static VENDORS: &[Vendor] = &[
             Reading { status: 400, sign: Sign::Message("API key not valid"), kind: Kind::VendorAuth },
             Reading { status: 400, sign: Sign::Message("API key expired"), kind: Kind::VendorAuth },
         ],
+        is_listed: true,
         ..BASE
     },
     Vendor {
@@ -192,6 +272,7 @@ pub static VENDORS: &[Vendor] = &[
         env: &["DEEPSEEK_API_KEY"],
         serves: &[CHAT, MODELS],
         shape: OLD_MAX_TOKENS,
+        is_listed: true,
         ..BASE
     },
     Vendor {
@@ -199,7 +280,15 @@ pub static VENDORS: &[Vendor] = &[
         title: "OpenRouter",
         base_url: "https://openrouter.ai/api/v1",
         env: &["OPENROUTER_API_KEY"],
-        serves: &[CHAT, COMPLETION, EMBEDDING, MODELS],
+        draws: Draws::InChat,
+        serves: &[
+            CHAT,
+            COMPLETION,
+            EMBEDDING,
+            (Op::ImageGeneration, "/chat/completions"),
+            (Op::ImageEdit, "/chat/completions"),
+            MODELS,
+        ],
         readings: &[
             Reading { status: 403, sign: Sign::Message("limit exceeded"), kind: Kind::VendorBilling },
             // Any other 403 is moderation of the input; a bad key is a 401.
@@ -213,7 +302,8 @@ pub static VENDORS: &[Vendor] = &[
         title: "xAI",
         base_url: "https://api.x.ai/v1",
         env: &["XAI_API_KEY"],
-        serves: &[CHAT, EMBEDDING, IMAGE_GENERATION, MODELS],
+        draws: Draws::Xai,
+        serves: &[CHAT, EMBEDDING, IMAGE_GENERATION, IMAGE_EDIT, MODELS],
         counting: Counting::ReasoningApart,
         shape: Shape {
             drop: &[
@@ -230,6 +320,7 @@ pub static VENDORS: &[Vendor] = &[
             Reading { status: 403, sign: Sign::Message("usage guidelines"), kind: Kind::VendorRefused },
             Reading { status: 403, sign: Sign::Message("credits"), kind: Kind::VendorBilling },
         ],
+        is_listed: true,
         ..BASE
     },
     Vendor {
@@ -237,7 +328,8 @@ pub static VENDORS: &[Vendor] = &[
         title: "Doubao (Volcengine Ark)",
         base_url: "https://ark.cn-beijing.volces.com/api/v3",
         env: &["ARK_API_KEY", "DOUBAO_API_KEY"],
-        serves: &[CHAT, EMBEDDING, IMAGE_GENERATION],
+        draws: Draws::Ark,
+        serves: &[CHAT, EMBEDDING, IMAGE_GENERATION, (Op::ImageEdit, "/images/generations")],
         readings: &[
             Reading { status: 403, sign: Sign::Code("AccountOverdueError"), kind: Kind::VendorBilling },
             Reading { status: 400, sign: Sign::Code("InvalidEndpoint"), kind: Kind::VendorUnknownModel },
@@ -261,6 +353,19 @@ pub static VENDORS: &[Vendor] = &[
         auth: Auth::Optional,
         serves: &[CHAT, COMPLETION, EMBEDDING, MODELS],
         shape: OLD_MAX_TOKENS,
+        ..BASE
+    },
+    Vendor {
+        name: "ollama-native",
+        title: "Ollama (its own API)",
+        base_url: "http://127.0.0.1:11434",
+        base_env: Some("OLLAMA_HOST"),
+        env: &["OLLAMA_API_KEY"],
+        auth: Auth::Optional,
+        dialect: Dialect::Ollama,
+        embeds: Dialect::Ollama,
+        serves: &[(Op::Chat, "/api/chat"), (Op::Embedding, "/api/embed")],
+        shape: Shape { stream_usage: false, ..PLAIN },
         ..BASE
     },
     Vendor {

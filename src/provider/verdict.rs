@@ -115,6 +115,17 @@ const CODES: &[(&str, u16)] = &[
     ("overloaded", 529),
     ("unavailable", 503),
     ("service_unavailable", 503),
+    // AWS's exceptions.
+    ("throttling", 429),
+    ("servicequotaexceeded", 429),
+    ("modelnotready", 429),
+    ("accessdenied", 403),
+    ("resourcenotfound", 404),
+    ("validation", 400),
+    ("modeltimeout", 408),
+    ("modelerror", 424),
+    ("modelstreamerror", 424),
+    ("serviceunavailable", 503),
 ];
 
 /// Judges an answer: status, headers and (the beginning of) the body. `None`: a success.
@@ -131,9 +142,19 @@ pub fn judge(
     if (200..300).contains(&status) && !holds_error(body) {
         return None;
     }
-    let error = vendor_error(body).unwrap_or_default();
+    let mut error = vendor_error(body).unwrap_or_default();
+    if error.kind.is_none() {
+        error.kind = error_type(headers);
+    }
     let status = if status < 300 { implied_status(&error) } else { status };
     Some(decide(vendor, &Answer { status, headers, body, error: &error, wall_seconds }))
+}
+
+/// The kind of error as AWS tells it, in a header: `ThrottlingException`, or the same with an address behind it.
+fn error_type(headers: &HeaderMap) -> Option<String> {
+    let text = headers.get("x-amzn-errortype")?.to_str().ok()?;
+    let kind = text.split(':').next().unwrap_or_default().rsplit('#').next().unwrap_or_default().trim();
+    (!kind.is_empty()).then(|| kind.to_owned())
 }
 
 /// Judges an error that came without a status of its own: an event of a stream.

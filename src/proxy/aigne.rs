@@ -11,7 +11,7 @@ use crate::route::Standing;
 use crate::types::Rate;
 use bytes::Bytes;
 use percent_encoding::percent_decode_str;
-use pingora::proxy::Session;
+use pingora::protocols::http::ServerSession;
 use serde_json::{Value, json};
 
 /// By this the client knows the hub among the components of a site. It is fixed in every client.
@@ -39,7 +39,7 @@ pub(super) enum Ask {
 pub(super) fn answer(
     plane: &Plane,
     snapshot: &Snapshot,
-    session: &Session,
+    session: &ServerSession,
     visit: &mut Visit,
     ask: Ask,
 ) -> Result<Bytes> {

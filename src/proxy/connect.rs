@@ -12,7 +12,7 @@ use crate::error::{Failure, Kind, Result};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
-use pingora::proxy::Session;
+use pingora::protocols::http::ServerSession;
 use serde_json::json;
 
 /// One step.
@@ -35,7 +35,7 @@ pub(super) enum Step {
 pub(super) fn answer(
     plane: &Plane,
     snapshot: &Snapshot,
-    session: &Session,
+    session: &ServerSession,
     visit: &mut Visit,
     step: Step,
 ) -> Result<(&'static str, Bytes)> {

@@ -2,8 +2,10 @@
 //! decision is made here, once, before any vendor hears of the request.
 
 use super::Plane;
+use super::able::{self, Skipped};
 use super::buffered::Share;
 use super::drain::Present;
+use super::hold::hold;
 use super::job::{Caching, Job, Payload, form};
 use super::visit::Visit;
 use crate::cache::{CacheKey, Wish};
@@ -11,22 +13,19 @@ use crate::chat::Dialect;
 use crate::config::{Caller, Model, Snapshot, Target, Unpriced};
 use crate::error::{Failure, Kind, Result};
 use crate::ledger::Price;
-use crate::limit::{Ask, Permit, Refusal, Standing, Which};
+use crate::limit::Standing;
 use crate::rules::{Decision, Facts};
-use crate::tokens;
-use crate::types::{Op, Usage};
-use crate::wire::openai::{self, Request};
-use crate::wire::translate::{self, InPath, Received};
+use crate::types::Op;
+use crate::wire::openai::Request;
+use crate::wire::translate::{self, AnswerForm, InPath, Received};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use parking_lot::Mutex;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Output that is held for a request that names no maximum.
-const ASSUMED_OUTPUT_TOKENS: u64 = 4_096;
-/// How long an exact count may take before the rest is extrapolated.
-pub(super) const COUNT_BUDGET: Duration = Duration::from_millis(2);
+/// Tells such a bound.
+const BOUNDED: &str = "x-aigne-max-output-tokens";
 /// What of the caller's headers vendors may see.
 static FORWARDED: [HeaderName; 8] = [
     HeaderName::from_static("idempotency-key"),
@@ -72,6 +71,7 @@ pub(super) fn decide(arrival: Arrival<'_>, visit: &mut Visit) -> Result<Box<Job>
     let Received { op, mut body, speaks, content_type, tells } =
         translate::received(visit.dialect, visit.op, in_path, body)?;
     visit.op = op;
+    visit.form = in_path.form;
     let is_form = |v: &&HeaderValue| v.as_bytes().starts_with(b"multipart/form-data");
     let form_type = match content_type {
         Some(text) => HeaderValue::try_from(text).ok(),
@@ -83,18 +83,18 @@ pub(super) fn decide(arrival: Arrival<'_>, visit: &mut Visit) -> Result<Box<Job>
 
     let ruled = rule(&snapshot, &caller, headers, visit, &payload, &body)?;
     if let (Some(most), Payload::Json(request)) = (ruled.max_output_tokens, &mut payload) {
-        // Anthropic's dialect knows the older name only, as the older endpoint does.
-        let named_as = if speaks == Dialect::Anthropic { Op::Completion } else { visit.op };
-        body = request.cap_output(named_as, &body, most);
-        // Spans have moved.
-        **request = Request::read(visit.op, &body)?;
+        body = bounded(visit, speaks, request, &body, most)?;
     }
     // The books keep the name that the caller wrote, also when a rule sends it elsewhere.
     let wanted: Arc<str> = ruled.model.as_deref().map_or_else(|| Arc::clone(&visit.model), Into::into);
     let model = model(&snapshot, &caller, &wanted)?;
-    let targets = targets(&snapshot, visit, &model, draw())?;
+    let (targets, skipped) = targets(&snapshot, visit, &model, draw(), &payload, &body)?;
+    let (permit, ask, cap) = hold(&snapshot, plane, &caller, visit, &payload, &body, &targets)?;
+    if let (Some(most), Payload::Json(request)) = (cap, &mut payload) {
+        body = bounded(visit, speaks, request, &body, most)?;
+    }
+    // After the hold, because a body that the budget bounded is another request.
     let caching = caching(&snapshot, &caller, &model, headers, visit, &payload, &body, &ruled)?;
-    let (permit, ask) = hold(&snapshot, plane, &caller, visit, &payload, &body, &targets)?;
     if let Some(target) = targets.first() {
         visit.provider = Arc::clone(target.provider.name.shared());
         visit.upstream_model = Arc::clone(&target.upstream_model);
@@ -108,7 +108,7 @@ pub(super) fn decide(arrival: Arrival<'_>, visit: &mut Visit) -> Result<Box<Job>
         clocks: clocks.unwrap_or(snapshot.bounds.clocks),
         plane: Arc::clone(plane),
         request_headers: forwarded(headers, &ruled.request_headers),
-        answer_headers: named(&ruled.response_headers),
+        answer_headers: answer_headers(&ruled, &skipped, cap),
         standing: permit.standing(),
         permit: Mutex::new(Some(permit)),
         held: ask,
@@ -126,7 +126,26 @@ pub(super) fn decide(arrival: Arrival<'_>, visit: &mut Visit) -> Result<Box<Job>
     Ok(Box::new(job))
 }
 
-fn payload_request(payload: &Payload) -> Option<&Request> {
+/// The body with its output bounded.
+fn bounded(visit: &Visit, speaks: Dialect, request: &mut Request, body: &Bytes, most: u64) -> Result<Bytes> {
+    // Anthropic's dialect knows the older name only, as the older endpoint does.
+    let named_as = if speaks == Dialect::Anthropic { Op::Completion } else { visit.op };
+    let body = request.cap_output(named_as, body, most);
+    // Spans have moved.
+    *request = Request::read(visit.op, &body)?;
+    Ok(body)
+}
+
+/// Headers of rules, the targets that cannot do it, and the bound that the budget set.
+fn answer_headers(ruled: &Decision, skipped: &[Skipped], cap: Option<u64>) -> Vec<(HeaderName, HeaderValue)> {
+    let mut headers = named(&ruled.response_headers);
+    let text = (!skipped.is_empty()).then(|| HeaderValue::try_from(able::shown(skipped)).ok()).flatten();
+    headers.extend(text.map(|text| (HeaderName::from_static(able::SKIPPED), text)));
+    headers.extend(cap.map(|most| (HeaderName::from_static(BOUNDED), most.into())));
+    headers
+}
+
+pub(super) fn payload_request(payload: &Payload) -> Option<&Request> {
     match payload {
         Payload::Json(request) => Some(request),
         Payload::Form { .. } | Payload::Pipe => None,
@@ -167,7 +186,12 @@ fn rule(
     if snapshot.rules.is_empty() {
         return Ok(Decision::default());
     }
-    let secret = [header::AUTHORIZATION, header::COOKIE, HeaderName::from_static("x-api-key")];
+    let secret = [
+        header::AUTHORIZATION,
+        header::COOKIE,
+        HeaderName::from_static("x-api-key"),
+        HeaderName::from_static("x-goog-api-key"),
+    ];
     let shown: Vec<(&str, &str)> = headers
         .iter()
         .filter(|(name, _)| !secret.contains(name))
@@ -220,8 +244,16 @@ pub(super) fn model(snapshot: &Snapshot, caller: &Caller, name: &str) -> Result<
     })
 }
 
-/// The plan: targets in weighted order, then the fallbacks; only those that can do it.
-fn targets(snapshot: &Snapshot, visit: &Visit, model: &Model, draw: u64) -> Result<Vec<Target>> {
+/// The plan: targets in weighted order, then the fallbacks; only those that can do it. With
+/// those that were passed over because they cannot.
+fn targets(
+    snapshot: &Snapshot,
+    visit: &Visit,
+    model: &Model,
+    draw: u64,
+    payload: &Payload,
+    body: &Bytes,
+) -> Result<(Vec<Target>, Vec<Skipped>)> {
     let serves = |t: &&Target| t.provider.vendor.path(visit.op).is_some();
     let priced = |t: &&Target| snapshot.unpriced == Unpriced::Flag || price(snapshot, t, visit).is_some();
     let mut plan: Vec<Target> = Vec::with_capacity(model.targets.len() + model.fallback.len());
@@ -233,11 +265,12 @@ fn targets(snapshot: &Snapshot, visit: &Visit, model: &Model, draw: u64) -> Resu
         plan.extend(order.into_iter().filter_map(|i| model.targets.get(i).cloned()));
     }
     plan.extend(model.fallback.iter().cloned());
-    plan.retain(|t| serves(&t));
-    if plan.is_empty() {
-        let text = format!("The model `{}` does not offer this endpoint", visit.model);
-        return Err(Failure::new(Kind::InvalidRequest, text).param("model"));
+    if !plan.iter().any(|t| serves(&t)) {
+        return Err(not_served(visit, &plan));
     }
+    plan.retain(|t| serves(&t));
+    let asked = (visit.op, &*visit.model);
+    let skipped = able::keep_able(snapshot.capabilities, asked, payload, body, &mut plan)?;
     plan.retain(|t| priced(&t));
     if plan.is_empty() {
         let text = format!(
@@ -246,7 +279,21 @@ fn targets(snapshot: &Snapshot, visit: &Visit, model: &Model, draw: u64) -> Resu
         );
         return Err(Failure::new(Kind::Unpriced, text).param("model"));
     }
-    Ok(plan)
+    Ok((plan, skipped))
+}
+
+/// Nobody who serves the model has such an endpoint: says who, so that the caller knows why.
+fn not_served(visit: &Visit, plan: &[Target]) -> Failure {
+    let mut titles: Vec<&str> = Vec::new();
+    for title in plan.iter().map(|target| target.provider.vendor.title) {
+        if !titles.contains(&title) {
+            titles.push(title);
+        }
+    }
+    let (model, what) = (&visit.model, visit.op.title());
+    let text =
+        format!("The model `{model}` is served by {}, which does not offer {what}", titles.join(" and "));
+    Failure::new(Kind::InvalidRequest, text).param("model")
 }
 
 /// The price row of a target at the time of the request.
@@ -256,112 +303,6 @@ pub(super) fn price(snapshot: &Snapshot, target: &Target, visit: &Visit) -> Opti
         .prices
         .find(provider.name.as_str(), provider.vendor.name, &target.upstream_model, visit.at)
         .cloned()
-}
-
-/// Takes a place in the key's limits for the worst case, whichever target answers. The cheap
-/// bound comes first; only when it does not fit are the tokens counted.
-fn hold(
-    snapshot: &Snapshot,
-    plane: &Plane,
-    caller: &Caller,
-    visit: &Visit,
-    payload: &Payload,
-    body: &Bytes,
-    targets: &[Target],
-) -> Result<(Permit, Ask), Refused> {
-    let output = output_bound(visit.op, payload);
-    let beside = beside_tokens(visit.op, payload);
-    let prices: Vec<Arc<Price>> = targets.iter().filter_map(|t| price(snapshot, t, visit)).collect();
-    let ask = |input: u64| {
-        let cost = |p: &Arc<Price>| p.worst_case(input, output).saturating_add(p.charge(&beside).cost);
-        Ask { tokens: input.saturating_add(output), cost: prices.iter().map(cost).max().unwrap_or_default() }
-    };
-    let try_with = |ask: Ask| {
-        // The books date a request by its arrival; the limits must count it in the same day.
-        caller.gate.admit(&caller.limits, ask, plane.clock.mono(), visit.at).map(|permit| (permit, ask))
-    };
-    let bound = payload_request(payload).map_or(0, |r| r.input_bound);
-    let model = targets.first().map_or(&*visit.model, |t| &*t.upstream_model);
-    try_with(ask(bound))
-        .or_else(|refusal| match (refusal.which, payload) {
-            (Which::Requests | Which::Concurrency, _) => Err(refusal),
-            (_, Payload::Form { .. } | Payload::Pipe) => Err(refusal),
-            _ => try_with(ask(with_margin(count_input(visit.op, model, body)))),
-        })
-        .map_err(|refusal| {
-            plane.metrics.limited(refusal.which.name());
-            Refused { failure: refused(&refusal), standing: refusal.standing }
-        })
-}
-
-/// What is billed besides tokens, at most: images asked for, characters to be spoken.
-fn beside_tokens(op: Op, payload: &Payload) -> Usage {
-    let request = payload_request(payload);
-    let images = request.map_or(1, |r| r.choices.max(1));
-    let characters = request.map_or(0, |r| r.input_bound);
-    let usage = Usage { requests: 1, ..Usage::default() };
-    match op {
-        Op::ImageGeneration | Op::ImageEdit => Usage { images, ..usage },
-        Op::Speech => Usage { characters, ..usage },
-        _ => usage,
-    }
-}
-
-fn output_bound(op: Op, payload: &Payload) -> u64 {
-    match (op, payload) {
-        (Op::Chat | Op::Completion, Payload::Json(request)) => {
-            let each = request.max_output_tokens.unwrap_or(ASSUMED_OUTPUT_TOKENS);
-            each.saturating_mul(request.choices.max(1))
-        }
-        _ => 0,
-    }
-}
-
-/// Vendors add tokens of their own for roles, tools and formatting; what is held must cover them.
-fn with_margin(tokens: u64) -> u64 {
-    tokens.saturating_add(tokens / 8).saturating_add(8)
-}
-
-/// A count of the input: of the texts exact within the time budget, of images and framing by rule.
-pub(super) fn count_input(op: Op, model: &str, body: &Bytes) -> u64 {
-    let (family, _) = tokens::family(model);
-    let (mut total, mut texts) = (0_u64, 0_usize);
-    openai::texts(op, body, &mut |text| {
-        texts += 1;
-        total = total.saturating_add(tokens::count(family, text, COUNT_BUDGET).tokens);
-    });
-    if op == Op::Chat && texts > 0 {
-        total = total.saturating_add(tokens::chat_overhead(texts));
-    }
-    openai::images(body, &mut |image| {
-        let size = image.as_ref().map(|i| (i.width, i.height));
-        let low = image.as_ref().is_some_and(|i| i.low_detail);
-        total = total.saturating_add(tokens::image(model, size, low));
-    });
-    total
-}
-
-fn refused(refusal: &Refusal) -> Failure {
-    let (kind, text) = match refusal.which {
-        Which::Requests => {
-            (Kind::RateLimited, "Rate limit reached: too many requests per minute for this key")
-        }
-        Which::Tokens => (Kind::RateLimited, "Rate limit reached: too many tokens per minute for this key"),
-        Which::Concurrency => (Kind::TooManyConcurrent, "Too many requests of this key at the same time"),
-        Which::DayTokens => (Kind::BudgetExceeded, "This key's token budget for the day is used up"),
-        Which::MonthTokens => (Kind::BudgetExceeded, "This key's token budget for the month is used up"),
-        Which::DayCost => (Kind::BudgetExceeded, "This key's money budget for the day is used up"),
-        Which::MonthCost => (Kind::BudgetExceeded, "This key's money budget for the month is used up"),
-    };
-    let failure = Failure::new(kind, text).detail(refusal.which.name()).retry_after(refusal.retry_after);
-    match refusal.shortage.as_deref().filter(|s| s.is_the_ask_alone()) {
-        // Nothing or little is spent; it is this request that is too large.
-        Some(shortage) => {
-            let advice = "The worst case of this request does not fit the key's budget; lower max_tokens";
-            Failure { public: format!("{advice} ({shortage})").into(), ..failure }
-        }
-        None => failure,
-    }
 }
 
 #[expect(clippy::too_many_arguments, reason = "one decision that weighs everything known of the request")]
@@ -390,7 +331,8 @@ fn caching(
         .min(settings.max_ttl);
     let explicit = by_rule.is_some() || wish.ttl.is_some() || set.is_some();
     let key = match payload {
-        Payload::Json(_) if !ttl.is_zero() => {
+        // What is kept is replayed as it was sent, and a list is no stream of events.
+        Payload::Json(_) if !ttl.is_zero() && visit.form == AnswerForm::Usual => {
             {
                 // One body may mean two things in two dialects.
                 let name = format!("{}:{}", translate::name(visit.dialect), model.name);

@@ -6,7 +6,7 @@ use super::connect::Step;
 use crate::chat::Dialect;
 use crate::error::{Failure, Kind, Result};
 use crate::types::Op;
-use crate::wire::translate::InPath;
+use crate::wire::translate::{AnswerForm, InPath};
 use http::Method;
 use percent_encoding::percent_decode_str;
 
@@ -23,6 +23,12 @@ pub(super) enum Endpoint {
     Tokenize,
     /// `POST /v1/messages/count_tokens`, Anthropic's name for it
     CountTokens,
+    /// `GET /v1beta/models`, as Google's clients list them.
+    GoogleModels,
+    /// `GET /v1beta/models/{id}`
+    GoogleModel(String),
+    /// `POST /v1beta/models/{id}:countTokens`
+    GoogleCount(String),
     /// `GET /healthz`: the process lives.
     Health,
     /// `GET /readyz`: traffic is welcome.
@@ -36,6 +42,7 @@ pub(super) enum Endpoint {
 }
 
 const OPENAI: Dialect = Dialect::OpenAiChat;
+const GEMINI: Dialect = Dialect::Gemini;
 
 const TABLE: &[(Method, &str, Op, Dialect)] = &[
     (Method::POST, "chat/completions", Op::Chat, OPENAI),
@@ -104,6 +111,16 @@ fn below<'a>(mount: &str, path: &'a str) -> &'a str {
     rest.filter(|rest| rest.is_empty() || rest.starts_with('/')).unwrap_or(path)
 }
 
+/// What Google's callers ask of a model, behind the colon of the path.
+const GOOGLE: &[(&str, Op, AnswerForm)] = &[
+    ("generateContent", Op::Chat, AnswerForm::Usual),
+    // Unless the query says otherwise.
+    ("streamGenerateContent", Op::Chat, AnswerForm::List),
+    ("embedContent", Op::Embedding, AnswerForm::Single),
+    ("batchEmbedContents", Op::Embedding, AnswerForm::Usual),
+    ("countTokens", Op::Tokenize, AnswerForm::Usual),
+];
+
 impl Endpoint {
     /// Finds the endpoint. Paths under `/v1` answer without the prefix too, and all paths under
     /// `mount`, where AIGNE's clients are told to look.
@@ -127,13 +144,10 @@ impl Endpoint {
             return Self::find_aigne(method, name).unwrap_or_else(|| Err(unknown(method, path)));
         }
         if let Some(name) = path.strip_prefix("/.well-known/service/") {
-            let mut steps = STEPS.iter().filter(|(_, known, _)| *known == name).peekable();
-            let known = steps.peek().is_some();
-            return match steps.find(|(wanted, ..)| wanted == method) {
-                Some((.., step)) => Ok(Endpoint::Connect(*step)),
-                None if known => Err(wrong_method(method, path)),
-                None => Err(unknown(method, path)),
-            };
+            return find_step(method, name).unwrap_or_else(|| Err(unknown(method, path)));
+        }
+        if let Some(found) = Self::find_google(method, path) {
+            return found;
         }
         let name = path.strip_prefix("/v1/").or_else(|| path.strip_prefix('/')).unwrap_or(path);
         if let Some(id) = name.strip_prefix("models/").filter(|id| !id.is_empty()) {
@@ -148,6 +162,34 @@ impl Endpoint {
             }),
             Some(_) => Err(wrong_method(method, path)),
             None => Err(unknown(method, path)),
+        }
+    }
+
+    /// Google's form of a path: the model, a colon, and what is asked of it. Its newest clients
+    /// write `/v1` for `/v1beta`.
+    fn find_google(method: &Method, path: &str) -> Option<Result<Self>> {
+        let beta = path.strip_prefix("/v1beta/");
+        let name = beta.or_else(|| path.strip_prefix("/v1/"))?;
+        let is_get = method == Method::GET || method == Method::HEAD;
+        let rest = match name.strip_prefix("models") {
+            Some("" | "/") => return beta.map(|_| listed(is_get, Endpoint::GoogleModels, method, path)),
+            rest => rest.and_then(|rest| rest.strip_prefix('/')),
+        };
+        let called = rest.and_then(|rest| {
+            // A model's own name may have colons.
+            let (model, call) = rest.rsplit_once(':').or_else(|| rest.rsplit_once("%3A"))?;
+            let known = GOOGLE.iter().find(|(known, ..)| *known == call);
+            known.map(|(call, op, form)| (decode(model), *call, *op, *form))
+        });
+        match (called, rest) {
+            (Some(_), _) if method != Method::POST => Some(Err(wrong_method(method, path))),
+            (Some((model, _, Op::Tokenize, _)), _) => Some(Ok(Endpoint::GoogleCount(model))),
+            (Some((model, call, op, form)), _) => {
+                let stream = call == "streamGenerateContent";
+                Some(Ok(Endpoint::Inference(op, GEMINI, InPath { model: Some(model), stream, form })))
+            }
+            (None, Some(id)) if beta.is_some() && is_get => Some(Ok(Endpoint::GoogleModel(decode(id)))),
+            (None, _) => beta.map(|_| Err(unknown(method, path))),
         }
     }
 
@@ -171,8 +213,10 @@ impl Endpoint {
     pub(super) fn op(&self) -> Option<Op> {
         match self {
             Endpoint::Inference(op, ..) => Some(*op),
-            Endpoint::Models | Endpoint::Model(_) => Some(Op::Models),
-            Endpoint::Tokenize | Endpoint::CountTokens => Some(Op::Tokenize),
+            Endpoint::Models | Endpoint::Model(_) | Endpoint::GoogleModels | Endpoint::GoogleModel(_) => {
+                Some(Op::Models)
+            }
+            Endpoint::Tokenize | Endpoint::CountTokens | Endpoint::GoogleCount(_) => Some(Op::Tokenize),
             Endpoint::Health | Endpoint::Ready | Endpoint::Home => None,
             Endpoint::Aigne(_) | Endpoint::Connect(_) => None,
         }
@@ -186,13 +230,40 @@ impl Endpoint {
             Endpoint::Inference(_, dialect, _) => *dialect,
             Endpoint::CountTokens => Dialect::Anthropic,
             Endpoint::Aigne(_) | Endpoint::Connect(_) => AIGNE,
+            Endpoint::GoogleModels | Endpoint::GoogleModel(_) | Endpoint::GoogleCount(_) => GEMINI,
             _ => OPENAI,
         }
     }
 }
 
+impl Endpoint {
+    /// Like [`Endpoint::dialect`], but for the list of models, which has one path in two dialects:
+    /// Anthropic's clients say which version of theirs they speak.
+    pub(super) fn dialect_of(&self, headers: &http::HeaderMap) -> Dialect {
+        let is_list = matches!(self, Endpoint::Models | Endpoint::Model(_));
+        if is_list && headers.contains_key("anthropic-version") { Dialect::Anthropic } else { self.dialect() }
+    }
+}
+
+/// In which dialect a path that is no endpoint is refused.
+pub(super) fn dialect_of(mount: &str, path: &str) -> Dialect {
+    if below(mount, path).starts_with("/v1beta/") { GEMINI } else { OPENAI }
+}
+
 fn decode(id: &str) -> String {
     percent_decode_str(id).decode_utf8_lossy().into_owned()
+}
+
+/// A step of a session, by what stands behind `/.well-known/service/`.
+fn find_step(method: &Method, name: &str) -> Option<Result<Endpoint>> {
+    let mut steps = STEPS.iter().filter(|(_, known, _)| *known == name).peekable();
+    steps.peek()?;
+    let found = steps.find(|(wanted, ..)| wanted == method);
+    Some(found.map_or_else(|| Err(wrong_method(method, name)), |(.., step)| Ok(Endpoint::Connect(*step))))
+}
+
+fn listed(is_get: bool, endpoint: Endpoint, method: &Method, path: &str) -> Result<Endpoint> {
+    if is_get { Ok(endpoint) } else { Err(wrong_method(method, path)) }
 }
 
 fn unknown(method: &Method, path: &str) -> Failure {
@@ -229,6 +300,32 @@ mod tests {
                 Endpoint::find("/", &Method::GET, path).unwrap(),
                 Endpoint::Model("openai/gpt-4o".into())
             );
+        }
+    }
+
+    #[test]
+    fn googles_paths_name_the_model_and_what_is_asked_of_it() {
+        let find = |path: &str| Endpoint::find("/", &Method::POST, path).unwrap();
+        let chat = |model: &str, stream, form| {
+            Endpoint::Inference(Op::Chat, GEMINI, InPath { model: Some(model.into()), stream, form })
+        };
+        let (usual, list) = (AnswerForm::Usual, AnswerForm::List);
+        for prefix in ["/v1beta", "/v1"] {
+            let at = |rest: &str| find(&format!("{prefix}/models/{rest}"));
+            assert_eq!(at("gpt:generateContent"), chat("gpt", false, usual));
+            assert_eq!(at("gpt:streamGenerateContent"), chat("gpt", true, list));
+            assert_eq!(at("ollama/qwen3:0.6b:generateContent"), chat("ollama/qwen3:0.6b", false, usual));
+            assert_eq!(at("openai%2Fgpt-4o%3AgenerateContent"), chat("openai/gpt-4o", false, usual));
+            assert_eq!(at("gpt:countTokens"), Endpoint::GoogleCount("gpt".into()));
+        }
+        let get = |path: &str| Endpoint::find("/", &Method::GET, path);
+        assert_eq!(get("/v1beta/models").unwrap(), Endpoint::GoogleModels);
+        assert_eq!(get("/v1beta/models/qwen3:0.6b").unwrap(), Endpoint::GoogleModel("qwen3:0.6b".into()));
+        assert_eq!(get("/v1/models/qwen3:0.6b").unwrap(), Endpoint::Model("qwen3:0.6b".into()));
+        assert_eq!(get("/v1beta/models/a:generateContent").unwrap_err().kind, Kind::MethodNotAllowed);
+        for path in ["/v1beta/models/a:predict", "/v1beta/files", "/v1beta/models/a"] {
+            let failure = Endpoint::find("/", &Method::POST, path).unwrap_err();
+            assert_eq!((failure.kind, dialect_of("/", path)), (Kind::UnknownEndpoint, GEMINI), "{path}");
         }
     }
 

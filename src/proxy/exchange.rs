@@ -5,8 +5,9 @@
 use super::decide::draw;
 use super::guard::{Guard, Waited};
 use super::job::{Job, Rendered};
-use super::outgoing::{authority, headers, path};
+use super::outgoing::Prepared;
 use super::relay::{self, Stage};
+use super::several::{self, Calls};
 use super::sink::Sink;
 use super::upstream::{Broken, Head, Outgoing, Reading, Taken};
 use super::visit::Visit;
@@ -16,7 +17,6 @@ use crate::ledger::Outcome;
 use crate::provider::{HealthEffect, Verdict, judge};
 use crate::route::{Attempt, Candidate, Fault, back_off};
 use crate::types::{Mono, Usage, UsageSource};
-use http::Method;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -60,7 +60,7 @@ impl Missed {
     }
 
     /// The request cannot be put to this target; the vendor has done nothing.
-    fn by_request(failure: Failure) -> Self {
+    pub(super) fn by_request(failure: Failure) -> Self {
         Self { failure, health: HealthEffect::None, gone: false, sent: false }
     }
 
@@ -174,7 +174,7 @@ async fn on_target<S: Sink>(
         visit.attempts = progress.attempts;
         visit.provider = Arc::clone(provider.name.shared());
         visit.upstream_model = Arc::clone(&target.upstream_model);
-        visit.vendor_dialect = provider.vendor.dialect;
+        visit.vendor_dialect = provider.vendor.speaks(visit.op);
         visit.credential = provider
             .credentials
             .get(credential)
@@ -292,18 +292,18 @@ async fn call<S: Sink>(
     first_byte: &mut Option<Mono>,
 ) -> Result<End, Missed> {
     let provider = &*target.provider;
-    let Rendered { body, content_type, adapted } = job.render(target).map_err(Missed::by_request)?;
-    let headers = headers(job, visit, provider, credential, content_type);
-    let path = path(provider, target, visit);
-    let authority = authority(provider);
-    let outgoing = Outgoing {
-        method: Method::POST,
-        path: &path,
-        authority: &authority,
-        tls: provider.base.tls,
-        headers: &headers,
-        body: &body,
-    };
+    let rendered = job.render(target).map_err(Missed::by_request)?;
+    let Rendered { body, more, content_type, adapted, plan } = rendered;
+    if let (Some(plan), false) = (&plan, more.is_empty()) {
+        let stage = Stage { job, visit, sink, guard, provider, adapted, plan: None };
+        let calls = Calls { target, credential, content_type, bodies: (body, more) };
+        let end = Box::pin(several::call(stage, calls, plan)).await;
+        attempt.accepted();
+        return end;
+    }
+    let prepared = Prepared::new(job, visit, target, credential, content_type, &body);
+    let prepared = prepared.map_err(Missed::by_request)?;
+    let outgoing = prepared.outgoing(provider, &body);
     let mut fresh = false;
     let (taken, head) = loop {
         match open(job, visit, sink, guard, provider, &outgoing, fresh).await? {
@@ -320,9 +320,12 @@ async fn call<S: Sink>(
         *first_byte = Some(now);
     }
     if head.status != 200 {
+        if let Some(keys) = provider.credentials.get(credential).and_then(|c| c.aws.as_ref()) {
+            keys.note_clock(&head.headers, job.plane.clock.wall());
+        }
         return Box::pin(refusal(job, visit, sink, guard, provider, taken, head)).await;
     }
-    relay::relay(Stage { job, visit, sink, guard, provider, adapted }, taken, head).await
+    relay::relay(Stage { job, visit, sink, guard, provider, adapted, plan }, taken, head).await
 }
 
 /// Connects, sends, and waits for the header. The inner error may be tried again on a fresh connection.
@@ -428,8 +431,12 @@ async fn refusal<S: Sink>(
     head: Head,
 ) -> Result<End, Missed> {
     if (201..300).contains(&head.status) {
-        return relay::relay(Stage { job, visit, sink, guard, provider, adapted: Vec::new() }, taken, head)
-            .await;
+        return relay::relay(
+            Stage { job, visit, sink, guard, provider, adapted: Vec::new(), plan: None },
+            taken,
+            head,
+        )
+        .await;
     }
     let mut reason = Vec::new();
     let read = async {

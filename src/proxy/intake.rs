@@ -3,20 +3,25 @@
 
 use super::Plane;
 use super::buffered::Share;
+use super::long_body::{Unread, is_long, read_rest};
 use super::visit::Visit;
 use crate::access::KeyRefusal;
 use crate::access::client_address;
 use crate::config::{Bounds, Caller, Snapshot};
 use crate::error::{Failure, Kind, Result};
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, header};
-use pingora::proxy::Session;
+use http::{HeaderMap, HeaderValue, header};
+use percent_encoding::percent_decode_str;
+use pingora::protocols::http::ServerSession;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::{Instant, timeout_at};
 
 /// How much of a refused body is read away so that the caller gets to see the refusal.
 const LINGER_BYTES: usize = 4 * 1024 * 1024;
+/// Where Google's clients put their key.
+pub(super) const GOOGLE_KEY: &str = "x-goog-api-key";
 const SMALL_BYTES: usize = 64 * 1024;
 const LINGER: Duration = Duration::from_secs(1);
 
@@ -24,7 +29,7 @@ const LINGER: Duration = Duration::from_secs(1);
 pub(super) fn knock(
     plane: &Plane,
     snapshot: &Snapshot,
-    session: &Session,
+    session: &ServerSession,
     visit: &mut Visit,
 ) -> Result<IpAddr> {
     let address = address(snapshot, session);
@@ -36,11 +41,31 @@ pub(super) fn knock(
     Ok(address)
 }
 
+/// Google's callers may write their key into the address. It moves into the header before anything
+/// else happens, so that nothing that shows an address can show it.
+pub(super) fn hide_key(session: &mut ServerSession) {
+    let request = session.req_header_mut();
+    let Some(query) = request.uri.query().filter(|query| query.contains("key=")) else { return };
+    let (keys, rest): (Vec<&str>, Vec<&str>) = query.split('&').partition(|pair| pair.starts_with("key="));
+    let Some(key) = keys.first().and_then(|pair| pair.strip_prefix("key=")) else { return };
+    let key = percent_decode_str(key).decode_utf8_lossy().into_owned();
+    let path = request.uri.path();
+    let kept = if rest.is_empty() { path.to_owned() } else { format!("{path}?{}", rest.join("&")) };
+    let (uri, value) = (kept.parse(), HeaderValue::from_str(&key));
+    if let (Ok(uri), Ok(mut value)) = (uri, value) {
+        value.set_sensitive(true);
+        request.set_uri(uri);
+        if request.headers.get(GOOGLE_KEY).is_none() {
+            let _ = request.insert_header(GOOGLE_KEY, value);
+        }
+    }
+}
+
 /// Who calls, or why not. Refusals count towards the shedding of the address.
 pub(super) fn admit(
     plane: &Plane,
     snapshot: &Snapshot,
-    session: &Session,
+    session: &ServerSession,
     visit: &mut Visit,
 ) -> Result<Arc<Caller>> {
     let headers = &session.req_header().headers;
@@ -54,7 +79,7 @@ pub(super) fn admit(
 }
 
 /// Where a request comes from: the peer, or what a trusted proxy says.
-pub(super) fn address(snapshot: &Snapshot, session: &Session) -> IpAddr {
+pub(super) fn address(snapshot: &Snapshot, session: &ServerSession) -> IpAddr {
     let peer = session.client_addr().and_then(|a| a.as_inet()).map(|a| a.ip());
     let peer = peer.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
     if snapshot.trusted_proxies.is_empty() {
@@ -86,18 +111,18 @@ fn caller(plane: &Plane, snapshot: &Snapshot, headers: &HeaderMap) -> Result<Arc
 }
 
 /// Does the request show a key, be it good or bad?
-pub(super) fn has_key(session: &Session) -> bool {
+pub(super) fn has_key(session: &ServerSession) -> bool {
     presented_key(&session.req_header().headers).is_some()
 }
 
-/// `Authorization: Bearer …`, or `x-api-key` as Anthropic's clients send it.
+/// `Authorization: Bearer …`, or a header of its own as Anthropic's and Google's clients send it.
 fn presented_key(headers: &HeaderMap) -> Option<&str> {
     let bearer = headers.get(header::AUTHORIZATION).and_then(|v| v.to_str().ok()).and_then(|text| {
         let (scheme, rest) = text.split_once(' ')?;
         scheme.eq_ignore_ascii_case("bearer").then(|| rest.trim())
     });
-    let named = || headers.get("x-api-key").and_then(|v| v.to_str().ok()).map(str::trim);
-    bearer.or_else(named).filter(|key| !key.is_empty())
+    let named = |name: &str| headers.get(name).and_then(|v| v.to_str().ok()).map(str::trim);
+    bearer.or_else(|| named("x-api-key")).or_else(|| named(GOOGLE_KEY)).filter(|key| !key.is_empty())
 }
 
 /// Reads the whole body, whatever its framing.
@@ -105,7 +130,7 @@ fn presented_key(headers: &HeaderMap) -> Option<&str> {
 /// # Errors
 /// `BodyTooLarge` (from `Content-Length` before a byte is read), `Overloaded`,
 /// `BodyTimeout`, `UnsupportedEncoding`, `CallerGone`.
-pub(super) async fn body(session: &mut Session, bounds: &Bounds, share: &mut Share) -> Result<Bytes> {
+pub(super) async fn body(session: &mut ServerSession, bounds: &Bounds, share: &mut Share) -> Result<Bytes> {
     let headers = &session.req_header().headers;
     if headers.get(header::CONTENT_ENCODING).is_some_and(|v| v.as_bytes() != b"identity") {
         let text = "Compressed request bodies are not supported; send the body without content-encoding";
@@ -117,29 +142,47 @@ pub(super) async fn body(session: &mut Session, bounds: &Bounds, share: &mut Sha
     }
     share.grow_to(length.unwrap_or(0), bounds.max_buffered_bytes)?;
     if headers.get(header::EXPECT).is_some_and(|v| v.as_bytes().eq_ignore_ascii_case(b"100-continue")) {
-        session.downstream_session.write_continue_response().await.map_err(|e| gone(&e))?;
+        session.write_continue_response().await.map_err(|e| gone(&e))?;
     }
-    let read = read_all(session, bounds, share, length);
-    match tokio::time::timeout(bounds.body, read).await {
-        Ok(result) => result,
-        Err(_) => Err(Failure::new(Kind::BodyTimeout, "The request body did not arrive in time")),
+    let deadline = Instant::now() + bounds.body;
+    let late = || Failure::new(Kind::BodyTimeout, "The request body did not arrive in time");
+    let read = timeout_at(deadline, read_all(session, bounds, share, length)).await;
+    let mut whole = match read.map_err(|_| late())?? {
+        Read::All(body) => return Ok(body),
+        Read::Rest(whole) => whole,
+    };
+    // Boxed: long bodies are rare, and every request would carry its state.
+    let rest = Box::pin(read_rest(session, &mut whole, length.unwrap_or(0), deadline));
+    match rest.await {
+        Ok(()) => Ok(whole.freeze()),
+        Err(Unread::Late) => Err(late()),
+        Err(Unread::Gone(error)) => {
+            Err(Failure::new(Kind::CallerGone, "The client closed the connection").detail(error))
+        }
     }
 }
 
+/// What a session gave of a body.
+enum Read {
+    All(Bytes),
+    /// The beginning of a long one.
+    Rest(BytesMut),
+}
+
 async fn read_all(
-    session: &mut Session,
+    session: &mut ServerSession,
     bounds: &Bounds,
     share: &mut Share,
     length: Option<usize>,
-) -> Result<Bytes> {
+) -> Result<Read> {
     let mut whole = BytesMut::new();
     loop {
-        let piece = session.downstream_session.read_request_body().await.map_err(|e| gone(&e))?;
-        let Some(piece) = piece else { return Ok(whole.freeze()) };
+        let piece = session.read_request_body().await.map_err(|e| gone(&e))?;
+        let Some(piece) = piece else { return Ok(Read::All(whole.freeze())) };
         if whole.is_empty() {
             // The usual small body is one piece and is not copied.
             if length == Some(piece.len()) {
-                return Ok(piece);
+                return Ok(Read::All(piece));
             }
             whole.reserve(length.unwrap_or(piece.len()));
         }
@@ -149,6 +192,9 @@ async fn read_all(
         }
         share.grow_to(total, bounds.max_buffered_bytes)?;
         whole.extend_from_slice(&piece);
+        if length.is_some_and(|length| is_long(session, length.saturating_sub(total))) {
+            return Ok(Read::Rest(whole));
+        }
     }
 }
 
@@ -160,10 +206,10 @@ pub(super) fn small_body(headers: &HeaderMap) -> bool {
 
 /// Reads away some of a body that nobody wants: a caller that is still sending
 /// would otherwise get a reset instead of the answer.
-pub(super) async fn linger(session: &mut Session) {
+pub(super) async fn linger(session: &mut ServerSession) {
     let drain = async {
         let mut seen = 0;
-        while let Ok(Some(piece)) = session.downstream_session.read_request_body().await {
+        while let Ok(Some(piece)) = session.read_request_body().await {
             seen += piece.len();
             if seen > LINGER_BYTES {
                 break;

@@ -5,16 +5,18 @@ use super::Plane;
 use super::buffered::Share;
 use super::drain::Present;
 use super::visit::Visit;
-use crate::cache::CacheKey;
-use crate::chat::{Adapted, Dialect};
+use crate::cache::{CacheKey, Thoughts};
+use crate::catalogue::Card;
+use crate::chat::{self, Adapted, Dialect, Field, Sampling};
 use crate::config::{Caller, Clocks, Snapshot, Target};
 use crate::error::Result;
 use crate::ledger::Price;
 use crate::limit::{Ask, Permit, Standing};
+use crate::tokens;
 use crate::types::Op;
 use crate::wire::multipart;
 use crate::wire::openai::Request;
-use crate::wire::translate::{self, CostOf, Telling, Tells};
+use crate::wire::translate::{self, AnswerForm, Asked, CostOf, Plan, Telling, Tells};
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
 use parking_lot::Mutex;
@@ -57,10 +59,12 @@ pub(super) struct Job {
 /// How the body is to be read and rewritten.
 pub(super) enum Payload {
     Json(Box<Request>),
-    /// `multipart/form-data`: only the model is read and replaced.
+    /// `multipart/form-data`: the model is read and replaced.
     Form {
         content_type: HeaderValue,
         model: Range<usize>,
+        /// `n`: how many pictures are asked for.
+        choices: u64,
     },
     /// A WebSocket, of which nothing is read.
     Pipe,
@@ -111,10 +115,36 @@ impl Job {
     pub(super) fn heartbeat(&self, visit: &Visit) -> Duration {
         let heartbeat = self.snapshot.bounds.heartbeat;
         match visit.stream {
+            // Comments keep a stream of events alive; a list has none.
+            true if visit.form == AnswerForm::List => Duration::ZERO,
             true => heartbeat,
             false if translate::beats_whole(visit.dialect) => heartbeat * 2,
             false => Duration::ZERO,
         }
+    }
+
+    /// The vocabulary of one of its models.
+    pub(super) fn family(&self, model: &str) -> tokens::Family {
+        let target = self.targets.iter().find(|target| &*target.upstream_model == model);
+        target.map_or_else(|| tokens::family(model), Target::family).0
+    }
+
+    /// Puts back into a conversation what its caller could not return and this vendor wants.
+    fn recall_thoughts(&self, to: Dialect, request: &mut chat::Request) {
+        if let Some(origin) = translate::origin(to).filter(|_| translate::forgets_thoughts(self.speaks)) {
+            let now = self.plane.clock.mono();
+            self.plane.recall.restore(&self.caller.key.tenant, origin, request, now);
+        }
+    }
+
+    /// Are the thoughts of an answer in this dialect to be kept, because its caller cannot return them?
+    pub(super) fn keeps_thoughts(&self, from: Dialect) -> bool {
+        translate::origin(from).is_some() && translate::forgets_thoughts(self.speaks)
+    }
+
+    /// Keeps the thoughts of an answer. To be called before the caller can ask again.
+    pub(super) fn keep_thoughts(&self, thoughts: Thoughts) {
+        self.plane.recall.keep(&self.caller.key.tenant, thoughts, self.plane.clock.mono());
     }
 
     /// The body for one target in pieces, its content type, and what was adapted or dropped.
@@ -129,37 +159,103 @@ impl Job {
             Payload::Json(_) if self.op == Op::Chat && self.speaks != vendor.dialect => {
                 let mut request = translate::request_in(self.speaks, &self.body)?;
                 request.model = target.upstream_model.to_string();
+                self.recall_thoughts(vendor.dialect, &mut request);
                 let mut changes = Adapted::default();
+                bound_output(&mut request.sampling, target, &mut changes)?;
                 let body = translate::request_out(vendor.dialect, &request, &mut changes)?;
                 adapted.extend(changes.header());
-                Ok(Rendered { body: vec![body.into()], content_type: json, adapted })
+                Ok(Rendered::one(vec![body.into()], json, adapted))
+            }
+            Payload::Json(_) | Payload::Form { .. } if vendor.has_own_words(self.op) => {
+                let mut changes = Adapted::default();
+                let asked = self.ask(target, &mut changes)?;
+                let mut calls = asked.calls.into_iter().map(Bytes::from);
+                let body = calls.next().into_iter().collect();
+                adapted.extend(changes.header());
+                let rendered = Rendered::one(body, json, adapted);
+                Ok(Rendered { more: calls.collect(), plan: Some(asked.plan), ..rendered })
+            }
+            Payload::Json(request)
+                if self.op == Op::Chat
+                    && let Some(body) = self.as_sent(request) =>
+            {
+                Ok(Rendered::one(body, json, adapted))
             }
             Payload::Json(request) => {
                 let body = request.render(&self.body, &target.upstream_model, &vendor.shape, &mut adapted);
-                Ok(Rendered { body, content_type: json, adapted })
+                Ok(Rendered::one(body, json, adapted))
             }
-            Payload::Form { content_type, model } => {
+            Payload::Form { content_type, model, .. } => {
                 let mut patch = crate::wire::json::Patch::new();
                 patch.replace(model.clone(), target.upstream_model.as_bytes());
-                Ok(Rendered { body: patch.pieces(&self.body), content_type: content_type.clone(), adapted })
+                Ok(Rendered::one(patch.pieces(&self.body), content_type.clone(), adapted))
             }
-            Payload::Pipe => Ok(Rendered { body: Vec::new(), content_type: json, adapted }),
+            Payload::Pipe => Ok(Rendered::one(Vec::new(), json, adapted)),
         }
     }
+
+    /// The body without what was put into it when it came, if anything was.
+    fn as_sent(&self, request: &Request) -> Option<Vec<Bytes>> {
+        let end_of_ours = request.members.get(1).map_or(0, |member| member.value.end);
+        translate::as_sent(self.speaks, &self.body, end_of_ours)
+    }
+
+    /// The calls that an operation other than chat takes of a vendor that has its own words for it.
+    fn ask(&self, target: &Target, changes: &mut Adapted) -> Result<Asked> {
+        let (vendor, model) = (target.provider.vendor, &target.upstream_model);
+        if self.op == Op::Embedding {
+            return translate::embed_out(vendor.embeds, &self.body, model, changes);
+        }
+        let form = match &self.payload {
+            Payload::Form { content_type, .. } => content_type.to_str().ok(),
+            Payload::Json(_) | Payload::Pipe => None,
+        };
+        translate::draw_out(vendor.draws, self.op, (&self.body, form), model, changes)
+    }
+}
+
+/// Keeps the answer within what the catalogue says of the model: a larger wish is cut down, and
+/// where the vendor wants a limit and the caller names none, it is the model's own, which is also
+/// what is held.
+fn bound_output(sampling: &mut Sampling, target: &Target, changes: &mut Adapted) -> Result<()> {
+    let Some(most) = target.card.as_deref().and_then(Card::output_limit) else { return Ok(()) };
+    let field = Field::MaxOutputTokens;
+    let wish = sampling.max_output_tokens;
+    if wish.is_some_and(|wish| wish > most) {
+        let passes = changes.adapt(field, format!("cut to {most}"))?.passes();
+        sampling.max_output_tokens = if passes { wish } else { Some(most) };
+    } else if wish.is_none() && translate::wants_output_limit(target.provider.vendor.dialect) {
+        changes.drop_named(field, field.name(), format!("set to {most}"))?;
+        sampling.max_output_tokens = Some(most);
+    }
+    Ok(())
 }
 
 /// A request as one target gets it.
 pub(super) struct Rendered {
+    /// In pieces.
     pub body: Vec<Bytes>,
+    /// The bodies of further calls, where the vendor does less in one than the caller asked for.
+    pub more: Vec<Bytes>,
     pub content_type: HeaderValue,
     /// Fields that were adapted or dropped.
     pub adapted: Vec<String>,
+    /// How answers of an operation other than chat are read, if they are translated.
+    pub plan: Option<Plan>,
 }
 
-/// The model field of a form.
+impl Rendered {
+    fn one(body: Vec<Bytes>, content_type: HeaderValue, adapted: Vec<String>) -> Self {
+        Self { body, more: Vec::new(), content_type, adapted, plan: None }
+    }
+}
+
+/// What is read of a form.
 pub(super) fn form(body: &Bytes, content_type: &HeaderValue) -> Option<(Payload, String)> {
     let boundary = multipart::boundary(content_type.to_str().ok()?)?;
     let model = multipart::field(body, &boundary, "model")?;
     let name = std::str::from_utf8(body.get(model.clone())?).ok()?.to_owned();
-    Some((Payload::Form { content_type: content_type.clone(), model }, name))
+    let choices = multipart::field(body, &boundary, "n").and_then(|n| body.get(n));
+    let choices = choices.and_then(|n| std::str::from_utf8(n).ok()?.trim().parse().ok()).unwrap_or(1);
+    Some((Payload::Form { content_type: content_type.clone(), model, choices }, name))
 }

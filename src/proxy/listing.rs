@@ -1,13 +1,14 @@
-//! What the hub answers by itself: models, token counts, health.
+//! What the hub answers by itself: token counts, health.
 
 use super::Plane;
-use super::decide::{COUNT_BUDGET, model as find};
-use crate::config::{Caller, Snapshot};
+use super::decide::model as find;
+use super::hold::COUNT_BUDGET;
+use crate::config::{Caller, Snapshot, Target};
 use crate::error::{Failure, Kind, Result};
 use crate::tokens::{self, Count, Family};
 use crate::types::Op;
-use crate::wire::anthropic;
 use crate::wire::openai::{self, Request};
+use crate::wire::{anthropic, gemini};
 use bytes::Bytes;
 use serde_json::json;
 
@@ -30,26 +31,26 @@ pub(super) fn readiness(plane: &Plane) -> Bytes {
     .into()
 }
 
-/// `GET /v1/models`: what the key may use.
-pub(super) fn models(snapshot: &Snapshot, caller: &Caller) -> Bytes {
+/// `GET /v1beta/models`, all on one page.
+pub(super) fn google_models(snapshot: &Snapshot, caller: &Caller) -> Bytes {
     let names = snapshot.model_names();
-    let data: Vec<_> =
-        names.iter().filter(|name| caller.key.models.allows(name)).map(|name| entry(name)).collect();
-    json!({ "object": "list", "data": data, "has_more": false }).to_string().into()
+    let allowed = names.iter().filter(|name| caller.key.models.allows(name));
+    let models: Vec<_> = allowed.map(|name| google_entry(name)).collect();
+    json!({ "models": models }).to_string().into()
 }
 
-/// `GET /v1/models/{id}`
-pub(super) fn model(snapshot: &Snapshot, caller: &Caller, id: &str) -> Result<Bytes> {
+/// `GET /v1beta/models/{id}`
+pub(super) fn google_model(snapshot: &Snapshot, caller: &Caller, id: &str) -> Result<Bytes> {
     find(snapshot, caller, id)?;
-    Ok(entry(id).to_string().into())
+    Ok(google_entry(id).to_string().into())
 }
 
-fn entry(name: &str) -> serde_json::Value {
-    let owner = name.split_once('/').map_or("aigne-hub", |(owner, _)| owner);
-    // Both OpenAI's fields and Anthropic's, so that either client can list.
+fn google_entry(name: &str) -> serde_json::Value {
     json!({
-        "id": name, "object": "model", "created": 0, "owned_by": owner,
-        "type": "model", "display_name": name, "created_at": "1970-01-01T00:00:00Z",
+        "name": format!("models/{name}"), "version": "001", "displayName": name,
+        "supportedGenerationMethods": [
+            "generateContent", "streamGenerateContent", "countTokens", "embedContent", "batchEmbedContents",
+        ],
     })
 }
 
@@ -57,8 +58,9 @@ fn entry(name: &str) -> serde_json::Value {
 pub(super) fn tokenize(snapshot: &Snapshot, caller: &Caller, body: &Bytes) -> Result<Counted> {
     let request = Request::read(Op::Tokenize, body)?;
     let found = find(snapshot, caller, &request.model)?;
-    let upstream = found.targets.first().map_or(request.model.as_str(), |t| &*t.upstream_model);
-    let (family, known) = tokens::family(upstream);
+    let target = found.targets.first();
+    let upstream = target.map_or(request.model.as_str(), |t| &*t.upstream_model);
+    let (family, known) = target.map_or_else(|| tokens::family(upstream), Target::family);
     let mut total = Count { tokens: 0, exact: known };
     openai::texts(Op::Tokenize, body, &mut |text| {
         let count = tokens::count(family, text, COUNT_BUDGET * 25);
@@ -86,18 +88,19 @@ pub(super) struct Counted {
 impl Counted {
     /// The answer of `/v1/tokenize`.
     pub(super) fn shown(&self) -> Bytes {
-        let encoding = match self.family {
-            Family::O200k => "o200k_base",
-            Family::Cl100k => "cl100k_base",
-        };
         let answer = json!({
             "object": "token_count",
             "model": self.model,
             "tokens": self.total.tokens,
             "exact": self.total.exact,
-            "encoding": encoding,
+            "encoding": self.family.name(),
         });
         answer.to_string().into()
+    }
+
+    /// The answer of Google's `countTokens`.
+    pub(super) fn as_google(&self) -> Bytes {
+        gemini::count_told(self.total.tokens).into()
     }
 
     /// The answer of Anthropic's `/v1/messages/count_tokens`.
@@ -109,5 +112,5 @@ impl Counted {
 fn has_input(body: &Bytes) -> bool {
     let fields: std::collections::BTreeMap<String, serde::de::IgnoredAny> =
         serde_json::from_slice(body).unwrap_or_default();
-    ["text", "input", "messages", "prompt"].iter().any(|name| fields.contains_key(*name))
+    ["text", "input", "messages", "prompt", "contents"].iter().any(|name| fields.contains_key(*name))
 }

@@ -1,6 +1,7 @@
 //! The data plane: takes requests in, decides, speaks to vendors, relays,
 //! settles. The only module besides `server` that knows Pingora.
 
+mod able;
 mod aigne;
 mod answer;
 mod buffered;
@@ -12,19 +13,25 @@ mod exchange;
 mod failure;
 mod flood;
 mod guard;
+mod hold;
 mod intake;
 mod job;
 mod listing;
+mod long_body;
+mod models;
 mod outgoing;
+mod pipes;
 mod realtime;
 mod relay;
 mod resend;
 mod service;
 mod settle;
+mod several;
 mod shared;
 mod simulator;
 mod sink;
 mod stream;
+mod translated;
 mod upstream;
 mod visit;
 
@@ -32,7 +39,7 @@ pub use drain::Drain;
 pub use service::Gateway;
 
 use crate::access::Sessions;
-use crate::cache::{Cache, Flights};
+use crate::cache::{Cache, Flights, Recall};
 use crate::config::Snapshot;
 use crate::store::Store;
 use crate::telemetry::Metrics;
@@ -60,6 +67,8 @@ pub struct Plane {
     pub flights: Flights,
     /// Programs that wait for a key.
     pub connect: Arc<Sessions>,
+    /// Thoughts behind calls of tools, for callers that cannot return them.
+    pub recall: Recall,
     /// Requests in flight, and whether new ones are still welcome.
     pub drain: Drain,
     upstreams: Upstreams,
@@ -68,6 +77,8 @@ pub struct Plane {
     waiting: Waiting,
 }
 
+/// What is kept of thoughts for callers that cannot return them.
+const MAX_RECALL_BYTES: u64 = 32 * 1024 * 1024;
 /// The largest answer that identical requests share while it is in flight.
 const MAX_FLIGHT_BYTES: usize = 8 * 1024 * 1024;
 
@@ -78,6 +89,7 @@ impl Plane {
             cache: Cache::new(snapshot.cache.max_bytes),
             flights: Flights::new(MAX_FLIGHT_BYTES),
             connect: Arc::default(),
+            recall: Recall::new(MAX_RECALL_BYTES),
             drain: Drain::default(),
             upstreams: Upstreams::new(),
             buffered: Buffered::default(),

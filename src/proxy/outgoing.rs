@@ -2,12 +2,64 @@
 //! credential. Built from an allow-list; nothing of the caller's connection.
 
 use super::job::Job;
+use super::upstream::Outgoing;
 use super::visit::Visit;
 use crate::config::{Provider, Target};
-use crate::provider::Auth;
+use crate::error::Result;
+use crate::provider::{Auth, Signable};
 use crate::types::Op;
 use crate::wire::translate;
-use http::{HeaderName, HeaderValue, header};
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Method, header};
+
+/// All endpoints that are exchanged take this one.
+const METHOD: Method = Method::POST;
+
+/// Everything of a vendor's request but its body.
+pub(super) struct Prepared {
+    path: String,
+    authority: String,
+    headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+impl Prepared {
+    /// The request of one attempt. Where the credential is a pair of keys it is signed here, once per
+    /// attempt, because a signature holds for a few minutes only.
+    ///
+    /// # Errors
+    /// When the request cannot be signed.
+    pub(super) fn new(
+        job: &Job,
+        visit: &Visit,
+        target: &Target,
+        credential: usize,
+        content_type: HeaderValue,
+        body: &[Bytes],
+    ) -> Result<Self> {
+        let provider = &*target.provider;
+        let (path, authority) = (path(provider, target, visit), authority(provider));
+        let mut headers = headers(job, visit, provider, credential, content_type.clone());
+        let keys = provider.credentials.get(credential).and_then(|credential| credential.aws.as_ref());
+        if let (Some(keys), Auth::SigV4(service)) = (keys, provider.vendor.auth) {
+            let request = Signable {
+                method: METHOD.as_str(),
+                tls: provider.base.tls,
+                authority: &authority,
+                path: &path,
+                content_type: content_type.to_str().ok(),
+                body,
+            };
+            headers.extend(keys.sign(service, &request, job.plane.clock.wall())?);
+        }
+        Ok(Self { path, authority, headers })
+    }
+
+    /// The same with its body.
+    pub(super) fn outgoing<'a>(&'a self, provider: &Provider, body: &'a [Bytes]) -> Outgoing<'a> {
+        let Self { path, authority, headers } = self;
+        Outgoing { method: METHOD, path, authority, tls: provider.base.tls, headers, body }
+    }
+}
 
 /// Host, and port where it is not the scheme's own.
 pub(super) fn authority(provider: &Provider) -> String {
@@ -17,17 +69,21 @@ pub(super) fn authority(provider: &Provider) -> String {
 }
 
 /// Path and query, from the provider's base on.
-pub(super) fn path(provider: &Provider, target: &Target, visit: &Visit) -> String {
+fn path(provider: &Provider, target: &Target, visit: &Visit) -> String {
     let row = provider.vendor.path(visit.op).unwrap_or("");
     let path = match visit.op {
         Op::Chat => translate::path(provider.vendor.dialect, row, &target.upstream_model, visit.stream),
+        Op::Embedding => translate::embed_path(provider.vendor.embeds, row, &target.upstream_model),
+        Op::ImageGeneration | Op::ImageEdit => {
+            translate::draw_path(provider.vendor.draws, row, &target.upstream_model)
+        }
         _ => row.into(),
     };
     format!("{}{path}", provider.base.path)
 }
 
 /// Headers of a vendor's request, all but `host` and `content-length`.
-pub(super) fn headers(
+fn headers(
     job: &Job,
     visit: &Visit,
     provider: &Provider,
@@ -37,7 +93,7 @@ pub(super) fn headers(
     let mut headers = Vec::with_capacity(8 + job.request_headers.len() + provider.headers.len());
     headers.push((header::CONTENT_TYPE, content_type));
     let accept = if visit.stream {
-        "text/event-stream"
+        translate::media_type(provider.vendor.dialect)
     } else if visit.op == Op::Speech {
         "*/*"
     } else {
@@ -49,7 +105,7 @@ pub(super) fn headers(
         header::USER_AGENT,
         HeaderValue::from_static(concat!("aigne-hub/", env!("CARGO_PKG_VERSION"))),
     ));
-    headers.extend(authorization(provider, credential, visit.op));
+    headers.extend(authorization(provider, credential));
     for (name, value) in provider.vendor.headers {
         headers.push((HeaderName::from_static(name), HeaderValue::from_static(value)));
     }
@@ -59,18 +115,12 @@ pub(super) fn headers(
 }
 
 /// What a credential looks like on the wire.
-pub(super) fn authorization(
-    provider: &Provider,
-    credential: usize,
-    op: Op,
-) -> Option<(HeaderName, HeaderValue)> {
+pub(super) fn authorization(provider: &Provider, credential: usize) -> Option<(HeaderName, HeaderValue)> {
     let secret = provider.credentials.get(credential)?.secret.as_ref()?;
     let (name, text) = match provider.vendor.auth {
         Auth::None => return None,
-        Auth::Header(name) if !provider.vendor.bearer.contains(&op) => {
-            (HeaderName::from_static(name), secret.expose().to_owned())
-        }
-        Auth::Bearer | Auth::Optional | Auth::Header(_) => {
+        Auth::Header(name) => (HeaderName::from_static(name), secret.expose().to_owned()),
+        Auth::Bearer | Auth::Optional | Auth::SigV4(_) => {
             (header::AUTHORIZATION, format!("Bearer {}", secret.expose()))
         }
     };

@@ -20,7 +20,7 @@ use http::{Uri, header};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC};
 use pingora::http::RequestHeader;
 use pingora::prelude::HttpPeer;
-use pingora::proxy::Session;
+use pingora::protocols::http::ServerSession;
 use std::sync::Arc;
 
 /// What a query leaves as it is (RFC 3986 §2.3).
@@ -48,14 +48,14 @@ impl Opened {
 
 impl Pipe {
     /// Everything that may refuse a pipe.
-    pub(super) async fn open(plane: &Arc<Plane>, session: &mut Session, visit: &mut Visit) -> Result<Opened> {
+    pub(super) async fn open(
+        plane: &Arc<Plane>,
+        session: &mut ServerSession,
+        visit: &mut Visit,
+    ) -> Result<Opened> {
         let present = plane.drain.enter();
         let snapshot = plane.snapshot.load_full();
         let caller = intake::admit(plane, &snapshot, session, visit)?;
-        if !session.is_upgrade_req() {
-            let text = "This endpoint takes WebSocket upgrades only";
-            return Err(Failure::new(Kind::InvalidRequest, text));
-        }
         let share: Share = plane.buffered.share();
         let header = session.req_header();
         let query = header.uri.query().unwrap_or("");
@@ -99,7 +99,7 @@ impl Pipe {
             request.remove_header(name);
         }
         request.insert_header(header::HOST, authority(provider))?;
-        if let Some((name, value)) = authorization(provider, self.opened.credential, Op::Realtime) {
+        if let Some((name, value)) = authorization(provider, self.opened.credential) {
             request.insert_header(name, value)?;
         }
         for (name, value) in &provider.headers {

@@ -1,18 +1,19 @@
 //! A vendor's answer on its way to the caller: event by event as it arrives,
 //! or whole, with a reader looking on for usage, errors and the end.
 
-use super::answer::{AnswerHead, is_events};
-use super::decide::{COUNT_BUDGET, count_input};
+use super::answer::AnswerHead;
 use super::exchange::{End, Missed, missed_by};
 use super::failure;
 use super::guard::{Guard, Waited};
+use super::hold::{COUNT_BUDGET, count_input};
 use super::job::Job;
 use super::settle;
+use super::several;
 use super::sink::{Gone, Sink};
-use super::stream::{Reader, ended_badly};
+use super::stream::Reader;
+use super::translated::translated;
 use super::upstream::{Head, Reading, Taken};
 use super::visit::Visit;
-use crate::chat::{Dialect, Finish};
 use crate::config::Provider;
 use crate::error::{Failure, Kind};
 use crate::ledger::Outcome;
@@ -20,14 +21,15 @@ use crate::provider::{HealthEffect, judge, judge_error};
 use crate::tokens;
 use crate::types::{Op, Usage, UsageSource};
 use crate::wire::openai::{self, Step, VendorError};
-use crate::wire::translate;
+use crate::wire::translate::Plan;
+use crate::wire::transport::is_events;
 use bytes::{Bytes, BytesMut};
 use http::header;
 use std::pin::pin;
 use tokio::time::Instant;
 
 /// The largest JSON answer; images in base64 are the large ones.
-const MAX_WHOLE_BYTES: usize = 128 * 1024 * 1024;
+pub(super) const MAX_WHOLE_BYTES: usize = 128 * 1024 * 1024;
 
 /// What a relay works with.
 pub(super) struct Stage<'a, S> {
@@ -38,6 +40,8 @@ pub(super) struct Stage<'a, S> {
     pub provider: &'a Provider,
     /// Fields that were adapted or dropped for this vendor.
     pub adapted: Vec<String>,
+    /// How the answer of an operation other than chat is read, if it is translated.
+    pub plan: Option<Plan>,
 }
 
 /// Relays a success. `Err` only while the caller has seen no content.
@@ -159,6 +163,9 @@ impl Events {
         head: &Head,
         out: Vec<Bytes>,
     ) -> Result<(), Gone> {
+        if let Some(thoughts) = self.reader.take_thoughts() {
+            stage.job.keep_thoughts(thoughts);
+        }
         if out.is_empty() {
             return Ok(());
         }
@@ -226,7 +233,7 @@ impl Events {
         if !self.committed {
             return Err(missed);
         }
-        let event = translate::error_event(stage.visit.dialect, &missed.failure);
+        let event = self.reader.failure(stage.visit.dialect, &missed.failure);
         let _ = stage.sink.last(event).await;
         let (usage, source) = self.usage(&stage);
         Ok(End { outcome: Outcome::Truncated, failure: Some(missed.failure), usage, source })
@@ -267,10 +274,10 @@ impl Events {
 /// Usage by our own count: the input, what was counted of the output, and `text`.
 pub(super) fn estimate(job: &Job, visit: &Visit, text: &str, counted: u64) -> Usage {
     let mut usage = Usage { requests: 1, ..Usage::default() };
+    let family = job.family(&visit.upstream_model);
     if job.request().is_some() {
-        usage.input = count_input(visit.op, &visit.upstream_model, &job.body);
+        usage.input = count_input(visit.op, family, &visit.upstream_model, &job.body);
     }
-    let (family, _) = tokens::family(&visit.upstream_model);
     usage.output = counted.saturating_add(tokens::count(family, text, COUNT_BUDGET).tokens);
     usage
 }
@@ -306,7 +313,10 @@ async fn whole<S: Sink>(mut stage: Stage<'_, S>, mut taken: Taken, head: Head) -
     if let Some(verdict) = judge(stage.provider.vendor, head.status, &head.headers, &body, wall) {
         return Err(Missed::judged(verdict));
     }
-    let told = translated(&stage, body)?;
+    let told = match translated(&stage, &head, &body) {
+        Ok(read) => read,
+        Err(missed) => return several::spent(&stage, &[body], missed),
+    };
     let answer = AnswerHead::relayed(stage.job, stage.visit, &head, &stage.adapted);
     let end = match told.body {
         Ok(body) => send_whole(&mut stage, answer, body, told.usage).await,
@@ -314,41 +324,6 @@ async fn whole<S: Sink>(mut stage: Stage<'_, S>, mut taken: Taken, head: Head) -
     };
     stage.visit.phases.relay += stage.job.plane.clock.mono().since(now);
     Ok(end)
-}
-
-/// The answer in the caller's dialect, and what it used.
-struct Told {
-    /// The failure: it was paid for, but it is not what the caller asked for.
-    body: Result<Bytes, Failure>,
-    usage: Option<Usage>,
-}
-
-fn translated<S>(stage: &Stage<'_, S>, body: Bytes) -> Result<Told, Missed> {
-    let vendor = stage.provider.vendor;
-    let (op, from, to) = (stage.visit.op, vendor.dialect, stage.visit.dialect);
-    if op != Op::Chat || (from, to) == (Dialect::OpenAiChat, Dialect::OpenAiChat) {
-        let usage = openai::usage(op, vendor.counting, &body);
-        let telling = stage.job.telling(stage.visit);
-        let told = telling.and_then(|t| translate::answer_out(to, op, &body, usage.as_ref(), &t));
-        return Ok(Told { body: Ok(told.map_or(body, Bytes::from)), usage });
-    }
-    if from == to {
-        let usage = translate::usage_in(from, &body, vendor.counting);
-        return Ok(Told { body: Ok(body), usage });
-    }
-    let unreadable = |failure| Missed { failure, health: HealthEffect::Failed, gone: false, sent: false };
-    let mut response = translate::response_in(from, &body, vendor.counting).map_err(unreadable)?;
-    // The caller's dialects have no word for it: another vendor may still do better.
-    if let Some(Finish::Error(word)) = &response.first().finish {
-        let wall = stage.job.plane.clock.wall().seconds();
-        let error = ended_badly(word);
-        return Err(Missed::judged(judge_error(vendor, &error, &http::HeaderMap::new(), wall)));
-    }
-    response.created.get_or_insert(stage.visit.at.seconds());
-    let usage = response.usage;
-    let telling = stage.job.telling(stage.visit);
-    let body = translate::response_out(to, &response, telling.as_ref()).map(Bytes::from);
-    Ok(Told { body, usage })
 }
 
 /// An answer that was paid for, and in place of which the caller gets an error.
@@ -375,7 +350,7 @@ pub(super) async fn send_whole<S: Sink>(
     usage: Option<Usage>,
 ) -> End {
     head.length = Some(body.len() as u64);
-    let usage = usage.map(|usage| Usage { requests: 1, ..usage });
+    let usage = usage.map(|usage| Usage { requests: usage.requests.max(1), ..usage });
     if let Some(usage) = &usage {
         settle::release(stage.job, stage.visit, usage);
     }

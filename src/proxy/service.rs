@@ -1,180 +1,187 @@
-//! The shell: Pingora's `ProxyHttp`. Inference is handled inside
-//! `request_filter`; only WebSockets take Pingora's own way.
+//! The shell: what Pingora calls with each HTTP session of the public listeners.
+//! Everything but WebSockets is answered right here; those go on to Pingora's own
+//! proxying (`pipes`).
 
 use super::aigne::{self, Ask};
 use super::answer::{AnswerHead, EVENT_STREAM};
 use super::buffered::Share;
 use super::decide::{Arrival, Refused, decide};
-use super::endpoint::Endpoint;
+use super::endpoint::{Endpoint, dialect_of};
 use super::exchange::{End, exchange};
 use super::failure;
 use super::intake;
 use super::job::Job;
-use super::realtime::Pipe;
+use super::pipes::Pipes;
 use super::sink::{Direct, Sink, early_head, response};
 use super::visit::Visit;
-use super::{Plane, connect, listing, resend, settle, shared};
+use super::{Plane, connect, listing, models, resend, settle, shared};
 use crate::chat::Dialect;
 use crate::config::{Caller, Snapshot};
 use crate::error::{Failure, Kind, Result};
 use crate::ledger::Outcome;
 use crate::limit::Standing;
 use crate::types::Op;
-use crate::wire::translate::{self, InPath};
+use crate::wire::translate::{self, AnswerForm, InPath};
 use async_trait::async_trait;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue, header};
-use pingora::http::RequestHeader;
-use pingora::prelude::HttpPeer;
-use pingora::proxy::{ProxyHttp, Session};
-use std::any::Any;
+use pingora::apps::{HttpPersistentSettings, HttpServerApp, HttpServerOptions, ReusedHttpStream};
+use pingora::protocols::http::ServerSession;
+use pingora::proxy::HttpProxy;
+use pingora::server::ShutdownWatch;
+use pingora::server::configuration::ServerConf;
 use std::borrow::Cow;
+use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use tokio::sync::Notify;
 
-/// The public service.
+/// What most answers are.
+const JSON: &str = "application/json";
+
+/// The public service. It speaks HTTP by Pingora's sessions and not by its `ProxyHttp`, whose
+/// state of a whole proxied exchange (13 KB) each connection would carry for nothing.
 pub struct Gateway {
     plane: Arc<Plane>,
+    /// Carries what is not answered here.
+    pipes: Arc<HttpProxy<Pipes>>,
+    options: HttpServerOptions,
+    closing: AtomicBool,
+    closed: Notify,
 }
 
 impl Gateway {
-    /// A gateway over a plane.
-    pub fn new(plane: Arc<Plane>) -> Self {
-        Self { plane }
+    /// A gateway over a plane. `h2c`: HTTP/2 without TLS is spoken too.
+    pub fn new(plane: Arc<Plane>, conf: &Arc<ServerConf>, h2c: bool) -> Self {
+        let mut options = HttpServerOptions::default();
+        options.h2c = h2c;
+        let pipes = Arc::new(pingora::proxy::http_proxy(conf, Pipes::new(Arc::clone(&plane))));
+        Self { plane, pipes, options, closing: AtomicBool::new(false), closed: Notify::new() }
     }
-}
-
-/// What is kept of a request between Pingora's phases.
-#[derive(Default)]
-pub struct Context {
-    /// Only WebSockets reach the later phases.
-    pipe: Option<Box<Pipe>>,
-    /// The connection has carried a request before.
-    reused: bool,
 }
 
 #[async_trait]
-impl ProxyHttp for Gateway {
-    type CTX = Context;
-
-    fn new_ctx(&self) -> Context {
-        Context::default()
-    }
-
-    /// Called after each request on a connection that stays open; the unit marks it as used.
-    fn persist_connection_context(
-        &self,
-        _session: &Session,
-        _ctx: &Context,
-    ) -> Option<Box<dyn Any + Send + Sync>> {
-        Some(Box::new(()))
-    }
-
-    /// Called before `request_filter`, for every request but a connection's first.
-    fn on_connection_reuse(
-        &self,
-        _session: &mut Session,
-        ctx: &mut Context,
-        _mark: Box<dyn Any + Send + Sync>,
-    ) {
-        ctx.reused = true;
-    }
-
-    /// Runs once per request, before any upstream is chosen. `true`: the answer has been written.
-    async fn request_filter(&self, session: &mut Session, ctx: &mut Context) -> pingora::Result<bool> {
+impl HttpServerApp for Gateway {
+    /// One request. Gives the connection back when another may come over it.
+    async fn process_new_http(
+        self: &Arc<Self>,
+        mut session: ServerSession,
+        shutdown: &ShutdownWatch,
+    ) -> Option<ReusedHttpStream> {
+        let reused = session.take_connection_user_context().is_some();
+        if !self.read_header(&mut session).await {
+            return None;
+        }
         if self.plane.drain.draining() {
             session.set_keepalive(None);
         }
+        intake::hide_key(&mut session);
         let request = session.req_header();
         let snapshot = self.plane.snapshot.load();
         let endpoint = Endpoint::find(&snapshot.aigne.mount, &request.method, request.uri.path());
         drop(snapshot);
-        match endpoint {
-            Ok(Endpoint::Inference(Op::Realtime, ..)) => self.realtime(session, ctx).await,
-            Ok(Endpoint::Inference(op, dialect, in_path)) => {
-                let accept = if ctx.reused { Duration::ZERO } else { since_accept(session) };
-                match Box::pin(self.inference(session, op, dialect, &in_path, accept)).await {
-                    Whole::Yes => Ok(true),
-                    // Anything but an error here would end the body as if it were complete.
-                    Whole::Cut => pingora::Error::e_explain(
-                        pingora::ErrorType::ConnectionClosed,
-                        "the vendor cut a body",
-                    ),
-                }
+        let whole = match endpoint {
+            Ok(Endpoint::Inference(Op::Realtime, ..)) if session.is_upgrade_req() => {
+                // Boxed: every connection would carry its state.
+                return Box::pin(self.hand_on(session, shutdown)).await;
             }
-            Ok(Endpoint::Health | Endpoint::Home) => self.say(session, 200, listing::home()).await,
+            Ok(Endpoint::Inference(op, dialect, mut in_path)) if op != Op::Realtime => {
+                let events = |query: &str| query.split('&').any(|pair| pair == "alt=sse");
+                if in_path.form == AnswerForm::List && request.uri.query().is_some_and(events) {
+                    in_path.form = AnswerForm::Usual;
+                }
+                let accept = if reused { Duration::ZERO } else { since_accept(&session) };
+                Box::pin(self.inference(&mut session, op, dialect, &in_path, accept)).await
+            }
+            other => Box::pin(self.other(&mut session, other)).await,
+        };
+        if whole == Whole::Cut {
+            // Anything but dropping the connection would end the body as if it were complete.
+            return None;
+        }
+        let mut settings = HttpPersistentSettings::for_session(&session);
+        // Marks the connection as used; the unit takes no memory.
+        settings.set_user_context(Box::new(()));
+        let stream = session.finish().await.ok().flatten();
+        stream.map(|stream| ReusedHttpStream::from_reusable_stream(stream, settings))
+    }
+
+    fn server_options(&self) -> Option<&HttpServerOptions> {
+        Some(&self.options)
+    }
+
+    /// The listeners are closed: connections on which nobody asks anything are let go.
+    async fn http_cleanup(&self) {
+        self.closing.store(true, Ordering::Release);
+        self.closed.notify_waiters();
+        self.pipes.http_cleanup().await;
+    }
+}
+
+impl Gateway {
+    /// Waits for a request and reads its header. `false`: there will be none.
+    async fn read_header(&self, session: &mut ServerSession) -> bool {
+        let read = tokio::select! {
+            biased;
+            read = session.read_request() => read,
+            () = self.closed() => return false,
+        };
+        match read {
+            Ok(true) => true,
+            Ok(false) => false,
+            Err(error) => {
+                if matches!(error.etype, pingora::ErrorType::InvalidHTTPHeader) {
+                    Box::pin(unreadable(session)).await;
+                }
+                session.shutdown().await;
+                false
+            }
+        }
+    }
+
+    async fn closed(&self) {
+        let mut notified = pin!(self.closed.notified());
+        // From here on no notification is missed.
+        notified.as_mut().enable();
+        if !self.closing.load(Ordering::Acquire) {
+            notified.await;
+        }
+    }
+
+    /// Gives a WebSocket to Pingora's proxying, which reads the header once more.
+    async fn hand_on(&self, session: ServerSession, shutdown: &ShutdownWatch) -> Option<ReusedHttpStream> {
+        let ServerSession::H1(session) = session else { return None };
+        let header = BytesMut::from(&session.get_headers_raw_bytes()[..]);
+        let mut again = ServerSession::new_http1(session.into_inner());
+        again.set_pipelined_prefix(header);
+        self.pipes.process_new_http(again, shutdown).await
+    }
+
+    /// What no vendor is asked for.
+    async fn other(&self, session: &mut ServerSession, endpoint: Result<Endpoint>) -> Whole {
+        let said = match endpoint {
+            Ok(Endpoint::Health | Endpoint::Home) => say(session, 200, JSON, listing::home()).await,
             Ok(Endpoint::Aigne(Ask::Discovery)) => {
                 let asked = session.req_header().uri.query().unwrap_or_default();
                 let (content_type, map) = aigne::discovery(&self.plane.snapshot.load().aigne.mount, asked);
-                self.say_as(session, 200, content_type, map).await
+                say(session, 200, content_type, map).await
             }
             Ok(Endpoint::Ready) => {
                 let ready = !self.plane.drain.draining();
-                self.say(session, if ready { 200 } else { 503 }, listing::readiness(&self.plane)).await
+                say(session, if ready { 200 } else { 503 }, JSON, listing::readiness(&self.plane)).await
             }
             Ok(endpoint) => self.local(session, endpoint).await,
             Err(failure) => {
                 let mut visit = Visit::new(Op::Models, &self.plane.clock);
+                let path = session.req_header().uri.path();
+                visit.dialect = dialect_of(&self.plane.snapshot.load().aigne.mount, path);
                 visit.address = Some(intake::address(&self.plane.snapshot.load(), session));
-                self.refuse(session, visit, failure, &Standing::default()).await;
-                Ok(true)
+                refuse(&self.plane, session, visit, failure, &Standing::default()).await;
+                Ok(())
             }
-        }
-    }
-
-    /// Only for pipes: everything else was answered in `request_filter`.
-    async fn upstream_peer(
-        &self,
-        _session: &mut Session,
-        ctx: &mut Context,
-    ) -> pingora::Result<Box<HttpPeer>> {
-        match &ctx.pipe {
-            Some(pipe) => Ok(Box::new(pipe.peer())),
-            None => pingora::Error::e_explain(pingora::ErrorType::InternalError, "no pipe"),
-        }
-    }
-
-    /// Called once per attempt: the vendor's own path, host and credential.
-    async fn upstream_request_filter(
-        &self,
-        _session: &mut Session,
-        request: &mut RequestHeader,
-        ctx: &mut Context,
-    ) -> pingora::Result<()> {
-        match &ctx.pipe {
-            Some(pipe) => pipe.rewrite(request),
-            None => Ok(()),
-        }
-    }
-
-    /// The answer was cut on purpose; nothing more is to be written.
-    async fn fail_to_proxy(
-        &self,
-        session: &mut Session,
-        error: &pingora::Error,
-        ctx: &mut Context,
-    ) -> pingora::proxy::FailToProxy {
-        if ctx.pipe.is_some() && session.response_written().is_none() {
-            let failure =
-                Failure::new(Kind::VendorUnreachable, "The model's vendor cannot be reached").detail(error);
-            let mut sink = Direct::new(session, None);
-            failure::tell(&mut sink, Dialect::OpenAiChat, "", &failure, &Standing::default()).await;
-        }
-        pingora::proxy::FailToProxy { error_code: 0, can_reuse_downstream: false }
-    }
-
-    /// Cut answers are in the request's own log line.
-    fn suppress_error_log(&self, _session: &Session, ctx: &Context, _error: &pingora::Error) -> bool {
-        ctx.pipe.is_none()
-    }
-
-    /// Runs last, always; settles a pipe. Other requests have settled before.
-    async fn logging(&self, session: &mut Session, error: Option<&pingora::Error>, ctx: &mut Context) {
-        if let Some(pipe) = ctx.pipe.take() {
-            let status = session.response_written().map_or(0, |h| h.status.as_u16());
-            let bytes = session.body_bytes_sent() as u64;
-            pipe.settle(status, bytes, error).await;
-        }
+        };
+        if said.is_ok() { Whole::Yes } else { Whole::Cut }
     }
 }
 
@@ -182,7 +189,7 @@ impl Gateway {
     /// An inference request from the first header to the settlement.
     async fn inference(
         &self,
-        session: &mut Session,
+        session: &mut ServerSession,
         op: Op,
         dialect: Dialect,
         in_path: &InPath,
@@ -200,7 +207,7 @@ impl Gateway {
         let caller = match intake::admit(plane, &snapshot, session, &mut visit) {
             Ok(caller) => caller,
             Err(failure) => {
-                Box::pin(self.refuse_early(session, visit, failure)).await;
+                Box::pin(refuse_early(plane, session, visit, failure)).await;
                 return Whole::Yes;
             }
         };
@@ -209,7 +216,7 @@ impl Gateway {
         let body = match intake::body(session, &snapshot.bounds, &mut share).await {
             Ok(body) => body,
             Err(failure) => {
-                Box::pin(self.refuse_early(session, visit, failure)).await;
+                Box::pin(refuse_early(plane, session, visit, failure)).await;
                 return Whole::Yes;
             }
         };
@@ -222,25 +229,25 @@ impl Gateway {
         match decide(arrival, &mut visit) {
             Ok(job) => answer(session, job, visit).await,
             Err(Refused { failure, standing }) => {
-                Box::pin(self.refuse(session, visit, failure, &standing)).await;
+                Box::pin(refuse(plane, session, visit, failure, &standing)).await;
                 Whole::Yes
             }
         }
     }
 
     /// Endpoints that the hub answers by itself, for callers with a key.
-    async fn local(&self, session: &mut Session, endpoint: Endpoint) -> pingora::Result<bool> {
+    async fn local(&self, session: &mut ServerSession, endpoint: Endpoint) -> pingora::Result<()> {
         let plane = &self.plane;
         let _present = plane.drain.enter();
         let snapshot = plane.snapshot.load_full();
         let mut visit = Visit::new(endpoint.op().unwrap_or(Op::Models), &plane.clock);
-        visit.dialect = endpoint.dialect();
+        visit.dialect = endpoint.dialect_of(&session.req_header().headers);
         let private = matches!(endpoint, Endpoint::Connect(_));
         let result = match endpoint {
             Endpoint::Connect(step) => connect::answer(plane, &snapshot, session, &mut visit, step),
             endpoint => {
                 let body = self.local_body(session, &snapshot, &mut visit, endpoint).await;
-                body.map(|body| ("application/json", body))
+                body.map(|body| (JSON, body))
             }
         };
         match result {
@@ -259,14 +266,14 @@ impl Gateway {
                 }
                 settle::answered(plane, visit);
             }
-            Err(failure) => Box::pin(self.refuse_early(session, visit, failure)).await,
+            Err(failure) => Box::pin(refuse_early(plane, session, visit, failure)).await,
         }
-        Ok(true)
+        Ok(())
     }
 
     async fn local_body(
         &self,
-        session: &mut Session,
+        session: &mut ServerSession,
         snapshot: &Arc<Snapshot>,
         visit: &mut Visit,
         endpoint: Endpoint,
@@ -275,83 +282,100 @@ impl Gateway {
             return aigne::answer(&self.plane, snapshot, session, visit, ask);
         }
         let caller: Arc<Caller> = intake::admit(&self.plane, snapshot, session, visit)?;
+        // Google's newest clients ask where OpenAI's do, and are known by their header.
+        let google = session.req_header().headers.get(intake::GOOGLE_KEY).is_some();
         match endpoint {
-            Endpoint::Models => Ok(listing::models(snapshot, &caller)),
-            Endpoint::Model(id) => listing::model(snapshot, &caller, &id),
+            Endpoint::GoogleModels => Ok(listing::google_models(snapshot, &caller)),
+            Endpoint::Models if google => Ok(listing::google_models(snapshot, &caller)),
+            Endpoint::GoogleModel(id) => listing::google_model(snapshot, &caller, &id),
+            Endpoint::Model(id) if google => listing::google_model(snapshot, &caller, &id),
+            Endpoint::GoogleCount(model) => {
+                let mut share: Share = self.plane.buffered.share();
+                let body = intake::body(session, &snapshot.bounds, &mut share).await?;
+                let body = translate::count_received(&body, &model)?;
+                Ok(listing::tokenize(snapshot, &caller, &body)?.as_google())
+            }
+            Endpoint::Models | Endpoint::Model(_) => {
+                let query = session.req_header().uri.query().unwrap_or("");
+                let (dialect, now) = (visit.dialect, visit.at);
+                let asked = models::Asked { snapshot, caller: &caller, dialect, query, now };
+                if let Endpoint::Model(id) = &endpoint {
+                    models::one(&asked, id)
+                } else {
+                    models::list(&asked)
+                }
+            }
             Endpoint::Tokenize | Endpoint::CountTokens => {
                 let mut share: Share = self.plane.buffered.share();
                 let body = intake::body(session, &snapshot.bounds, &mut share).await?;
                 let counted = listing::tokenize(snapshot, &caller, &body)?;
                 Ok(if endpoint == Endpoint::Tokenize { counted.shown() } else { counted.as_anthropic() })
             }
+            Endpoint::Inference(..) => {
+                let text = "This endpoint takes WebSocket upgrades only";
+                Err(Failure::new(Kind::InvalidRequest, text))
+            }
             _ => Err(Failure::new(Kind::UnknownEndpoint, "Unknown request URL")),
         }
     }
+}
 
-    /// A WebSocket: admitted here, carried by Pingora's own proxying.
-    async fn realtime(&self, session: &mut Session, ctx: &mut Context) -> pingora::Result<bool> {
-        let mut visit = Visit::new(Op::Realtime, &self.plane.clock);
-        visit.in_flight = Some(self.plane.metrics.enter(Op::Realtime));
-        match Pipe::open(&self.plane, session, &mut visit).await {
-            Ok(open) => {
-                ctx.pipe = Some(Box::new(open.with(visit)));
-                Ok(false)
-            }
-            Err(failure) => {
-                Box::pin(self.refuse_early(session, visit, failure)).await;
-                Ok(true)
-            }
-        }
+/// A refusal before the body was read. What is left of a small body is read away and the
+/// connection goes on; a large one is not waited for.
+pub(super) async fn refuse_early(
+    plane: &Plane,
+    session: &mut ServerSession,
+    visit: Box<Visit>,
+    failure: Failure,
+) {
+    let body_left = failure.kind != Kind::CallerGone && !session.is_body_done();
+    let small = intake::small_body(&session.req_header().headers);
+    if body_left && !small {
+        session.set_keepalive(None);
     }
+    refuse(plane, session, visit, failure, &Standing::default()).await;
+    if body_left {
+        intake::linger(session).await;
+    }
+}
 
-    /// A refusal before the body was read. What is left of a small body is read away and the
-    /// connection goes on; a large one is not waited for.
-    async fn refuse_early(&self, session: &mut Session, visit: Box<Visit>, failure: Failure) {
-        let body_left = failure.kind != Kind::CallerGone && !session.is_body_done();
-        let small = intake::small_body(&session.req_header().headers);
-        if body_left && !small {
-            session.set_keepalive(None);
-        }
-        self.refuse(session, visit, failure, &Standing::default()).await;
-        if body_left {
-            intake::linger(session).await;
-        }
+async fn refuse(
+    plane: &Plane,
+    session: &mut ServerSession,
+    mut visit: Box<Visit>,
+    failure: Failure,
+    standing: &Standing,
+) {
+    let mut sink = Direct::new(session, None);
+    if failure.kind != Kind::CallerGone {
+        failure::tell(&mut sink, visit.dialect, &visit.id.to_string(), &failure, standing).await;
     }
+    visit.status = translate::status(visit.dialect, &failure);
+    visit.response_bytes = sink.bytes;
+    settle::refused(plane, visit, failure);
+}
 
-    async fn refuse(
-        &self,
-        session: &mut Session,
-        mut visit: Box<Visit>,
-        failure: Failure,
-        standing: &Standing,
-    ) {
-        let mut sink = Direct::new(session, None);
-        if failure.kind != Kind::CallerGone {
-            failure::tell(&mut sink, visit.dialect, &visit.id.to_string(), &failure, standing).await;
-        }
-        visit.status = translate::status(visit.dialect, &failure);
-        visit.response_bytes = sink.bytes;
-        settle::refused(&self.plane, visit, failure);
-    }
+async fn say(
+    session: &mut ServerSession,
+    status: u16,
+    content_type: &str,
+    body: Bytes,
+) -> pingora::Result<()> {
+    let mut head = AnswerHead::new(status, content_type);
+    head.length = Some(body.len() as u64);
+    let http1 = !session.is_http2();
+    session.write_response_header(response(head, http1)).await?;
+    session.write_response_body(body, true).await
+}
 
-    async fn say(&self, session: &mut Session, status: u16, body: Bytes) -> pingora::Result<bool> {
-        self.say_as(session, status, "application/json", body).await
-    }
-
-    async fn say_as(
-        &self,
-        session: &mut Session,
-        status: u16,
-        content_type: &str,
-        body: Bytes,
-    ) -> pingora::Result<bool> {
-        let mut head = AnswerHead::new(status, content_type);
-        head.length = Some(body.len() as u64);
-        let http1 = !session.is_http2();
-        session.downstream_session.write_response_header(response(head, http1)).await?;
-        session.downstream_session.write_response_body(body, true).await?;
-        Ok(true)
-    }
+/// A header that is no HTTP: nothing is known of the caller but that it waits for an answer.
+async fn unreadable(session: &mut ServerSession) {
+    let failure = Failure::new(Kind::InvalidRequest, "The request's header cannot be read");
+    let body: Bytes = translate::error_body(Dialect::OpenAiChat, &failure).into();
+    let mut head = AnswerHead::new(failure.status(), JSON);
+    head.length = Some(body.len() as u64);
+    session.set_keepalive(None);
+    let _ = session.write_error_response(*response(head, true), body).await;
 }
 
 /// What the header adds to the path, for the dialects that read it.
@@ -364,13 +388,13 @@ fn with_accept<'a>(in_path: &'a InPath, dialect: Dialect, headers: &HeaderMap) -
 }
 
 /// From accept to the request's header, of a connection's first request.
-fn since_accept(session: &Session) -> Duration {
+fn since_accept(session: &ServerSession) -> Duration {
     let timing = session.digest().and_then(|d| d.timing_digest.first().cloned().flatten());
     timing.and_then(|t| t.established_ts.elapsed().ok()).unwrap_or_default()
 }
 
 /// Answers a job: from the cache, from a flight, or from a vendor.
-async fn answer(session: &mut Session, job: Box<Job>, visit: Box<Visit>) -> Whole {
+async fn answer(session: &mut ServerSession, job: Box<Job>, visit: Box<Visit>) -> Whole {
     match job.caching {
         Some(caching) => Box::pin(shared::answer(session, job, visit, caching)).await,
         None => match resend::key(&job, &visit) {
@@ -388,7 +412,7 @@ pub(super) enum Whole {
 }
 
 /// Straight from the vendor to this caller.
-pub(super) async fn direct(session: &mut Session, job: Box<Job>, mut visit: Box<Visit>) -> Whole {
+pub(super) async fn direct(session: &mut ServerSession, job: Box<Job>, mut visit: Box<Visit>) -> Whole {
     let mut sink = Direct::new(session, early_head(&visit));
     let end = carry_out(&job, &mut visit, &mut sink).await;
     let broken = end.outcome == Outcome::Truncated;

@@ -3,7 +3,7 @@
 //! its own: whoever leaves, leaves; the last one stops the vendor.
 
 use super::Plane;
-use super::answer::{AnswerHead, X_AIGNE_ADAPTED, is_events};
+use super::answer::{AnswerHead, X_AIGNE_ADAPTED};
 use super::exchange::End;
 use super::failure;
 use super::guard::{Guard, Waited};
@@ -19,9 +19,10 @@ use crate::ledger::Outcome;
 use crate::telemetry::CacheStatus;
 use crate::types::{Usage, UsageSource};
 use crate::wire::translate;
+use crate::wire::transport::is_events;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, header};
-use pingora::proxy::Session;
+use pingora::protocols::http::ServerSession;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,7 +30,7 @@ use tokio::time::Instant;
 
 /// Answers a request that may come from, or go to, the cache.
 pub(super) async fn answer(
-    session: &mut Session,
+    session: &mut ServerSession,
     job: Box<Job>,
     mut visit: Box<Visit>,
     caching: Caching,
@@ -65,7 +66,7 @@ pub(super) async fn answer(
 
 /// Answers a request that may be one that was sent before; see `resend`.
 pub(super) async fn answer_again(
-    session: &mut Session,
+    session: &mut ServerSession,
     job: Box<Job>,
     visit: Box<Visit>,
     key: CacheKey,
@@ -105,7 +106,7 @@ fn private_key() -> CacheKey {
     CacheKey(key)
 }
 
-async fn replay(session: &mut Session, job: Box<Job>, mut visit: Box<Visit>, stored: &Stored) -> Whole {
+async fn replay(session: &mut ServerSession, job: Box<Job>, mut visit: Box<Visit>, stored: &Stored) -> Whole {
     visit.cache = CacheStatus::Hit;
     visit.provider = Arc::clone(&stored.provider);
     visit.upstream_model = Arc::clone(&stored.upstream_model);
@@ -137,7 +138,7 @@ async fn replay(session: &mut Session, job: Box<Job>, mut visit: Box<Visit>, sto
 
 /// Starts the vendor call in a task of its own and reads along like everybody else.
 async fn lead(
-    session: &mut Session,
+    session: &mut ServerSession,
     job: Box<Job>,
     visit: Box<Visit>,
     kept: Kept,
@@ -154,7 +155,7 @@ async fn lead(
 }
 
 async fn follow(
-    session: &mut Session,
+    session: &mut ServerSession,
     job: Box<Job>,
     mut visit: Box<Visit>,
     kept: Kept,
@@ -335,7 +336,7 @@ impl Watch {
         }
     }
 
-    async fn read(&mut self, session: &mut Session, reader: &mut Reader) -> Seen {
+    async fn read(&mut self, session: &mut ServerSession, reader: &mut Reader) -> Seen {
         let mut sink = Direct::new(session, self.early.take());
         let mut seen = Seen {
             whole: Whole::Yes,

@@ -5,9 +5,9 @@
 //! of a model.
 
 use super::answer::{AnswerHead, EVENT_STREAM};
-use super::decide::{COUNT_BUDGET, count_input};
 use super::exchange::{End, Missed};
 use super::guard::Guard;
+use super::hold::{COUNT_BUDGET, count_input};
 use super::job::Job;
 use super::sink::{Gone, Sink};
 use super::stream::Reader;
@@ -42,7 +42,7 @@ pub(super) async fn answer<S: Sink>(
 ) -> Result<End, Missed> {
     let text = last_text(job, visit.op);
     let usage = Usage {
-        input: count_input(visit.op, &visit.upstream_model, &job.body),
+        input: count_input(visit.op, job.family(&visit.upstream_model), &visit.upstream_model, &job.body),
         output: if speaks(visit.op) { count(&visit.upstream_model, &text) } else { 0 },
         requests: 1,
         ..Usage::default()
@@ -180,13 +180,14 @@ fn vector(text: &str) -> Vec<f32> {
 /// The simulated answer is OpenAI's; other callers get it in their own dialect.
 fn in_dialect(job: &Job, visit: &Visit, usage: &Usage, body: Bytes) -> Bytes {
     let telling = job.telling(visit);
-    let told = match (visit.op, &telling) {
-        (Op::Chat, _) if visit.dialect == Dialect::OpenAiChat => None,
-        (Op::Chat, telling) => translate::response_in(Dialect::OpenAiChat, &body, Counting::Inclusive)
+    let told = match visit.op {
+        Op::Chat if visit.dialect == Dialect::OpenAiChat => None,
+        Op::Chat => translate::response_in(Dialect::OpenAiChat, &body, Counting::Inclusive)
             .and_then(|response| translate::response_out(visit.dialect, &response, telling.as_ref()))
             .ok(),
-        (op, Some(telling)) => translate::answer_out(visit.dialect, op, &body, Some(usage), telling),
-        (_, None) => None,
+        op => translate::told(visit.dialect, op, visit.form, &body, Some(usage), telling.as_ref())
+            .ok()
+            .flatten(),
     };
     told.map_or(body, Bytes::from)
 }

@@ -4,11 +4,11 @@
 use super::answer::{AnswerHead, EVENT_STREAM};
 use super::visit::Visit;
 use crate::error::Failure;
-use crate::wire::translate;
+use crate::wire::translate::{self, AnswerForm};
 use bytes::Bytes;
 use http::{HeaderValue, header};
 use pingora::http::ResponseHeader;
-use pingora::proxy::Session;
+use pingora::protocols::http::ServerSession;
 
 /// Nobody reads any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,7 +42,7 @@ pub(super) trait Sink: Send {
 
 /// The caller's own connection.
 pub(super) struct Direct<'a> {
-    session: &'a mut Session,
+    session: &'a mut ServerSession,
     head_sent: bool,
     /// Sent by the first heartbeat when the vendor has not answered yet.
     early: Option<AnswerHead>,
@@ -59,7 +59,7 @@ pub(super) struct Direct<'a> {
 
 impl<'a> Direct<'a> {
     /// `early`: the head that a heartbeat may send before the vendor's.
-    pub(super) fn new(session: &'a mut Session, early: Option<AnswerHead>) -> Self {
+    pub(super) fn new(session: &'a mut ServerSession, early: Option<AnswerHead>) -> Self {
         Self {
             session,
             head_sent: false,
@@ -96,7 +96,7 @@ impl Sink for Direct<'_> {
         (self.head_sent, self.status) = (true, head.status);
         let chunked = !self.session.is_http2();
         let header = response(head, chunked);
-        let sent = self.session.downstream_session.write_response_header(header).await;
+        let sent = self.session.write_response_header(header).await;
         self.said(sent)
     }
 
@@ -105,7 +105,7 @@ impl Sink for Direct<'_> {
             return Err(Gone);
         }
         self.bytes += bytes.len() as u64;
-        let sent = self.session.downstream_session.write_response_body(bytes, false).await;
+        let sent = self.session.write_response_body(bytes, false).await;
         self.said(sent)
     }
 
@@ -114,7 +114,7 @@ impl Sink for Direct<'_> {
             return Err(Gone);
         }
         self.bytes += bytes.len() as u64;
-        let sent = self.session.downstream_session.write_response_body(bytes, true).await;
+        let sent = self.session.write_response_body(bytes, true).await;
         self.said(sent)
     }
 
@@ -135,7 +135,7 @@ impl Sink for Direct<'_> {
         if self.left {
             return;
         }
-        let _ = self.session.downstream_session.read_body_or_idle(true).await;
+        let _ = self.session.read_body_or_idle(true).await;
         self.left = true;
     }
 }
@@ -162,6 +162,8 @@ pub(super) fn response(head: AnswerHead, http1: bool) -> Box<ResponseHeader> {
 /// caller waits without one.
 pub(super) fn early_head(visit: &Visit) -> Option<AnswerHead> {
     let content_type = match visit.stream {
+        // Comments keep a stream of events alive; a list has none.
+        true if visit.form == AnswerForm::List => return None,
         true => EVENT_STREAM,
         false if translate::beats_whole(visit.dialect) => "application/json",
         false => return None,

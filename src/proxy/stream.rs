@@ -4,19 +4,24 @@
 
 use super::job::Job;
 use super::visit::Visit;
-use crate::chat::{Dialect, Event, Finish, StreamIn, StreamOut};
+use crate::cache::Thoughts;
+use crate::chat::{Delta, DeltaKind, Dialect, Event, Finish, StreamIn, StreamOut};
 use crate::config::Provider;
 use crate::error::{Failure, Result};
 use crate::types::Usage;
 use crate::wire::openai::{Step, StreamReader, VendorError};
 use crate::wire::openai_chat::StreamOptions;
-use crate::wire::{sse, translate};
+use crate::wire::translate::{self, AnswerForm, List};
+use crate::wire::transport::{Message, Transport};
 use bytes::Bytes;
+use std::sync::Arc;
 
 /// The largest event of a translated stream.
 const MAX_EVENT_BYTES: usize = 4 * 1024 * 1024;
 /// Output text that is collected before it is counted and let go.
-const MAX_TEXT_BYTES: usize = 64 * 1024;
+const MAX_TEXT_BYTES: usize = 32 * 1024;
+/// How much longer than what came in what goes out is taken to be at most.
+const MAX_GROWTH_PERCENT: usize = 400;
 
 /// Reads a stream and gives what goes to the caller.
 #[expect(
@@ -32,17 +37,26 @@ pub(super) enum Reader {
 
 /// A stream read as canonical events.
 pub(super) struct ChatReader {
-    cutter: sse::Cutter,
+    transport: Transport,
     input: Box<dyn StreamIn>,
     /// `None`: the events are forwarded as they came.
     output: Option<Box<dyn StreamOut>>,
     events: Vec<Event>,
+    /// The caller wants the events as elements of one list.
+    list: Option<List>,
+    /// Named where the vendor names neither.
+    id: String,
+    model: Arc<str>,
     /// Written before the first content, and held back until it comes.
     held: Vec<u8>,
+    /// How long what went out was, of what came in: the room to take for the next read.
+    growth_percent: usize,
     usage: Option<Usage>,
     content: bool,
     complete: bool,
     text: String,
+    /// Gathered for callers that cannot return them.
+    thoughts: Option<Thoughts>,
 }
 
 impl Reader {
@@ -55,15 +69,20 @@ impl Reader {
         }
         let options = StreamOptions { include_usage: asked, created: visit.at.seconds(), model: None };
         Reader::Chat(Box::new(ChatReader {
-            cutter: sse::Cutter::new(MAX_EVENT_BYTES),
+            transport: translate::transport(from, MAX_EVENT_BYTES),
             input: translate::stream_in(from, counting),
             output: (from != to).then(|| translate::stream_out(to, options, job.telling(visit))),
             events: Vec::new(),
+            list: (visit.form == AnswerForm::List).then(List::default),
+            id: visit.id.to_string(),
+            model: Arc::clone(&visit.upstream_model),
             held: Vec::new(),
+            growth_percent: 100,
             usage: None,
             content: false,
             complete: false,
             text: String::new(),
+            thoughts: job.keeps_thoughts(from).then(Thoughts::default),
         }))
     }
 
@@ -121,6 +140,15 @@ impl Reader {
         }
     }
 
+    /// The thoughts of an answer that has been said, once.
+    pub(super) fn take_thoughts(&mut self) -> Option<Thoughts> {
+        match self {
+            Reader::Plain(_) => None,
+            Reader::Chat(reader) if reader.complete => reader.thoughts.take(),
+            Reader::Chat(_) => None,
+        }
+    }
+
     pub(super) fn text_due(&self) -> bool {
         match self {
             Reader::Plain(reader) => reader.text_due(),
@@ -136,42 +164,100 @@ impl Reader {
     }
 }
 
+impl Reader {
+    /// What ends the caller's stream in place of its end: an event, or the last element of its list.
+    pub(super) fn failure(&mut self, dialect: Dialect, failure: &Failure) -> Bytes {
+        let event = translate::error_event(dialect, failure);
+        match self {
+            Reader::Chat(reader) => match &mut reader.list {
+                Some(list) => [&list.elements(&event), list.end()].concat().into(),
+                None => event,
+            },
+            Reader::Plain(_) => event,
+        }
+    }
+}
+
 impl ChatReader {
     fn feed(&mut self, chunk: Bytes) -> Result<Step> {
         let mut step = Step::default();
-        let mut written = Vec::new();
-        self.cutter.push(chunk).map_err(|_| too_long())?;
-        while let Some(event) = self.cutter.next_event() {
-            step.error = self.event(&event, &mut written)?;
+        let read_bytes = chunk.len();
+        let mut written = Vec::with_capacity(read_bytes.saturating_mul(self.growth_percent) / 100);
+        self.transport.push(chunk)?;
+        while let Some(message) = self.transport.next_message()? {
+            step.error = self.event(&message, &mut written)?;
             if step.error.is_some() {
                 break;
             }
         }
+        let percent = written.len().saturating_mul(100) / read_bytes.max(1) + 10;
+        self.growth_percent = self.growth_percent.max(percent).min(MAX_GROWTH_PERCENT);
         self.release(written, &mut step);
         Ok(step)
     }
 
     /// One event of the transport. Gives the vendor's error, if it is one.
-    fn event(&mut self, raw: &Bytes, written: &mut Vec<u8>) -> Result<Option<VendorError>> {
+    fn event(&mut self, message: &Message, written: &mut Vec<u8>) -> Result<Option<VendorError>> {
+        let fields = message.fields();
+        let delta = fields.as_ref().and_then(|(name, data)| self.input.delta(*name, data));
+        if let Some(delta) = delta {
+            self.pass(&delta, message.raw(), written);
+            return Ok(None);
+        }
         let mut events = std::mem::take(&mut self.events);
-        events.clear();
-        if let Some(data) = sse::data(raw) {
-            let read = self.input.feed(sse::name(raw), &data, &mut events);
+        if let Some((name, data)) = &fields {
+            let read = self.input.feed(*name, data, &mut events);
             // What goes through as it came need not be understood.
             if self.output.is_some() {
                 read?;
             }
         }
+        self.name(&mut events);
         let error = self.meant(&events, written);
         if self.output.is_none() && error.is_none() {
-            written.extend_from_slice(raw);
+            written.extend_from_slice(message.raw());
         }
+        events.clear();
         self.events = events;
         Ok(error)
     }
 
+    /// Gives an answer the names that its vendor does not.
+    fn name(&self, events: &mut [Event]) {
+        let Some(Event::Start { id, model, .. }) = events.first_mut() else { return };
+        if id.is_empty() {
+            id.clone_from(&self.id);
+        }
+        if model.is_empty() {
+            *model = self.model.to_string();
+        }
+    }
+
+    /// The commonest event, from the vendor's bytes straight to the caller's.
+    fn pass(&mut self, delta: &Delta<'_>, raw: &[u8], written: &mut Vec<u8>) {
+        self.content = true;
+        let before = self.text.len();
+        delta.text.push_to(&mut self.text);
+        match (delta.kind, &mut self.thoughts) {
+            (DeltaKind::Thinking, Some(thoughts)) => {
+                thoughts.more(self.text.get(before..).unwrap_or_default());
+            }
+            (DeltaKind::Text, Some(thoughts)) => thoughts.close(),
+            (DeltaKind::Arguments(_), _) | (_, None) => {}
+        }
+        self.usage = delta.usage.or(self.usage);
+        let Some(output) = &mut self.output else { return written.extend_from_slice(raw) };
+        output.delta(delta, written);
+        if let Some(usage) = delta.usage {
+            output.emit(&Event::Usage(usage), written);
+        }
+    }
+
     fn meant(&mut self, events: &[Event], written: &mut Vec<u8>) -> Option<VendorError> {
         for event in events {
+            if let Some(thoughts) = &mut self.thoughts {
+                thoughts.take(event);
+            }
             match event {
                 Event::Error(error) => {
                     let (kind, code) = (error.kind.clone(), error.code.clone());
@@ -224,6 +310,9 @@ impl ChatReader {
             all.append(&mut written);
             written = all;
         }
+        if let Some(list) = &mut self.list {
+            written = list.elements(&written);
+        }
         if !written.is_empty() {
             step.out.push(Bytes::from(written));
         }
@@ -232,8 +321,7 @@ impl ChatReader {
     fn end(&mut self) -> Step {
         let mut step = Step::default();
         let mut written = Vec::new();
-        let rest = self.cutter.rest();
-        if !rest.is_empty()
+        if let Some(rest) = self.transport.rest()
             && let Ok(error) = self.event(&rest, &mut written)
         {
             step.error = error;
@@ -249,6 +337,9 @@ impl ChatReader {
             step.error = self.meant(&events, &mut written);
         }
         self.release(written, &mut step);
+        if let (Some(list), true, None) = (&mut self.list, self.complete, &step.error) {
+            step.out.push(Bytes::from_static(list.end()));
+        }
         step
     }
 }
@@ -257,10 +348,4 @@ impl ChatReader {
 pub(super) fn ended_badly(word: &str) -> VendorError {
     let message = "the vendor ended the answer with an error".to_owned();
     VendorError { message, code: Some(word.to_owned()), ..VendorError::default() }
-}
-
-fn too_long() -> crate::error::Failure {
-    let text = "The model's vendor sent an unreadable answer";
-    crate::error::Failure::new(crate::error::Kind::VendorMalformed, text)
-        .detail("an event is larger than 4 MiB")
 }

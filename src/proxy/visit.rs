@@ -5,6 +5,7 @@ use crate::chat::Dialect;
 use crate::config::Caller;
 use crate::telemetry::{CacheStatus, InFlight, Phases};
 use crate::types::{Clock, Mono, Op, RequestId, Wall};
+use crate::wire::translate::AnswerForm;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,6 +28,8 @@ pub(super) struct Visit {
     pub credential: Arc<str>,
     pub end_user: Option<Arc<str>>,
     pub stream: bool,
+    /// In which form of its dialect the caller wants its answer.
+    pub form: AnswerForm,
     /// What the caller was told.
     pub status: u16,
     pub first_token: Option<Duration>,
@@ -63,6 +66,7 @@ impl Visit {
             credential: none,
             end_user: None,
             stream: false,
+            form: AnswerForm::Usual,
             status: 0,
             first_token: None,
             attempts: 0,

@@ -3,10 +3,8 @@
 
 use super::tls::CertificateResolver;
 use crate::config::Snapshot;
-use pingora::apps::HttpServerOptions;
 use pingora::listeners::tls::TlsSettings;
 use pingora::listeners::{L4BufferSettings, ListenerConfig, TcpSocketOptions};
-use pingora::proxy::HttpProxy;
 use pingora::services::listening::Service;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::net::{SocketAddr, TcpListener};
@@ -79,17 +77,10 @@ fn settle(address: SocketAddr, upgrade: bool, held: &mut Vec<Socket>) -> Result<
 
 /// Adds the public listeners to the service.
 pub(super) fn add<A: Send + Sync + 'static>(
-    service: &mut Service<HttpProxy<A>>,
+    service: &mut Service<A>,
     snapshot: &Snapshot,
     addresses: &Addresses,
 ) -> Result<Option<Arc<CertificateResolver>>, String> {
-    if snapshot.public.http2_cleartext
-        && let Some(app) = service.app_logic_mut()
-    {
-        let mut options = HttpServerOptions::default();
-        options.h2c = true;
-        app.server_options = Some(options);
-    }
     for (wanted, bound) in snapshot.public.listen.iter().zip(&addresses.public) {
         service.add_listener(listener(*bound, wanted.port() == 0, READ_BUFFER_PLAIN));
     }

@@ -21,6 +21,7 @@ use keeper::Keeper;
 use listen::Addresses;
 use pingora::server::configuration::{Opt, ServerConf};
 use pingora::server::{RunArgs, Server};
+use pingora::services::listening::Service;
 use reload::Reloader;
 pub use reload::{inputs, pepper, stored_keys};
 use std::path::{Path, PathBuf};
@@ -31,6 +32,8 @@ use succession::{PidFile, Successor};
 
 /// How long a new process waits for the old one to give the books free.
 const HANDOVER: Duration = Duration::from_secs(60);
+/// Names the threads that serve callers.
+const PUBLIC_SERVICE: &str = "gateway";
 /// Longer than any drain: [`keeper`] ends the process when the last request has ended.
 const PINGORA_GRACE_SECONDS: u64 = 24 * 60 * 60;
 
@@ -176,7 +179,8 @@ fn run(
     let addresses = Addresses::reserve(&snapshot, successor.is_some())?;
     let threads = threads(&snapshot);
     let conf = Arc::clone(&server.configuration);
-    let mut public = pingora::proxy::http_proxy_service(&conf, Gateway::new(Arc::clone(plane)));
+    let gateway = Gateway::new(Arc::clone(plane), &conf, snapshot.public.http2_cleartext);
+    let mut public = Service::new(PUBLIC_SERVICE.to_owned(), gateway);
     public.threads = Some(threads);
     let resolver = listen::add(&mut public, &snapshot, &addresses)?;
     server.add_service(public);

@@ -3,12 +3,13 @@
 
 use crate::access::Pepper;
 use crate::admin;
+use crate::catalogue::Day;
 use crate::config::{Boot, Document, Environment, Inputs, Problem, Problems, Registry, Snapshot, StoredKey};
 use crate::ledger::{Price, PriceTable, Settlement};
 use crate::limit::Ask;
 use crate::proxy::Plane;
 use crate::store::Store;
-use crate::types::Secret;
+use crate::types::{Clock, Secret};
 use parking_lot::Mutex;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -89,7 +90,16 @@ impl Reloader {
 
     /// The snapshot to start with.
     pub(super) fn first(&self) -> Result<Arc<Snapshot>, String> {
-        self.build().map_err(|problems| problems.to_string())
+        let snapshot = self.build().map_err(|problems| problems.to_string())?;
+        self.notice(&snapshot);
+        Ok(snapshot)
+    }
+
+    /// Tells what the operator should know of the configured models.
+    fn notice(&self, snapshot: &Snapshot) {
+        for notice in snapshot.notices(Day::of_seconds(Clock::machine().wall().seconds())) {
+            tracing::warn!(notice, "a configured model needs a look");
+        }
     }
 
     /// The plane whose snapshot is replaced from now on.
@@ -110,6 +120,7 @@ impl Reloader {
             }
         })?;
         let version = snapshot.version;
+        self.notice(&snapshot);
         if let Some(plane) = self.plane.get().and_then(Weak::upgrade) {
             let restart = snapshot.needs_restart(&plane.snapshot.load());
             if !restart.is_empty() {

@@ -284,3 +284,61 @@ fn frame<'a>(rest: &mut &'a [u8]) -> Frame<'a> {
 fn sync_dir(dir: &Path) -> io::Result<()> {
     File::open(dir)?.sync_all()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::batch::Builder;
+    use crate::store::tests::intent;
+    use proptest::prelude::*;
+
+    /// A whole spool of three batches.
+    fn whole() -> Vec<u8> {
+        let header =
+            super::super::books::encode(&Header { through: 4, head: [7; DIGEST_BYTES], owned: vec![] });
+        let length = u32::try_from(header.len()).unwrap();
+        let digest: Digest = Sha256::digest(&header).into();
+        let mut bytes = [MAGIC, &length.to_be_bytes()[..], &header, &digest].concat();
+        let mut before = [7; DIGEST_BYTES];
+        for sequence in 5..8 {
+            let mut builder = Builder::new(&before);
+            builder.intent(&intent(sequence));
+            let (value, digest) = builder.seal(sequence);
+            before = digest;
+            let length = u32::try_from(value.len()).unwrap();
+            bytes.extend_from_slice(&length.to_be_bytes());
+            bytes.extend_from_slice(&(!length).to_be_bytes());
+            bytes.extend_from_slice(&sequence.to_be_bytes());
+            bytes.extend_from_slice(&value);
+        }
+        bytes
+    }
+
+    #[test]
+    fn a_whole_spool_is_read_without_damage() {
+        let content = Content::parse(&whole()).unwrap();
+        assert_eq!((content.records.len(), content.damage), (3, None));
+    }
+
+    proptest! {
+        #[test]
+        fn a_damaged_spool_is_read_without_a_panic_and_says_so(
+            changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..5),
+            cut in any::<prop::sample::Index>(),
+        ) {
+            let good = whole();
+            let mut bytes = good.clone();
+            for (at, byte) in changes {
+                let at = at.index(bytes.len());
+                bytes[at] = byte;
+            }
+            let changed = bytes != good;
+            bytes.truncate(cut.index(good.len() * 2).min(good.len()));
+            let cut = bytes.len() < good.len();
+            let Ok(content) = Content::parse(&bytes) else { return Ok(()) };
+            prop_assert!(content.records.len() <= 3);
+            let missing = content.records.len() < 3;
+            prop_assert!(!missing || cut || content.damage.is_some() || changed);
+        }
+    }
+}

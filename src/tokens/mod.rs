@@ -21,6 +21,24 @@ pub enum Family {
     Cl100k,
 }
 
+impl Family {
+    /// Every vocabulary, for tables.
+    const ALL: [Family; 2] = [Family::O200k, Family::Cl100k];
+
+    /// The name under which its makers publish it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Family::O200k => "o200k_base",
+            Family::Cl100k => "cl100k_base",
+        }
+    }
+
+    /// The vocabulary of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|family| family.name() == name)
+    }
+}
+
 /// A count, and whether all of it was counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Count {
@@ -122,10 +140,7 @@ fn extrapolate(tokens: u64, counted: usize, total: usize) -> u64 {
 }
 
 fn vocabulary(family: Family) -> Option<&'static CoreBpe> {
-    tiktoken::get_encoding(match family {
-        Family::O200k => "o200k_base",
-        Family::Cl100k => "cl100k_base",
-    })
+    tiktoken::get_encoding(family.name())
 }
 
 /// Tokens that a chat of this many messages costs on top of its texts, by

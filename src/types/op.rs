@@ -61,4 +61,21 @@ impl Op {
             Op::Tokenize => "tokenize",
         }
     }
+
+    /// What it is in words for people.
+    pub fn title(self) -> &'static str {
+        match self {
+            Op::Chat => "chat",
+            Op::Completion => "text completions",
+            Op::Embedding => "embeddings",
+            Op::ImageGeneration => "image generation",
+            Op::ImageEdit => "image edits",
+            Op::Speech => "speech",
+            Op::Transcription => "transcriptions",
+            Op::Moderation => "moderations",
+            Op::Realtime => "realtime sessions",
+            Op::Models => "a list of models",
+            Op::Tokenize => "token counts",
+        }
+    }
 }

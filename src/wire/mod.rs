@@ -2,11 +2,16 @@
 
 pub mod aigne;
 pub mod anthropic;
+pub mod bedrock;
+pub mod embed;
 pub mod gemini;
+pub mod images;
 pub mod json;
 pub mod multipart;
+pub mod ollama;
 pub mod openai;
 pub mod openai_chat;
 mod received;
 pub mod sse;
 pub mod translate;
+pub mod transport;

@@ -1,5 +1,5 @@
-//! Just enough of RFC 7578 to find one form field of a multipart body and to
-//! replace its value (with [`super::json::Patch`], which edits any bytes).
+//! Just enough of RFC 7578 to read the parts of a multipart body, and to find one field
+//! and replace its value (with [`super::json::Patch`], which edits any bytes).
 
 use memchr::memmem;
 use std::ops::Range;
@@ -42,6 +42,36 @@ pub fn field(body: &[u8], boundary: &str, name: &str) -> Option<Range<usize>> {
         found = Some((!is_file && part_name == name).then_some(part.value));
     }
     None
+}
+
+/// One part of a form.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FormPart {
+    /// Its name.
+    pub name: String,
+    /// Is it a file?
+    pub is_file: bool,
+    /// Its content type, where it says one.
+    pub content_type: Option<String>,
+    /// Where its value stands.
+    pub value: Range<usize>,
+}
+
+/// All parts of a form in order. `None` when the body is malformed or has more than 256 parts.
+pub fn parts(body: &[u8], boundary: &str) -> Option<Vec<FormPart>> {
+    let mut found = Vec::new();
+    let mut parts = Parts::new(body, boundary)?;
+    while let Some(part) = parts.next_part()? {
+        if found.len() == MAX_PARTS {
+            return None;
+        }
+        let headers = body.get(part.headers)?;
+        let (name, is_file) = disposition(headers)?;
+        let content_type = header(headers, b"content-type:");
+        let content_type = content_type.map(|value| String::from_utf8_lossy(value.trim_ascii()).into_owned());
+        found.push(FormPart { name, is_file, content_type, value: part.value });
+    }
+    Some(found)
 }
 
 struct Part {
@@ -94,15 +124,17 @@ impl<'a> Parts<'a> {
 
 /// Name and whether it is a file, from the part's `Content-Disposition`; `None` when there is none.
 fn disposition(headers: &[u8]) -> Option<(String, bool)> {
-    const HEADER: &[u8] = b"content-disposition:";
-    let line = headers.split(|&byte| byte == b'\n').find(|line| {
-        line.get(..HEADER.len()).is_some_and(|beginning| beginning.eq_ignore_ascii_case(HEADER))
-    })?;
-    let value = line.get(HEADER.len()..)?;
+    let value = header(headers, b"content-disposition:")?;
     let semicolon = memchr::memchr(b';', value)?;
     let parameters = value.get(semicolon + 1..)?;
     let is_file = parameter(parameters, "filename").is_some() || parameter(parameters, "filename*").is_some();
     Some((parameter(parameters, "name")?, is_file))
+}
+
+/// The value of the first header of that name, which ends in a colon.
+fn header<'a>(headers: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+    let is_it = |line: &&[u8]| line.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name));
+    headers.split(|&byte| byte == b'\n').find(is_it)?.get(name.len()..)
 }
 
 /// One of `a=b; c="d"`, its quotes and backslashes removed.
@@ -252,6 +284,9 @@ mod tests {
             let body = parts.concat();
             if let Some(span) = field(&body, "XX", "model") {
                 prop_assert!(body.get(span).is_some());
+            }
+            for part in super::parts(&body, "XX").unwrap_or_default() {
+                prop_assert!(body.get(part.value).is_some());
             }
             let _ = boundary(&String::from_utf8_lossy(&body));
         }

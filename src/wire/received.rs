@@ -15,6 +15,20 @@ pub struct InPath {
     pub model: Option<String>,
     /// A stream is asked for.
     pub stream: bool,
+    /// In which of its dialect's forms the answer is wanted.
+    pub form: AnswerForm,
+}
+
+/// In which form an answer is wanted, where a dialect has several.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AnswerForm {
+    /// As always; a stream as server-sent events.
+    #[default]
+    Usual,
+    /// A stream as one JSON list, which Gemini's callers get unless they ask otherwise.
+    List,
+    /// One embedding and not a list of them (Gemini's `embedContent`).
+    Single,
 }
 
 /// A body in the form in which it is read, rewritten and translated from now on.

@@ -52,9 +52,21 @@ pub struct Cutter {
 pub struct TooLong;
 
 /// A whole event: in the chunk last pushed, or put together from several.
-pub(super) enum Cut {
+pub enum Cut {
+    /// A span of the chunk.
     Within(Range<usize>),
+    /// Bytes of its own.
     Joined(Bytes),
+}
+
+impl Cut {
+    /// The event; `chunk` is what was pushed last.
+    pub fn of<'a>(&'a self, chunk: &'a [u8]) -> &'a [u8] {
+        match self {
+            Cut::Within(span) => chunk.get(span.clone()).unwrap_or_default(),
+            Cut::Joined(event) => event,
+        }
+    }
 }
 
 impl Cutter {
@@ -111,8 +123,9 @@ impl Cutter {
         rest.freeze()
     }
 
-    /// Like `next_event` without the queue, for a reader that joins runs of events.
-    pub(super) fn next_cut(&mut self) -> Option<Cut> {
+    /// Like `next_event` without the queue, for a reader that keeps the chunk and takes
+    /// every event before the next `push`.
+    pub fn next_cut(&mut self) -> Option<Cut> {
         let Some(&end) = self.ends.get(self.taken) else {
             self.carry_tail();
             return None;
@@ -223,13 +236,15 @@ fn value<'a>(line: &'a [u8], field: &[u8]) -> Option<&'a [u8]> {
 }
 
 /// What an event says.
-pub(super) struct Fields<'a> {
+pub struct Fields<'a> {
+    /// The `event:` field; the last one counts.
     pub name: Option<&'a [u8]>,
+    /// The `data:` lines, joined by LF; borrowed when there is one. `None`: no data line (comment, blank).
     pub data: Option<Cow<'a, [u8]>>,
 }
 
 /// Both fields in one pass.
-pub(super) fn fields(event: &[u8]) -> Fields<'_> {
+pub fn fields(event: &[u8]) -> Fields<'_> {
     let mut fields = Fields { name: None, data: None };
     for line in lines(event) {
         if let Some(more) = value(line, b"data") {

@@ -1,11 +1,18 @@
 //! The one table of dialects: which module reads and writes which. Everybody
-//! above asks here and never names a dialect's module.
+//! above asks here and never names a dialect's module. Operations other than
+//! chat are in [`Asked`] and [`Plan`].
+
+mod beside;
+
+pub use beside::{Asked, Plan, Told, draw_out, draw_path, embed_out, embed_path};
 
 pub use super::aigne::{CostOf, Telling};
+pub use super::gemini::{List, count_received};
 use super::openai::Counting;
-pub use super::received::{InPath, Received, Tells};
-use super::{aigne, anthropic, gemini, openai, openai_chat};
-use crate::chat::{Adapted, Dialect, Request, Response, StreamIn, StreamOut};
+pub use super::received::{AnswerForm, InPath, Received, Tells};
+use super::transport::{self, Transport};
+use super::{aigne, anthropic, bedrock, gemini, ollama, openai, openai_chat};
+use crate::chat::{Adapted, Dialect, Origin, Request, Response, StreamIn, StreamOut};
 use crate::error::{Failure, Kind, Result};
 use crate::types::{Op, Usage};
 use bytes::Bytes;
@@ -17,11 +24,26 @@ use std::borrow::Cow;
 /// # Errors
 /// What is wrong with the body.
 pub fn received(from: Dialect, op: Op, in_path: &InPath, body: Bytes) -> Result<Received> {
-    match from {
-        Dialect::Aigne => aigne::received(op, body),
-        Dialect::AigneCompletions => aigne::completions_received(op, in_path, body),
+    let model = in_path.model.as_deref().unwrap_or_default();
+    match (from, op) {
+        (Dialect::Aigne, _) => aigne::received(op, body),
+        (Dialect::AigneCompletions, _) => aigne::completions_received(op, in_path, body),
+        (Dialect::Gemini, Op::Embedding) => {
+            let body = gemini::embed_received(&body, model, in_path.form == AnswerForm::Single)?;
+            Ok(Received::untouched(op, Dialect::OpenAiChat, body))
+        }
+        (Dialect::Gemini, _) => {
+            let body = gemini::chat_received(&body, model, in_path.stream)?;
+            Ok(Received::untouched(op, from, body))
+        }
         _ => Ok(Received::untouched(op, from, body)),
     }
+}
+
+/// The body for a vendor of the same dialect, where something was put into it when it came;
+/// `end_of_ours`: where the last of that ends. `None`: nothing was.
+pub fn as_sent(dialect: Dialect, body: &Bytes, end_of_ours: usize) -> Option<Vec<Bytes>> {
+    (dialect == Dialect::Gemini).then(|| gemini::as_sent(body, end_of_ours))
 }
 
 /// Do answers in this dialect say who gave them and what they cost?
@@ -57,6 +79,7 @@ pub fn request_in(from: Dialect, body: &[u8]) -> Result<Request> {
         // What AIGNE's envelope held has OpenAI's members since it arrived.
         Dialect::OpenAiChat | Dialect::Aigne => openai_chat::request_in(body),
         Dialect::Anthropic => anthropic::request_in(body),
+        Dialect::Gemini => gemini::request_in(body),
         _ => Err(unknown(from)),
     }
 }
@@ -74,8 +97,15 @@ pub fn request_out(to: Dialect, request: &Request, adapted: &mut Adapted) -> Res
             anthropic::request_out(request, &anthropic::model_traits(&request.model), adapted)
         }
         Dialect::Gemini => gemini::request_out(request, &gemini::model_traits(&request.model), adapted),
+        Dialect::Bedrock => bedrock::request_out(request, &bedrock::model_traits(&request.model), adapted),
+        Dialect::Ollama => ollama::request_out(request, &ollama::model_traits(&request.model), adapted),
         _ => Err(unknown(to)),
     }
+}
+
+/// Does the dialect refuse a request that names no limit of its answer?
+pub fn wants_output_limit(dialect: Dialect) -> bool {
+    matches!(dialect, Dialect::Anthropic)
 }
 
 /// Where a vendor of this dialect is asked: the row's path, but for those that name the model in it.
@@ -83,7 +113,27 @@ pub fn path<'a>(to: Dialect, row: &'a str, model: &str, stream: bool) -> Cow<'a,
     match (to, stream) {
         (Dialect::Gemini, true) => gemini::path(model, gemini::Method::Stream).into(),
         (Dialect::Gemini, false) => gemini::path(model, gemini::Method::Generate).into(),
+        (Dialect::Bedrock, true) => bedrock::path(model, bedrock::Method::ConverseStream).into(),
+        (Dialect::Bedrock, false) => bedrock::path(model, bedrock::Method::Converse).into(),
         _ => row.into(),
+    }
+}
+
+/// How a vendor of this dialect cuts its streams into events of at most so many bytes.
+pub fn transport(from: Dialect, max_event_bytes: usize) -> Transport {
+    match from {
+        Dialect::Bedrock => Transport::frames(max_event_bytes),
+        Dialect::Ollama => Transport::lines(max_event_bytes),
+        _ => Transport::sse(max_event_bytes),
+    }
+}
+
+/// The media type of such streams.
+pub fn media_type(from: Dialect) -> &'static str {
+    match from {
+        Dialect::Bedrock => transport::FRAMES,
+        Dialect::Ollama => transport::LINES,
+        _ => transport::SSE,
     }
 }
 
@@ -96,6 +146,8 @@ pub fn response_in(from: Dialect, body: &[u8], counting: Counting) -> Result<Res
         Dialect::OpenAiChat => openai_chat::response_in(body, counting),
         Dialect::Anthropic => anthropic::response_in(body),
         Dialect::Gemini => gemini::response_in(body),
+        Dialect::Ollama => ollama::response_in(body),
+        Dialect::Bedrock => bedrock::response_in(body),
         _ => Err(unknown(from)),
     }
 }
@@ -104,6 +156,7 @@ pub fn response_in(from: Dialect, body: &[u8], counting: Counting) -> Result<Res
 pub fn usage_in(from: Dialect, body: &[u8], counting: Counting) -> Option<Usage> {
     match from {
         Dialect::Anthropic => anthropic::usage_in(body),
+        Dialect::Gemini => gemini::usage_in(body),
         _ => openai::usage(Op::Chat, counting, body),
     }
 }
@@ -117,24 +170,31 @@ pub fn response_out(to: Dialect, response: &Response, telling: Option<&Telling>)
         (Dialect::Aigne, Some(telling)) => aigne::response_out(response, telling),
         (Dialect::AigneCompletions, Some(telling)) => Ok(aigne::completions_response_out(response, telling)),
         (Dialect::Anthropic, _) => Ok(anthropic::response_out(response)),
+        (Dialect::Gemini, _) => Ok(gemini::response_out(response)),
         _ => Ok(openai_chat::response_out(response)),
     }
 }
 
-/// Writes an answer that is no conversation, from OpenAI's. `None`: it goes on as it is.
-pub fn answer_out(
+/// An answer to something other than a chat, from OpenAI's. `usage` and `telling` are for the
+/// dialects that want it told. `None`: it goes on as it is.
+///
+/// # Errors
+/// `VendorMalformed` when it cannot be read.
+pub fn told(
     to: Dialect,
     op: Op,
+    form: AnswerForm,
     body: &[u8],
     usage: Option<&Usage>,
-    telling: &Telling,
-) -> Option<Vec<u8>> {
-    match op {
-        Op::Embedding => aigne::embedding_out(body, usage, telling),
-        Op::ImageGeneration | Op::ImageEdit => {
-            aigne::image_out(body, usage, telling, to == Dialect::AigneCompletions)
+    telling: Option<&Telling>,
+) -> Result<Option<Vec<u8>>> {
+    match (to, op, telling) {
+        (Dialect::Gemini, Op::Embedding, _) => gemini::embed_told(body, form == AnswerForm::Single).map(Some),
+        (_, Op::Embedding, Some(telling)) => Ok(aigne::embedding_out(body, usage, telling)),
+        (_, Op::ImageGeneration | Op::ImageEdit, Some(telling)) => {
+            Ok(aigne::image_out(body, usage, telling, to == Dialect::AigneCompletions))
         }
-        _ => None,
+        _ => Ok(None),
     }
 }
 
@@ -143,6 +203,8 @@ pub fn stream_in(from: Dialect, counting: Counting) -> Box<dyn StreamIn> {
     match from {
         Dialect::Anthropic => Box::new(anthropic::StreamReader::new()),
         Dialect::Gemini => Box::new(gemini::StreamReader::new()),
+        Dialect::Ollama => Box::new(ollama::StreamReader::new()),
+        Dialect::Bedrock => Box::new(bedrock::StreamReader::new()),
         _ => Box::new(openai_chat::StreamReader::new(counting)),
     }
 }
@@ -159,8 +221,23 @@ pub fn stream_out(
             Box::new(aigne::CompletionsWriter::new(options, telling))
         }
         (Dialect::Anthropic, _) => Box::new(anthropic::StreamWriter::new(options.model)),
+        (Dialect::Gemini, _) => Box::new(gemini::StreamWriter::new(options.model)),
         _ => Box::new(openai_chat::StreamWriter::new(options)),
     }
+}
+
+/// Whose signatures a vendor of this dialect makes and wants back. `None`: it makes none.
+pub fn origin(from: Dialect) -> Option<Origin> {
+    match from {
+        Dialect::Anthropic | Dialect::Bedrock => Some(Origin::Anthropic),
+        Dialect::Gemini => Some(Origin::Gemini),
+        _ => None,
+    }
+}
+
+/// Has this dialect of callers no place for signed thoughts that its clients know and return?
+pub fn forgets_thoughts(to: Dialect) -> bool {
+    matches!(to, Dialect::OpenAiChat | Dialect::Aigne | Dialect::Ollama)
 }
 
 /// A failure as a whole answer.
@@ -168,6 +245,7 @@ pub fn error_body(to: Dialect, failure: &Failure) -> Vec<u8> {
     match to {
         Dialect::Aigne | Dialect::AigneCompletions => aigne::error_body(failure),
         Dialect::Anthropic => anthropic::error_body(failure),
+        Dialect::Gemini => gemini::error_body(failure),
         _ => openai::error_body(failure),
     }
 }
@@ -177,6 +255,7 @@ pub fn error_event(to: Dialect, failure: &Failure) -> Bytes {
     match to {
         Dialect::Aigne => aigne::error_event(failure),
         Dialect::Anthropic => anthropic::error_event(failure),
+        Dialect::Gemini => gemini::error_event(failure),
         _ => openai::error_event(failure),
     }
 }

@@ -206,33 +206,6 @@ async fn an_answer_that_a_filter_or_the_limit_took_is_empty_and_says_why() {
 }
 
 #[tokio::test]
-async fn embeddings_go_by_the_compatible_door() {
-    let upstream = Upstream::gemini(gemini::answer).await;
-    let hub = Gateway::start(&google(&upstream, gemini::EMBEDDER)).await;
-    let body = json!({ "model": "gpt", "input": ["one", "two"] });
-    let answer = hub.post("/v1/embeddings", &body).await.expect(200).json();
-    assert_eq!(answer["data"].as_array().unwrap().len(), 2);
-    let seen = upstream.only();
-    assert_eq!(
-        (seen.path.as_str(), seen.credential()),
-        ("/v1beta/openai/embeddings", vendor::CREDENTIALS[0])
-    );
-    assert_eq!(buckets(&entry(hub).await), json!({ "input": 9 }));
-}
-
-#[tokio::test]
-async fn pictures_are_drawn_by_the_compatible_door() {
-    let drawn = json!({ "created": 1, "data": [{ "b64_json": "iVBORw0KGgo=" }] });
-    let (upstream, hub) = before(Reply::json(200, &drawn)).await;
-    let answer = hub.post("/v1/images/generations", &json!({ "model": "gpt", "prompt": "a cat" })).await;
-    assert_eq!(answer.expect(200).json()["data"], drawn["data"]);
-    let seen = upstream.only();
-    let door = "/v1beta/openai/images/generations";
-    assert_eq!((seen.path.as_str(), seen.credential()), (door, vendor::CREDENTIALS[0]));
-    assert_eq!(seen.json()["model"], MODEL);
-}
-
-#[tokio::test]
 async fn a_schema_beside_tools_is_asked_for_in_words_where_it_cannot_be_enforced() {
     let ask = json!({ "tools": tools(), "response_format": { "type": "json_object" } });
     for (model, enforced) in [(MODEL, false), (SIGNING, true)] {

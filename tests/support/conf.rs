@@ -1,7 +1,7 @@
 //! The hub's configuration as a test says it. Every name of a configuration
 //! key that more than one test needs stands here, once.
 
-use super::upstream::{Upstream, vendor};
+use super::upstream::{Upstream, bedrock, vendor};
 use std::collections::BTreeMap;
 
 /// The caller's secrets. Long and odd, so that a search for them finds nothing else.
@@ -16,6 +16,8 @@ pub struct Provider {
     base_url: Option<String>,
     credentials: Vec<String>,
     lines: String,
+    /// The credentials are pairs of AWS's keys.
+    keys: bool,
 }
 
 impl Provider {
@@ -27,6 +29,7 @@ impl Provider {
             base_url: Some(base_url.to_owned()),
             credentials: vec!["a".to_owned()],
             lines: String::new(),
+            keys: false,
         }
     }
 
@@ -48,6 +51,23 @@ impl Provider {
     /// A vendor that speaks Gemini's own dialect.
     pub fn gemini(name: &str, upstream: &Upstream) -> Self {
         Self { vendor: "gemini".to_owned(), ..Self::new(name, &upstream.root_url()) }
+    }
+
+    /// Bedrock, with a pair of keys.
+    pub fn bedrock(name: &str, upstream: &Upstream) -> Self {
+        let vendor = "bedrock".to_owned();
+        let region = format!("region = {:?}", bedrock::REGION);
+        Self { vendor, keys: true, ..Self::new(name, &upstream.root_url()) }.line(&region)
+    }
+
+    /// Bedrock, with a key that is sent as it is.
+    pub fn bedrock_bearer(name: &str, upstream: &Upstream) -> Self {
+        Self { keys: false, ..Self::bedrock(name, upstream) }
+    }
+
+    /// Of another vendor.
+    pub fn vendor(self, vendor: &str) -> Self {
+        Self { vendor: vendor.to_owned(), ..self }
     }
 
     /// Credentials by name; `a` and `b` are those that the scripted vendor knows.
@@ -72,7 +92,13 @@ impl Provider {
         if let Some(base_url) = &self.base_url {
             text.push_str(&format!("base_url = {base_url:?}\n"));
         }
-        let row = |name: &String| format!("{{ name = {name:?}, env = {:?} }}", self.variable(name));
+        let row = |name: &String| match (self.keys, self.variable(name)) {
+            (false, variable) => format!("{{ name = {name:?}, env = {variable:?} }}"),
+            (true, variable) => format!(
+                "{{ name = {name:?}, access_key_id = \"{}{name}\", secret_access_key = {{ env = {variable:?} }} }}",
+                bedrock::KEY_ID
+            ),
+        };
         let credentials: Vec<_> = self.credentials.iter().map(row).collect();
         if !credentials.is_empty() {
             text.push_str(&format!("credentials = [{}]\n", credentials.join(", ")));

@@ -10,7 +10,9 @@ pub mod upstream;
 pub use client::{Answer, Client, Request};
 pub use conf::{Conf, Provider};
 pub use gateway::Gateway;
-pub use upstream::{Framing, Gate, Reply, Rules, Upstream, anthropic, gemini, vendor};
+pub use upstream::{
+    Framing, Gate, Reply, Rules, Upstream, anthropic, bedrock, gemini, ollama, pictures, vendor,
+};
 
 use std::time::Duration;
 

@@ -2,6 +2,7 @@
 
 use super::Resolver;
 use super::providers::Providers;
+use crate::catalogue::Catalogue;
 use crate::config::at::At;
 use crate::config::check::nearest;
 use crate::config::raw::TargetItem;
@@ -18,10 +19,11 @@ impl Resolver<'_> {
         raw: &raw::File,
         clocks: Clocks,
         providers: &Providers,
+        catalogue: &Catalogue,
     ) -> HashMap<ModelName, Arc<Model>> {
         let mut models = HashMap::new();
         for at in &raw.model {
-            let Some(model) = self.model(at, clocks, providers) else { continue };
+            let Some(model) = self.model(at, clocks, providers, catalogue) else { continue };
             let name = model.name.clone();
             if models.insert(name.clone(), Arc::new(model)).is_some() {
                 self.notes.below(&at.span, "name", format!("{name} is already the name of another model"));
@@ -30,7 +32,13 @@ impl Resolver<'_> {
         models
     }
 
-    fn model(&mut self, at: &At<raw::Model>, clocks: Clocks, providers: &Providers) -> Option<Model> {
+    fn model(
+        &mut self,
+        at: &At<raw::Model>,
+        clocks: Clocks,
+        providers: &Providers,
+        catalogue: &Catalogue,
+    ) -> Option<Model> {
         let raw = &at.value;
         let name = raw.name.as_ref().and_then(|name| self.note(&name.span, ModelName::parse(&name.value)));
         let items = raw.targets.as_deref().unwrap_or_default();
@@ -41,8 +49,8 @@ impl Resolver<'_> {
             self.notes.below(&at.span, "targets", "all have weight 0; give one of them more");
         }
         let model = Model {
-            targets: self.targets(items, providers),
-            fallback: self.targets(&raw.fallback, providers),
+            targets: self.targets(items, providers, catalogue),
+            fallback: self.targets(&raw.fallback, providers, catalogue),
             cache: raw.cache_ttl.as_ref().map(|at| self.cache_policy(at)),
             clocks: raw.timeouts.as_ref().map(|timeouts| self.clocks(timeouts, clocks)),
             name: name?,
@@ -50,12 +58,22 @@ impl Resolver<'_> {
         Some(model)
     }
 
-    fn targets(&mut self, items: &[At<TargetItem>], providers: &Providers) -> Vec<Target> {
-        items.iter().filter_map(|item| self.target(item, providers)).collect()
+    fn targets(
+        &mut self,
+        items: &[At<TargetItem>],
+        providers: &Providers,
+        catalogue: &Catalogue,
+    ) -> Vec<Target> {
+        items.iter().filter_map(|item| self.target(item, providers, catalogue)).collect()
     }
 
     /// `None` when it is wrong, and also when its provider is switched off.
-    fn target(&mut self, item: &At<TargetItem>, providers: &Providers) -> Option<Target> {
+    fn target(
+        &mut self,
+        item: &At<TargetItem>,
+        providers: &Providers,
+        catalogue: &Catalogue,
+    ) -> Option<Target> {
         let text = match &item.value {
             TargetItem::Text(text) => text,
             TargetItem::Weighted(weighted) => weighted.model.as_ref()?,
@@ -76,7 +94,7 @@ impl Resolver<'_> {
         if found.models.as_ref().is_some_and(|list| !list.iter().any(|m| m == model)) {
             self.notes.at(&item.span, format!("{model} is not among the models of provider {provider}"));
         }
-        Some(Target { provider: Arc::clone(found), upstream_model: model.into(), weight })
+        Some(Target::new(Arc::clone(found), model, weight, catalogue))
     }
 
     fn unknown_provider(&mut self, item: &At<TargetItem>, provider: &str, providers: &Providers) {

@@ -1,6 +1,7 @@
 //! Configured vendors, and those that the environment configures.
 
 use super::Resolver;
+use super::aws::{Proof, signing_region};
 use crate::config::at::At;
 use crate::config::check::nearest;
 use crate::config::raw::TextOrSecret;
@@ -69,13 +70,17 @@ impl Resolver<'_> {
     /// one needs no key and an absent one only fails over.
     fn discover(&mut self, providers: &mut Providers, clocks: Clocks, registry: &Registry) {
         for vendor in VENDORS.iter().filter(|v| !v.base_url.is_empty()) {
-            let secret = vendor.env.iter().find_map(|name| self.environment.get(name)).map(Secret::new);
-            if providers.declared.contains(vendor.name) || (secret.is_none() && vendor.auth.needs_key()) {
+            let region = self.region_around();
+            let proof = self.proof_around(vendor, region.as_deref());
+            let keyless = matches!(proof, Proof::Nothing) && vendor.auth.needs_key();
+            // A key of AWS may be there for other purposes; without a region it is for nothing.
+            let nowhere = vendor.is_regional() && region.is_none();
+            if providers.declared.contains(vendor.name) || keyless || nowhere {
                 continue;
             }
             let Ok(name) = ProviderName::parse(vendor.name) else { continue };
-            let Some(base) = self.default_base(vendor, &(0..0)) else { continue };
-            let credential = credential(&name, "default", secret, 1, Vec::new(), registry);
+            let Some(base) = self.default_base(vendor, region.as_deref(), &(0..0)) else { continue };
+            let credential = credential(&name, "default", proof, 1, Vec::new(), registry);
             let provider = Provider {
                 connection_hash: hash_of(&(name.as_str(), &base)),
                 base,
@@ -104,10 +109,14 @@ impl Resolver<'_> {
         let vendor = raw.vendor.as_ref().and_then(|named| self.vendor(named));
         let named = raw.name.as_ref().or(raw.vendor.as_ref())?;
         let name = self.note(&named.span, ProviderName::parse(&named.value));
+        let region = vendor.and_then(|vendor| self.region(raw, vendor));
         let base = match &raw.base_url {
             Some(url) => self.note(&url.span, base_url(&url.value)),
-            None => vendor.and_then(|vendor| self.default_base(vendor, &at.span)),
+            // A region that is wrong has been noted.
+            None if raw.region.is_some() && region.is_none() => None,
+            None => vendor.and_then(|vendor| self.default_base(vendor, region.as_deref(), &at.span)),
         };
+        let region = signing_region(raw, base.as_ref(), region.as_deref());
         let clocks = self.clocks(&raw.timeouts, clocks);
         let headers = self.headers(raw);
         let ca = raw.ca_file.as_ref().and_then(|file| self.ca(file));
@@ -116,7 +125,7 @@ impl Resolver<'_> {
         // A provider that is switched off may lack its secrets.
         let credentials = match raw.enabled {
             Some(false) => Vec::new(),
-            _ => self.credentials(at, &name, vendor, registry),
+            _ => self.credentials(at, &name, vendor, region.as_deref(), registry),
         };
         let mut provider = Provider {
             name,
@@ -158,21 +167,28 @@ impl Resolver<'_> {
     }
 
     /// Where a vendor is when the file does not say.
-    fn default_base(&mut self, vendor: &Vendor, span: &Range<usize>) -> Option<BaseUrl> {
+    fn default_base(
+        &mut self,
+        vendor: &Vendor,
+        region: Option<&str>,
+        span: &Range<usize>,
+    ) -> Option<BaseUrl> {
         if vendor.simulated {
             return Some(BaseUrl { tls: false, host: "simulator".into(), port: 0, path: String::new() });
         }
         if let Some((name, host)) =
             vendor.base_env.and_then(|n| self.environment.get(n).map(|host| (n, host)))
         {
-            let read = ollama_host(host).map_err(|error| format!("the environment variable {name}: {error}"));
+            let read = ollama_host(host, vendor)
+                .map_err(|error| format!("the environment variable {name}: {error}"));
             return self.note(span, read);
         }
         if vendor.base_url.is_empty() {
             self.notes.below(span, "base_url", format!("is missing: vendor {} has no default", vendor.name));
             return None;
         }
-        self.note(span, base_url(vendor.base_url))
+        let url = self.regional(vendor.base_url, region, span)?;
+        self.note(span, base_url(&url))
     }
 
     fn credentials(
@@ -180,10 +196,11 @@ impl Resolver<'_> {
         at: &At<raw::Provider>,
         provider: &ProviderName,
         vendor: &'static Vendor,
+        region: Option<&str>,
         registry: &Registry,
     ) -> Vec<Credential> {
         let Some(list) = &at.value.credentials else {
-            return self.default_credential(at, provider, vendor, registry);
+            return self.default_credential(at, provider, vendor, region, registry);
         };
         if list.is_empty() && vendor.auth.needs_key() {
             self.notes.below(&at.span, "credentials", "is empty");
@@ -196,13 +213,24 @@ impl Resolver<'_> {
                 let text = format!("there are two credentials named {name}; give each a name of its own");
                 self.notes.below(&item.span, "name", text);
             }
-            found.extend(self.credential(item, provider, name, registry));
+            let proof = self.proof(item, vendor, region);
+            found.extend(self.credential(item, provider, name, proof, registry));
         }
         // Without any, there is still one whose health is watched.
         if found.is_empty() && list.is_empty() {
-            found.extend(credential(provider, "default", None, 1, Vec::new(), registry));
+            found.extend(credential(provider, "default", Proof::Nothing, 1, Vec::new(), registry));
         }
         found
+    }
+
+    /// What a written credential proves itself by.
+    fn proof(&mut self, item: &At<raw::Credential>, vendor: &Vendor, region: Option<&str>) -> Option<Proof> {
+        let raw = &item.value;
+        if Self::names_keys(raw) {
+            return self.keys(item, vendor, region).map(Proof::Keys);
+        }
+        let source = raw::SecretSource { env: raw.env.clone(), file: raw.file.clone() };
+        self.secret(&item.span, &source).map(Proof::Secret)
     }
 
     fn credential(
@@ -210,11 +238,10 @@ impl Resolver<'_> {
         item: &At<raw::Credential>,
         provider: &ProviderName,
         name: &str,
+        proof: Option<Proof>,
         registry: &Registry,
     ) -> Option<Credential> {
         let raw = &item.value;
-        let source = raw::SecretSource { env: raw.env.clone(), file: raw.file.clone() };
-        let secret = self.secret(&item.span, &source);
         let weight = raw.weight.as_ref().map_or(1, |weight| weight.value);
         if let Some(at) = raw.weight.as_ref().filter(|at| !(1..=LARGEST_WEIGHT).contains(&at.value)) {
             let text = format!("must be from 1 to {LARGEST_WEIGHT}; remove the credential to stop using it");
@@ -224,7 +251,7 @@ impl Resolver<'_> {
             self.notes.below(&item.span, "name", "may have letters, digits, '-', '_', '.', at most 64");
         }
         let models = raw.models.iter().map(|m| m.value.clone()).collect();
-        credential(provider, name, Some(secret?), weight, models, registry)
+        credential(provider, name, proof?, weight, models, registry)
     }
 
     /// The vendor's own environment variable, if nothing is written.
@@ -233,16 +260,26 @@ impl Resolver<'_> {
         at: &At<raw::Provider>,
         provider: &ProviderName,
         vendor: &'static Vendor,
+        region: Option<&str>,
         registry: &Registry,
     ) -> Vec<Credential> {
-        let secret = vendor.env.iter().find_map(|name| self.environment.get(name)).map(Secret::new);
-        if secret.is_none() && vendor.auth.needs_key() {
+        let proof = self.proof_around(vendor, region);
+        if matches!(proof, Proof::Nothing) && vendor.auth.needs_key() {
             let name = vendor.env.first().unwrap_or(&"NAME");
             let text =
                 format!("is missing, and {name} is not set; write credentials = [{{ env = \"{name}\" }}]");
             self.notes.below(&at.span, "credentials", text);
         }
-        credential(provider, "default", secret, 1, Vec::new(), registry).into_iter().collect()
+        credential(provider, "default", proof, 1, Vec::new(), registry).into_iter().collect()
+    }
+
+    /// What the environment holds for a vendor.
+    fn proof_around(&self, vendor: &Vendor, region: Option<&str>) -> Proof {
+        let secret = vendor.env.iter().find_map(|name| self.environment.get(name)).map(Secret::new);
+        match secret {
+            Some(secret) => Proof::Secret(secret),
+            None => self.keys_around(vendor, region).map_or(Proof::Nothing, Proof::Keys),
+        }
     }
 
     fn headers(&mut self, raw: &raw::Provider) -> Vec<(HeaderName, HeaderValue)> {
@@ -297,14 +334,19 @@ impl Resolver<'_> {
 fn credential(
     provider: &ProviderName,
     name: &str,
-    secret: Option<Secret>,
+    proof: Proof,
     weight: u32,
     models: Vec<String>,
     registry: &Registry,
 ) -> Option<Credential> {
     let id = CredentialId::parse(&format!("{provider}/{name}")).ok()?;
     let health = registry.health(&id);
-    Some(Credential { id, secret, weight, models, health })
+    let (secret, aws) = match proof {
+        Proof::Nothing => (None, None),
+        Proof::Secret(secret) => (Some(secret), None),
+        Proof::Keys(keys) => (None, Some(keys)),
+    };
+    Some(Credential { id, secret, aws, weight, models, health })
 }
 
 /// Everything that makes two connections different.
@@ -357,7 +399,7 @@ pub(super) fn base_url(text: &str) -> Result<BaseUrl, String> {
 
 /// `OLLAMA_HOST` may be a host, `:port`, `host:port` or a URL. It also tells
 /// Ollama itself where to listen, so that "any address" means this machine.
-fn ollama_host(text: &str) -> Result<BaseUrl, String> {
+fn ollama_host(text: &str, vendor: &Vendor) -> Result<BaseUrl, String> {
     let (with_scheme, has_scheme) = match text.contains("://") {
         true => (text.to_owned(), true),
         false if text.starts_with(':') => (format!("http://127.0.0.1{text}"), false),
@@ -374,9 +416,10 @@ fn ollama_host(text: &str) -> Result<BaseUrl, String> {
     if matches!(base.host.as_str(), "0.0.0.0" | "[::]") {
         base.host = "127.0.0.1".into();
     }
-    if base.path.is_empty() {
-        base.path = "/v1".into();
-    }
+    // The one variable names the server; which of its two doors is the row's to say.
+    let root = base.path.strip_suffix("/v1").unwrap_or(&base.path);
+    let door = if vendor.base_url.ends_with("/v1") { "/v1" } else { "" };
+    base.path = format!("{root}{door}");
     Ok(base)
 }
 
@@ -419,7 +462,8 @@ mod tests {
     #[test]
     fn every_vendors_own_base_is_a_base() {
         for vendor in VENDORS.iter().filter(|v| !v.base_url.is_empty()) {
-            assert!(base_url(vendor.base_url).is_ok(), "{}", vendor.name);
+            let url = vendor.base_url.replace("{region}", "us-east-1");
+            assert!(base_url(&url).is_ok(), "{}", vendor.name);
         }
     }
 
@@ -434,7 +478,10 @@ mod tests {
             ("http://box/ollama/v1", "box", 80, "/ollama/v1"),
             ("[::]:9000", "127.0.0.1", 9000, "/v1"),
         ] {
-            assert_eq!(ollama_host(text), Ok(base(false, host, port, path)), "{text}");
+            let at = |name: &str| ollama_host(text, vendor(name).unwrap());
+            assert_eq!(at("ollama"), Ok(base(false, host, port, path)), "{text}");
+            let root = path.strip_suffix("/v1").unwrap();
+            assert_eq!(at("ollama-native"), Ok(base(false, host, port, root)), "{text}");
         }
     }
 }

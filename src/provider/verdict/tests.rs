@@ -162,3 +162,69 @@ fn a_wait_is_passed_on_and_cools_the_credential_down() {
     let wait = Some(Duration::from_secs(7));
     assert_eq!((verdict.failure.retry_after, verdict.health), (wait, HealthEffect::RateLimited(wait)));
 }
+
+#[test]
+fn aws_tells_the_kind_of_an_error_by_a_header_or_in_the_body() {
+    use HealthEffect as H;
+    let address = "http://internal.amazon.com/coral/com.amazon.bedrock/";
+    for (status, kind, message, expected, health) in [
+        (429, "ThrottlingException", "Too many tokens", Kind::VendorRateLimited, H::RateLimited(None)),
+        (429, "ModelNotReadyException", "not yet", Kind::VendorOverloaded, H::Failed),
+        (400, "ServiceQuotaExceededException", "quota", Kind::VendorRateLimited, H::RateLimited(None)),
+        (400, "ValidationException", "Input is too long", Kind::VendorRefused, H::None),
+        (
+            400,
+            "ValidationException",
+            "The provided model identifier is invalid.",
+            Kind::VendorUnknownModel,
+            H::None,
+        ),
+        (
+            403,
+            "AccessDeniedException",
+            "You don't have access to the model",
+            Kind::VendorUnknownModel,
+            H::None,
+        ),
+        (403, "AccessDeniedException", "make sure your API Key is valid.", Kind::VendorAuth, H::Rejected),
+        (403, "ExpiredTokenException", "The security token is expired", Kind::VendorAuth, H::Rejected),
+        (403, "InvalidSignatureException", "does not match", Kind::VendorAuth, H::Rejected),
+        (
+            403,
+            "InvalidSignatureException",
+            "Signature expired: 1 is now earlier than 2",
+            Kind::VendorError,
+            H::None,
+        ),
+        (403, "InvalidSignatureException", "Signature not yet current: 1", Kind::VendorError, H::None),
+        (404, "ResourceNotFoundException", "no such model", Kind::VendorUnknownModel, H::None),
+        (408, "ModelTimeoutException", "too long", Kind::VendorError, H::None),
+        (424, "ModelErrorException", "it broke", Kind::VendorError, H::Failed),
+        (500, "InternalServerException", "oh", Kind::VendorError, H::Failed),
+        (503, "ServiceUnavailableException", "busy", Kind::VendorOverloaded, H::Failed),
+    ] {
+        let row = vendor("bedrock").unwrap();
+        let name = HeaderName::from_static("x-amzn-errortype");
+        let headers = HeaderMap::from_iter([(name, format!("{kind}:{address}").parse().unwrap())]);
+        let body = format!("{{\"message\":{message:?}}}");
+        let verdict = judge(row, status, &headers, body.as_bytes(), NOW).unwrap();
+        assert_eq!((verdict.failure.kind, verdict.health), (expected, health), "{kind}: {message}");
+        assert_eq!(verdict.error_type, None, "no word of AWS's is told to callers");
+    }
+}
+
+#[test]
+fn exceptions_amid_a_stream_mean_what_they_mean_before_it() {
+    for (kind, expected) in [
+        ("throttlingException", Kind::VendorRateLimited),
+        ("validationException", Kind::VendorRefused),
+        ("modelStreamErrorException", Kind::VendorError),
+        ("internalServerException", Kind::VendorError),
+        ("serviceUnavailableException", Kind::VendorOverloaded),
+        ("modelTimeoutException", Kind::VendorError),
+    ] {
+        let error = VendorError { kind: Some(kind.into()), message: "x".into(), ..VendorError::default() };
+        let verdict = judge_error(vendor("bedrock").unwrap(), &error, &HeaderMap::new(), NOW);
+        assert_eq!(verdict.failure.kind, expected, "{kind}");
+    }
+}

@@ -86,7 +86,7 @@ proptest! {
     fn no_body_makes_a_panic(body in prop::collection::vec(any::<u8>(), 0..200)) {
         for op in [Op::Chat, Op::Embedding, Op::ImageGeneration] {
             _ = received(op, body.clone().into());
-            _ = completions_received(op, &InPath { model: None, stream: true }, body.clone().into());
+            _ = completions_received(op, &InPath { stream: true, ..InPath::default() }, body.clone().into());
         }
         _ = embedding_out(&body, None, &telling(false));
         _ = image_out(&body, None, &telling(false), true);
@@ -182,7 +182,7 @@ fn a_body_in_openais_words_is_not_copied() {
 
 #[test]
 fn the_header_that_asks_for_a_stream_wins_over_the_body() {
-    let by_accept = InPath { model: None, stream: true };
+    let by_accept = InPath { stream: true, ..InPath::default() };
     for body in [r#"{"model":"m","stream":false}"#, r#"{"model":"m"}"#, r#"{ "stream" : null,"model":"m"}"#] {
         let received = completions_received(Op::Chat, &by_accept, Bytes::from(body)).unwrap();
         let value: Value = serde_json::from_slice(&received.body).unwrap();

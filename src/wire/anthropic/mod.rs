@@ -6,6 +6,7 @@
 mod block_in;
 mod block_out;
 mod count;
+mod delta_in;
 mod error;
 mod request_in;
 mod request_out;
@@ -25,6 +26,7 @@ pub use response_in::{response_in, usage_in};
 pub use response_out::response_out;
 pub use stream_in::StreamReader;
 pub use stream_out::StreamWriter;
+pub(in crate::wire) use thinking::{Plan, is_signed, plan_within};
 pub use traits::model_traits;
 
 #[cfg(test)]

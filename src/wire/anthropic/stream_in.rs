@@ -1,10 +1,12 @@
 //! The vendor's stream, read into canonical events.
 
 use super::block_in::{Block, citation, read_block, redacted, signature};
+use super::delta_in::{self, Piece};
 use super::response_in::{finish, malformed};
 use super::usage::Counts;
 use crate::chat::{
-    Dialect, Event, Finish, Json, Other, Part, PartKind, StreamError, StreamIn, parse, split_call_id,
+    Delta, DeltaKind, Dialect, Event, Finish, Json, Other, Part, PartKind, StreamError, StreamIn, parse,
+    split_call_id,
 };
 use crate::error::{Failure, Kind, Result};
 use crate::types::Usage;
@@ -25,7 +27,7 @@ struct EventIn {
     message: Option<MessageIn>,
     index: Option<usize>,
     content_block: Option<Json>,
-    delta: Option<Delta>,
+    delta: Option<DeltaIn>,
     usage: Option<Counts>,
 }
 
@@ -40,7 +42,7 @@ struct MessageIn {
 /// A delta of a block or of the message.
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Delta {
+struct DeltaIn {
     text: Option<String>,
     thinking: Option<String>,
     signature: Option<String>,
@@ -121,6 +123,20 @@ impl StreamIn for StreamReader {
         Ok(())
     }
 
+    fn delta<'a>(&mut self, name: Option<&[u8]>, data: &'a [u8]) -> Option<Delta<'a>> {
+        if self.failed || self.ended || name != Some(b"content_block_delta") {
+            return None;
+        }
+        let (index, piece, text) = delta_in::read(data)?;
+        let kind = match (self.blocks.get(index)?, piece) {
+            (Open::Text, Piece::Text) => DeltaKind::Text,
+            (Open::Thinking, Piece::Thinking) => DeltaKind::Thinking,
+            (Open::Call(call), Piece::Json) => DeltaKind::Arguments(*call),
+            _ => return None,
+        };
+        Some(Delta { kind, text: text.quoted(), usage: None })
+    }
+
     fn end(&mut self, out: &mut Vec<Event>) -> Result<()> {
         if self.failed || self.ended {
             return Ok(());
@@ -196,7 +212,7 @@ impl StreamReader {
         Open::Call(index)
     }
 
-    fn read_delta(&mut self, index: usize, delta: Delta, out: &mut Vec<Event>) -> Result<()> {
+    fn read_delta(&mut self, index: usize, delta: DeltaIn, out: &mut Vec<Event>) -> Result<()> {
         match self.blocks.get_mut(index) {
             Some(Open::Text) => {
                 out.extend(delta.text.filter(|text| !text.is_empty()).map(Event::TextDelta));

@@ -5,7 +5,8 @@ use super::error::error_event;
 use super::response_out::{message_id, write_stop};
 use super::usage::write_usage;
 use crate::chat::{
-    Dialect, Event, Finish, Object, Origin, Part, PartKind, StreamOut, sign_call_id, write_object,
+    Delta, DeltaKind, Dialect, Event, Finish, Object, Origin, Part, PartKind, StreamOut, sign_call_id,
+    write_object,
 };
 use crate::error::Failure;
 use crate::types::Usage;
@@ -43,6 +44,28 @@ pub struct StreamWriter {
     usage: Usage,
     finish: Option<Finish>,
     over: bool,
+    /// What each delta of this block and of this kind begins with.
+    piece_head: Vec<u8>,
+    piece_of: Option<(usize, Piece)>,
+}
+
+/// What a piece is of.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Piece {
+    Text,
+    Thinking,
+    Arguments,
+}
+
+impl Piece {
+    /// The kind of the delta, and its field.
+    fn names(self) -> (&'static str, &'static str) {
+        match self {
+            Piece::Text => ("text_delta", "text"),
+            Piece::Thinking => ("thinking_delta", "thinking"),
+            Piece::Arguments => ("input_json_delta", "partial_json"),
+        }
+    }
 }
 
 fn write_event(out: &mut Vec<u8>, name: &str, members: impl FnOnce(&mut Object<'_>)) {
@@ -56,7 +79,10 @@ fn write_event(out: &mut Vec<u8>, name: &str, members: impl FnOnce(&mut Object<'
     out.extend_from_slice(b"\n\n");
 }
 
-fn write_delta(out: &mut Vec<u8>, block: usize, kind: &str, field: &str, text: &str) {
+/// What ends each delta that has one text.
+const PIECE_END: &[u8] = b"\"}}\n\n";
+
+fn write_delta(out: &mut Vec<u8>, block: usize, (kind, field): (&str, &str), text: &str) {
     write_event(out, "content_block_delta", |object| {
         object.put("index", &block);
         object.object("delta", |delta| {
@@ -154,7 +180,7 @@ impl StreamWriter {
     fn write_arguments(&mut self, index: usize, fragment: &str, out: &mut Vec<u8>) {
         if let Some(call) = self.calls.get_mut(index).filter(|call| call.open) {
             call.has_arguments = true;
-            write_delta(out, call.block, "input_json_delta", "partial_json", fragment);
+            write_delta(out, call.block, Piece::Arguments.names(), fragment);
         }
     }
 
@@ -162,7 +188,7 @@ impl StreamWriter {
         let Some(call) = self.calls.get_mut(index).filter(|call| call.open) else { return };
         call.open = false;
         if !call.has_arguments {
-            write_delta(out, call.block, "input_json_delta", "partial_json", "{}");
+            write_delta(out, call.block, Piece::Arguments.names(), "{}");
         }
         write_block_stop(out, call.block);
     }
@@ -177,7 +203,7 @@ impl StreamWriter {
         let block = match part {
             Part::Text(text) if !text.text.is_empty() => {
                 let block = self.begin(Kind::Text, out);
-                return write_delta(out, block, "text_delta", "text", &text.text);
+                return write_delta(out, block, Piece::Text.names(), &text.text);
             }
             Part::RedactedThinking { data, origin } => {
                 self.close_open(out);
@@ -198,6 +224,19 @@ impl StreamWriter {
         write_block_stop(out, block);
     }
 
+    /// The same as `write_delta` of what the text means, by a shorter way.
+    fn write_piece(&mut self, block: usize, piece: Piece, quoted: &str, out: &mut Vec<u8>) {
+        if self.piece_of != Some((block, piece)) {
+            self.piece_of = Some((block, piece));
+            self.piece_head.clear();
+            write_delta(&mut self.piece_head, block, piece.names(), "");
+            self.piece_head.truncate(self.piece_head.len().saturating_sub(PIECE_END.len()));
+        }
+        out.extend_from_slice(&self.piece_head);
+        out.extend_from_slice(quoted.as_bytes());
+        out.extend_from_slice(PIECE_END);
+    }
+
     fn write_end(&mut self, out: &mut Vec<u8>) {
         self.close_all(out);
         write_event(out, "message_delta", |object| {
@@ -215,16 +254,16 @@ impl StreamWriter {
             Event::PartStart(PartKind::Thinking) => _ = self.begin(Kind::Thinking, out),
             Event::TextDelta(text) | Event::RefusalDelta(text) => {
                 let block = self.block_of(Kind::Text, out);
-                write_delta(out, block, "text_delta", "text", text);
+                write_delta(out, block, Piece::Text.names(), text);
             }
             Event::ThinkingDelta(text) => {
                 let block = self.block_of(Kind::Thinking, out);
-                write_delta(out, block, "thinking_delta", "thinking", text);
+                write_delta(out, block, Piece::Thinking.names(), text);
             }
             Event::SignatureDelta(signature) => {
                 let block = self.block_of(Kind::Thinking, out);
                 let text = signature.to_field(Origin::Anthropic);
-                write_delta(out, block, "signature_delta", "signature", &text);
+                write_delta(out, block, ("signature_delta", "signature"), &text);
             }
             Event::ToolCallStart { id, name, signature, .. } => {
                 self.start_call(&sign_call_id(id, signature.as_ref()), name, out);
@@ -272,6 +311,23 @@ impl StreamOut for StreamWriter {
                 self.write_content(event, out);
             }
         }
+    }
+
+    fn delta(&mut self, delta: &Delta<'_>, out: &mut Vec<u8>) {
+        if self.over {
+            return;
+        }
+        self.write_start(out);
+        let (block, piece) = match delta.kind {
+            DeltaKind::Text => (self.block_of(Kind::Text, out), Piece::Text),
+            DeltaKind::Thinking => (self.block_of(Kind::Thinking, out), Piece::Thinking),
+            DeltaKind::Arguments(index) => {
+                let Some(call) = self.calls.get_mut(index).filter(|call| call.open) else { return };
+                call.has_arguments = true;
+                (call.block, Piece::Arguments)
+            }
+        };
+        self.write_piece(block, piece, delta.text.as_str(), out);
     }
 
     fn fail(&mut self, failure: &Failure, out: &mut Vec<u8>) {

@@ -7,15 +7,16 @@ use crate::chat::{
 use crate::error::Result;
 
 /// What is decided before anything is written, because the limit depends on it.
+/// Bedrock's doors say the same in other words.
 #[derive(Debug, PartialEq)]
-pub(super) struct Plan {
+pub(in crate::wire) struct Plan {
     pub max_tokens: u64,
     pub thinking: Option<Thinking>,
     pub effort: Option<Effort>,
 }
 
 #[derive(Debug, PartialEq)]
-pub(super) struct Thinking {
+pub(in crate::wire) struct Thinking {
     kind: &'static str,
     budget_tokens: Option<u64>,
     display: Option<&'static str>,
@@ -23,13 +24,13 @@ pub(super) struct Thinking {
 
 impl Plan {
     /// Does the model think? It then takes a temperature of 1 only, and the like.
-    pub(super) fn thinks(&self) -> bool {
+    pub(in crate::wire) fn thinks(&self) -> bool {
         self.thinking.as_ref().is_some_and(|thinking| thinking.kind != "disabled")
     }
 }
 
 impl Thinking {
-    pub(super) fn write(&self, object: &mut Object<'_>) {
+    pub(in crate::wire) fn write(&self, object: &mut Object<'_>) {
         object.put("type", self.kind);
         object.put_some("budget_tokens", self.budget_tokens);
         object.put_some("display", self.display);
@@ -38,8 +39,18 @@ impl Thinking {
 
 /// Decides the limit of the answer and how the model thinks.
 pub(super) fn plan(request: &Request, traits: &ModelTraits, adapted: &mut Adapted) -> Result<Plan> {
-    let wish = request.sampling.max_output_tokens;
-    let mut plan = Plan { max_tokens: limit(wish, traits, adapted)?, thinking: None, effort: None };
+    let limit = limit(request.sampling.max_output_tokens, traits, adapted)?;
+    plan_within(limit, request, traits, adapted)
+}
+
+/// Decides how the model thinks in an answer of at most so many tokens.
+pub(in crate::wire) fn plan_within(
+    max_tokens: u64,
+    request: &Request,
+    traits: &ModelTraits,
+    adapted: &mut Adapted,
+) -> Result<Plan> {
+    let mut plan = Plan { max_tokens, thinking: None, effort: None };
     let reasoning = &request.reasoning;
     let off = reasoning.mode == Some(ThinkingMode::Disabled) || reasoning.effort == Some(Effort::None);
     // Anthropic's own callers say effort and thinking apart; elsewhere an effort asks for thoughts.
@@ -111,7 +122,7 @@ fn lacks_signed_thoughts(request: &Request) -> bool {
 }
 
 /// Thoughts that the vendor takes back as its own.
-pub(super) fn is_signed(part: &Part) -> bool {
+pub(in crate::wire) fn is_signed(part: &Part) -> bool {
     match part {
         Part::Thinking(thinking) => {
             thinking.signature.as_ref().is_some_and(|signature| signature.origin == Origin::Anthropic)

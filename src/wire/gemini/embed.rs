@@ -3,93 +3,39 @@
 use super::path::bare;
 use super::response_in::malformed;
 use super::usage::Counts;
-use crate::chat::{Adapted, Field, Fields, Json, Object, parse, write_object};
-use crate::error::{Failure, Kind, Result};
+use crate::chat::{Adapted, Json, parse, write_object};
+use crate::error::Result;
 use crate::types::Usage;
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use crate::wire::embed::{self, EmbedPlan, Wanted};
 use serde::Deserialize;
 
-/// How a caller wants its numbers.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Encoding {
-    /// A list of numbers.
-    #[default]
-    Float,
-    /// Base64 of little-endian 32-bit floats, which OpenAI's own clients ask for by themselves.
-    Base64,
-}
+/// Fields of the vendor's own that a caller may send along: their names in the body, by the caller's.
+const OWN: [(&str, &str); 3] = [("task_type", "taskType"), ("taskType", "taskType"), ("title", "title")];
 
-/// What a caller asked, as far as its answer depends on it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct EmbedPlan {
-    /// The model to name in the answer; as the caller named it, until someone changes it.
-    pub model: String,
-    /// How the numbers are written.
-    pub encoding: Encoding,
-    /// How many texts there are; the answer has as many embeddings.
-    pub texts: usize,
-    /// Tokens to tell the caller where the vendor counts none. 0, until someone changes it.
-    pub estimated_tokens: u64,
-}
+/// How many texts the vendor takes in one call.
+const MAX_TEXTS: usize = 100;
 
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Input {
-    One(String),
-    Many(Vec<String>),
-    #[expect(dead_code, reason = "only to tell numbers of tokens from what is no input at all")]
-    Tokens(Vec<Tokens>),
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-#[expect(dead_code, reason = "only their shape matters")]
-enum Tokens {
-    One(u64),
-    Many(Vec<u64>),
-}
-
-/// Writes the vendor's body for OpenAI's. `model` is the vendor's name of it.
+/// Writes the vendor's bodies for OpenAI's, as many as the texts need. `model` is the vendor's name of it.
 ///
 /// # Errors
-/// [`Kind::InvalidRequest`] that names the field: a body that cannot be read, token
+/// [`crate::error::Kind::InvalidRequest`] that names the field: a body that cannot be read, token
 /// numbers in place of texts, or a field that the policy does not let go.
-pub fn embed_out(body: &[u8], model: &str, adapted: &mut Adapted) -> Result<(Vec<u8>, EmbedPlan)> {
-    let mut fields = Fields::read(body)?;
-    let texts = match fields.take("input")? {
-        Some(Input::One(text)) => vec![text],
-        Some(Input::Many(texts)) if !texts.is_empty() => texts,
-        Some(Input::Many(_)) | None => return Err(refuse("input", "`input` is missing or empty.")),
-        Some(Input::Tokens(_)) => {
-            return Err(refuse("input", "The model takes texts, not token numbers, as `input`."));
+pub fn embed_out(body: &[u8], model: &str, adapted: &mut Adapted) -> Result<(Vec<Vec<u8>>, EmbedPlan)> {
+    let (mut wanted, plan) = embed::wanted(body, model, adapted)?;
+    let mut own = Vec::new();
+    wanted.extra.retain(|extra| match OWN.iter().find(|(name, _)| *name == extra.name) {
+        Some((_, name)) => {
+            own.push((*name, extra.json.clone()));
+            false
         }
-    };
-    let encoding = match fields.take::<String>("encoding_format")?.as_deref() {
-        None | Some("float") => Encoding::Float,
-        Some("base64") => Encoding::Base64,
-        Some(_) => return Err(refuse("encoding_format", "`encoding_format` is `float` or `base64`.")),
-    };
-    let dimensions: Option<u64> = fields.take("dimensions")?;
-    let named: Option<String> = fields.take("model")?;
-    adapted.drop_if(fields.take_raw("user").is_some_and(|user| user.get() != "null"), Field::User)?;
-    for extra in fields.rest() {
-        adapted.drop_named(Field::Extra, extra.name, "dropped")?;
-    }
-    let plan = EmbedPlan {
-        model: named.unwrap_or_else(|| model.to_owned()),
-        encoding,
-        texts: texts.len(),
-        estimated_tokens: 0,
-    };
-    Ok((write(&texts, model, dimensions), plan))
+        None => true,
+    });
+    embed::drop_extra(std::mem::take(&mut wanted.extra), adapted)?;
+    let bodies = wanted.texts.chunks(MAX_TEXTS).map(|texts| write(texts, &wanted, model, &own));
+    Ok((bodies.collect(), plan))
 }
 
-fn refuse(field: &'static str, public: &'static str) -> Failure {
-    Failure::new(Kind::InvalidRequest, public).param(field)
-}
-
-fn write(texts: &[String], model: &str, dimensions: Option<u64>) -> Vec<u8> {
+fn write(texts: &[String], wanted: &Wanted, model: &str, own: &[(&str, Json)]) -> Vec<u8> {
     let model = format!("models/{}", bare(model));
     let mut out = Vec::with_capacity(256);
     write_object(&mut out, |object| {
@@ -100,7 +46,8 @@ fn write(texts: &[String], model: &str, dimensions: Option<u64>) -> Vec<u8> {
                     request.object("content", |content| {
                         content.array("parts", |parts| parts.object(|part| part.put("text", text)));
                     });
-                    request.put_some("outputDimensionality", dimensions);
+                    request.put_some("outputDimensionality", wanted.dimensions);
+                    own.iter().for_each(|(name, json)| request.put(name, json));
                 });
             }
         });
@@ -123,46 +70,27 @@ struct Embedding {
 /// Writes OpenAI's answer for the vendor's, and says what was used, if the vendor does.
 ///
 /// # Errors
-/// [`Kind::VendorMalformed`]: no embeddings, or not one for each text.
-pub fn embed_in(body: &[u8], plan: &EmbedPlan) -> Result<(Vec<u8>, Option<Usage>)> {
-    let read: EmbedIn = parse(body).map_err(|error| malformed(&error.to_string()))?;
-    if read.embeddings.len() != plan.texts {
-        return Err(malformed(&format!("{} embeddings of {} texts", read.embeddings.len(), plan.texts)));
+/// [`crate::error::Kind::VendorMalformed`]: no embeddings, or not one for each text.
+pub fn embed_in<B: AsRef<[u8]>>(bodies: &[B], plan: &EmbedPlan) -> Result<(Vec<u8>, Option<Usage>)> {
+    let (mut vectors, mut used) = (Vec::with_capacity(plan.texts), None);
+    for body in bodies {
+        let read: EmbedIn = parse(body.as_ref()).map_err(|error| malformed(&error.to_string()))?;
+        vectors.extend(read.embeddings.into_iter().map(|embedding| embedding.values));
+        used = sum(used, read.usage_metadata);
     }
-    let usage = read.usage_metadata.map(|counts| counts.usage());
-    let tokens = usage.map_or(plan.estimated_tokens, |usage| usage.input_tokens());
-    let mut out = Vec::with_capacity(body.len() + 128);
-    write_object(&mut out, |object| {
-        object.put("object", "list");
-        object.array("data", |data| {
-            for (index, embedding) in read.embeddings.iter().enumerate() {
-                data.object(|object| {
-                    object.put("object", "embedding");
-                    object.put("index", &index);
-                    write_values(object, &embedding.values, plan.encoding)
-                })?;
-            }
-            Ok::<(), Failure>(())
-        })?;
-        object.put("model", &plan.model);
-        object.object("usage", |usage| {
-            usage.put("prompt_tokens", &tokens);
-            usage.put("total_tokens", &tokens);
-        });
-        Ok::<(), Failure>(())
-    })?;
-    Ok((out, usage))
+    let out = embed::answer(plan, &vectors, used.map(|usage| usage.input))?;
+    Ok((out, used))
 }
 
-/// The numbers; as a list they keep the vendor's digits.
-fn write_values(object: &mut Object<'_>, values: &Json, encoding: Encoding) -> Result<()> {
-    let numbers: Vec<f32> = values.read().ok_or_else(|| malformed("values that are no numbers"))?;
-    match encoding {
-        Encoding::Float => object.put("embedding", values),
-        Encoding::Base64 => {
-            let bytes: Vec<u8> = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
-            object.put("embedding", &STANDARD.encode(bytes));
-        }
-    }
-    Ok(())
+/// What some of the calls used, if the vendor says.
+pub fn embed_usage<B: AsRef<[u8]>>(bodies: &[B]) -> Option<Usage> {
+    let read = bodies.iter().filter_map(|body| parse::<EmbedIn>(body.as_ref()).ok());
+    read.fold(None, |used, read| sum(used, read.usage_metadata))
+}
+
+fn sum(used: Option<Usage>, counts: Option<Counts>) -> Option<Usage> {
+    let tokens = counts.map(|counts| counts.usage().input_tokens()).filter(|tokens| *tokens > 0);
+    let Some(tokens) = tokens else { return used };
+    let before = used.map_or(0, |usage| usage.input);
+    Some(Usage { input: before.saturating_add(tokens), ..Usage::default() })
 }

@@ -2,6 +2,7 @@
 
 use crate::chat::write_object;
 use crate::error::Failure;
+use bytes::Bytes;
 
 /// Google's words for a status.
 const STATUSES: [(u16, &str); 8] = [
@@ -14,6 +15,11 @@ const STATUSES: [(u16, &str); 8] = [
     (503, "UNAVAILABLE"),
     (504, "DEADLINE_EXCEEDED"),
 ];
+
+/// A failure as an event of a running stream.
+pub fn error_event(failure: &Failure) -> Bytes {
+    [b"data: ".as_slice(), &error_body(failure), b"\n\n"].concat().into()
+}
 
 /// Renders a failure: `{"error":{"code","message","status"}}`.
 pub fn error_body(failure: &Failure) -> Vec<u8> {

@@ -220,6 +220,11 @@ impl CallIds {
         }
     }
 
+    /// Is the answer's id known?
+    pub(super) fn is_learned(&self) -> bool {
+        !self.stem.is_empty()
+    }
+
     /// The number of the next call.
     pub(super) fn next_number(&self) -> usize {
         self.calls

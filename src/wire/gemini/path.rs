@@ -14,6 +14,8 @@ pub enum Method {
     Stream,
     /// Embeddings of several texts.
     Embed,
+    /// Pictures, of a model that only draws.
+    Predict,
 }
 
 /// The path and query of a call, from the root of the host. The model may stand in its
@@ -23,6 +25,7 @@ pub fn path(model: &str, method: Method) -> String {
         Method::Generate => "generateContent",
         Method::Stream => "streamGenerateContent?alt=sse",
         Method::Embed => "batchEmbedContents",
+        Method::Predict => "predict",
     };
     let model = utf8_percent_encode(bare(model), UNRESERVED);
     format!("/v1beta/models/{model}:{call}")

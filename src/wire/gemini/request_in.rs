@@ -2,7 +2,6 @@
 
 use super::config_in::{self, json_schema};
 use super::part_in::{CallIds, PartIn, ResultIn};
-use super::path::Method;
 use super::response_in::push;
 use crate::chat::{
     Dialect, Fields, HostedTool, Json, Message, Part, Request, Role, Text, Tool, ToolChoice, ToolResult,
@@ -44,16 +43,16 @@ struct CallingConfig {
     allowed_function_names: Option<Vec<String>>,
 }
 
-/// Reads a caller's body. The model and the wish for a stream are in the path.
+/// Reads a caller's body, in which the model and the wish for a stream have been put from the path.
 ///
 /// # Errors
 /// [`Kind::InvalidRequest`] that names the field.
-pub fn request_in(body: &[u8], model: &str, method: Method) -> Result<Request> {
+pub fn request_in(body: &[u8]) -> Result<Request> {
     let mut fields = Fields::read(body)?;
-    let stream = method == Method::Stream;
+    let stream = fields.take("stream")?.unwrap_or(false);
     let mut request = Request {
         dialect: Some(Dialect::Gemini),
-        model: model.to_owned(),
+        model: fields.take("model")?.unwrap_or_default(),
         stream,
         include_usage: stream,
         ..Request::default()

@@ -8,6 +8,7 @@ use crate::chat::{
     Choice, Citation, Finish, Json, Part, Response, Signature, Text, Thinking, ToolCall, parse,
 };
 use crate::error::{Failure, Kind, Result};
+use crate::types::Usage;
 use serde::Deserialize;
 
 /// A whole answer, or one chunk of a stream.
@@ -81,6 +82,11 @@ pub fn response_in(body: &[u8]) -> Result<Response> {
         usage: read.usage_metadata.map(|counts| counts.usage()),
         service_tier: None,
     })
+}
+
+/// Reads what an answer used, when the answer itself is passed on unread.
+pub fn usage_in(body: &[u8]) -> Option<Usage> {
+    Some(read(body).ok()?.usage_metadata?.usage())
 }
 
 /// Reads an answer or a chunk, which is an object; a list would be read as one whose names were left out.

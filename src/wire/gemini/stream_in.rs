@@ -2,10 +2,11 @@
 //! its own with what is new in it, calls of tools whole; the end is the end of the body.
 
 use super::citation;
+use super::delta_in;
 use super::part_in::{CallIds, PartIn, Said, What};
 use super::response_in::{Candidate, ResponseIn, finish, read};
 use super::usage::Counts;
-use crate::chat::{Citation, Event, Finish, PartKind, Signature, StreamError, StreamIn};
+use crate::chat::{Citation, Delta, DeltaKind, Event, Finish, PartKind, Signature, StreamError, StreamIn};
 use crate::error::{Failure, Kind, Result};
 use crate::types::Usage;
 use crate::wire::openai::vendor_error;
@@ -60,6 +61,25 @@ impl StreamIn for StreamReader {
         };
         self.read_chunk(chunk, out);
         Ok(())
+    }
+
+    fn delta<'a>(&mut self, _name: Option<&[u8]>, data: &'a [u8]) -> Option<Delta<'a>> {
+        if !self.started || self.failed || self.ended {
+            return None;
+        }
+        let hot = delta_in::read(data)?;
+        // Other thoughts begin, or the answer's id is learned.
+        if hot.is_thought && self.signed || hot.has_id && !self.ids.is_learned() {
+            return None;
+        }
+        let kind = if hot.is_thought { DeltaKind::Thinking } else { DeltaKind::Text };
+        if let Some(reason) = hot.reason.map(|reason| reason.text())
+            && self.reason.as_deref() != Some(&*reason)
+        {
+            self.reason = Some(reason.into_owned());
+        }
+        let usage = self.new_usage(hot.counts);
+        Some(Delta { kind, text: hot.text.quoted(), usage })
     }
 
     fn end(&mut self, out: &mut Vec<Event>) -> Result<()> {
@@ -154,13 +174,16 @@ impl StreamReader {
     }
 
     fn read_usage(&mut self, counts: Option<Counts>, out: &mut Vec<Event>) {
-        let Some(counts) = counts else { return };
-        self.counts.update(counts);
+        out.extend(self.new_usage(counts).map(Event::Usage));
+    }
+
+    /// The usage so far, if it is another one than before.
+    fn new_usage(&mut self, counts: Option<Counts>) -> Option<Usage> {
+        self.counts.update(counts?);
         let usage = self.counts.usage();
-        if self.usage != Some(usage) && usage != Usage::default() {
-            self.usage = Some(usage);
-            out.push(Event::Usage(usage));
-        }
+        let new = (self.usage != Some(usage) && usage != Usage::default()).then_some(usage);
+        self.usage = new.or(self.usage);
+        new
     }
 
     fn fail(&mut self, data: &[u8], out: &mut Vec<Event>) -> Result<()> {

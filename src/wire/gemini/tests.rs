@@ -425,7 +425,7 @@ proptest! {
     #[test]
     fn any_bytes_are_read_without_a_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
         _ = response_in(&bytes);
-        _ = embed_in(&bytes, &EmbedPlan::default());
+        _ = embed_in(&[&bytes], &EmbedPlan::default());
         _ = embed_out(&bytes, "m", &mut Adapted::default());
         _ = events(&mut StreamReader::new(), &[&bytes]);
     }

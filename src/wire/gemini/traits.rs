@@ -5,7 +5,7 @@ use crate::chat::{Effort, ModelTraits, ReasoningHistory, ThinkingStyle};
 /// The first generation that thinks, told by a budget.
 const BUDGETS: (u32, u32) = (2, 5);
 /// The first generation that is told by a level, and wants its signatures back.
-const LEVELS: (u32, u32) = (3, 0);
+pub(super) const LEVELS: (u32, u32) = (3, 0);
 
 /// The traits of a model, whatever the vendor calls it: `gemini-2.5-flash-lite`,
 /// `models/gemini-3-pro-preview`, `google/gemini-2.0-flash-001`. A name without a
@@ -41,7 +41,7 @@ pub fn model_traits(model: &str) -> ModelTraits {
 
 /// The first two numbers behind the family's name. A number of three digits is a
 /// build's, one of more a date's.
-fn version(name: &str) -> (u32, u32) {
+pub(super) fn version(name: &str) -> (u32, u32) {
     let Some((_, behind)) = name.split_once("gemini") else { return (0, 0) };
     let mut words = behind.split(|c: char| !c.is_ascii_alphanumeric()).map(|word| {
         let short = word.len() <= 2;

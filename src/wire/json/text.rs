@@ -1,5 +1,6 @@
 //! JSON strings as they stand in the body, and what they mean.
 
+use crate::chat::Quoted;
 use std::borrow::Cow;
 
 const REPLACEMENT: char = char::REPLACEMENT_CHARACTER;
@@ -24,6 +25,11 @@ impl<'a> Str<'a> {
         let mut out = String::with_capacity(self.raw.len());
         self.push_to(&mut out);
         Cow::Owned(out)
+    }
+
+    /// The string as a writer would write it; borrowed where the vendor wrote it so.
+    pub fn quoted(&self) -> Quoted<'a> {
+        Quoted::new(self.raw, self.escaped).unwrap_or_else(|| Quoted::of(&self.text()))
     }
 
     /// What the string means, as bytes: cheap to match on.

@@ -29,9 +29,10 @@ pub fn images(body: &[u8], each: &mut dyn FnMut(Option<ImageInput>)) {
 fn walk(body: &[u8], each: &mut dyn FnMut(Option<ImageInput>)) -> Result<(), Syntax> {
     let mut reader = Reader::new(body);
     members(&mut reader, |key, reader| match key.bytes().as_ref() {
-        b"messages" => elements(reader, |reader| {
+        // Google's callers say it as contents with parts.
+        b"messages" | b"contents" => elements(reader, |reader| {
             members(reader, |key, reader| match key.bytes().as_ref() {
-                b"content" => elements(reader, |reader| part(reader, each)),
+                b"content" | b"parts" => elements(reader, |reader| part(reader, each)),
                 _ => reader.ignore(),
             })
         }),
@@ -43,7 +44,7 @@ fn part(reader: &mut Reader<'_>, each: &mut dyn FnMut(Option<ImageInput>)) -> Re
     members(reader, |key, reader| {
         match key.bytes().as_ref() {
             b"image_url" | b"input_image" => each(image(reader)?),
-            b"source" => each(source(reader)?),
+            b"source" | b"inlineData" | b"inline_data" => each(source(reader)?),
             _ => reader.ignore()?,
         }
         Ok(())
@@ -71,7 +72,7 @@ fn image(reader: &mut Reader<'_>) -> Result<Option<ImageInput>, Syntax> {
     Ok(size.map(|(width, height)| ImageInput { width, height, low_detail }))
 }
 
-/// Anthropic's `{"type":"base64","media_type":…,"data":…}`, or another source.
+/// Anthropic's `{"type":"base64","media_type":…,"data":…}`, Google's `{"mimeType":…,"data":…}`, or another source.
 fn source(reader: &mut Reader<'_>) -> Result<Option<ImageInput>, Syntax> {
     let mut data = None;
     members(reader, |key, reader| {

@@ -2,6 +2,7 @@
 //! two requests parts of one conversation. Their texts are only passed over.
 
 use super::request::{Wrong, refuse};
+use crate::chat::{Abilities, Ability};
 use crate::wire::json::{Kind, Reader, Syntax};
 
 /// The most tokens an image costs by any known rule: eight tiles of
@@ -25,11 +26,13 @@ pub(super) struct Messages {
     pub image_bytes: u64,
     pub other_media: u64,
     pub conversation: u64,
+    /// What a model must be able to read for them.
+    pub needs: Abilities,
 }
 
 /// The contents up to and with the first user message.
 #[derive(Default)]
-struct Opening<'a> {
+pub(super) struct Opening<'a> {
     contents: Vec<&'a [u8]>,
     whole: bool,
 }
@@ -48,8 +51,23 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Result<Messages, Wrong> {
         message(reader, &mut found, &mut opening)?;
         index += 1;
     }
-    found.conversation = hash(&opening.contents);
+    found.conversation = opening.hash();
     Ok(found)
+}
+
+impl<'a> Opening<'a> {
+    /// Adds a message's content, until the first one of the user's is in.
+    pub(super) fn add(&mut self, content: Option<&'a [u8]>, is_user: bool) {
+        if !self.whole {
+            self.contents.extend(content);
+            self.whole = is_user;
+        }
+    }
+
+    /// The hash of it.
+    pub(super) fn hash(&self) -> u64 {
+        hash(&self.contents)
+    }
 }
 
 fn message<'a>(
@@ -78,48 +96,98 @@ fn message<'a>(
             _ => reader.ignore()?,
         }
     }
-    if !opening.whole {
-        opening.contents.extend(content);
-        opening.whole = is_user;
-    }
+    opening.add(content, is_user);
     Ok(())
 }
 
 fn parts(reader: &mut Reader<'_>, found: &mut Messages) -> Result<(), Syntax> {
     reader.enter_array()?;
     while reader.element()? {
-        if reader.kind()? != Kind::Object {
-            reader.skip()?;
-            continue;
-        }
-        reader.enter_object()?;
-        // Anthropic's blocks say beside their source what it is.
-        let (mut is_image, mut source) = (false, None);
-        while let Some(key) = reader.key()? {
-            let span = reader.skip()?;
-            match key.bytes().as_ref() {
-                b"image_url" | b"input_image" => {
-                    found.images += 1;
-                    found.image_bytes += span.len() as u64;
-                }
-                b"input_audio" | b"audio_url" | b"file" | b"input_file" | b"video_url" | b"input_video" => {
-                    found.other_media += 1;
-                }
-                b"type" => is_image = reader.slice(span) == b"\"image\"",
-                b"source" => source = Some(span.len() as u64),
-                _ => {}
-            }
-        }
-        match source {
-            Some(bytes) if is_image => {
-                found.images += 1;
-                found.image_bytes += bytes;
-            }
-            Some(_) => found.other_media += 1,
-            None => {}
+        match reader.kind()? {
+            Kind::Object => part(reader, found)?,
+            _ => reader.ignore()?,
         }
     }
     Ok(())
+}
+
+fn part(reader: &mut Reader<'_>, found: &mut Messages) -> Result<(), Syntax> {
+    reader.enter_object()?;
+    // Anthropic's blocks say beside their source what it is.
+    let (mut is_image, mut source) = (false, None);
+    while let Some(key) = reader.key()? {
+        let key = key.bytes();
+        match (key.as_ref(), reader.kind()?) {
+            (b"type", _) => {
+                let span = reader.skip()?;
+                is_image = reader.slice(span) == b"\"image\"";
+            }
+            (b"image_url" | b"input_image", _) => found.image(reader.skip()?.len()),
+            (b"source", _) => source = Some(read_source(reader)?),
+            // What a tool gave back may hold pictures too; the reader bounds the depth.
+            (b"content", Kind::Array) => parts(reader, found)?,
+            (name, _) => {
+                let medium = MEDIA.iter().find(|(known, _)| *known == name);
+                reader.ignore()?;
+                if let Some((_, ability)) = medium {
+                    found.other_media += 1;
+                    found.needs.insert(*ability);
+                }
+            }
+        }
+    }
+    match source {
+        Some(source) if is_image => found.image(source.bytes),
+        Some(source) => {
+            found.other_media += 1;
+            // A document of plain text is read by every model.
+            found.needs.insert_if(Ability::Document, !source.is_text);
+        }
+        None => {}
+    }
+    Ok(())
+}
+
+/// OpenAI's parts by the field that holds them.
+const MEDIA: &[(&[u8], Ability)] = &[
+    (b"input_audio", Ability::Audio),
+    (b"audio_url", Ability::Audio),
+    (b"file", Ability::Document),
+    (b"input_file", Ability::Document),
+    (b"video_url", Ability::Video),
+    (b"input_video", Ability::Video),
+];
+
+/// Where one of Anthropic's blocks has its bytes from.
+struct Source {
+    bytes: usize,
+    is_text: bool,
+}
+
+fn read_source(reader: &mut Reader<'_>) -> Result<Source, Syntax> {
+    let kind = reader.kind()?;
+    let start = reader.offset();
+    let mut is_text = false;
+    if kind == Kind::Object {
+        reader.enter_object()?;
+        while let Some(key) = reader.key()? {
+            let is_type = key.bytes() == &b"type"[..];
+            let span = reader.skip()?;
+            is_text |= is_type && matches!(reader.slice(span), b"\"text\"" | b"\"content\"");
+        }
+    } else {
+        reader.ignore()?;
+    }
+    Ok(Source { bytes: reader.offset() - start, is_text })
+}
+
+impl Messages {
+    /// One more picture, of so many bytes in the body.
+    fn image(&mut self, bytes: usize) {
+        self.images += 1;
+        self.image_bytes += bytes as u64;
+        self.needs.insert(Ability::Image);
+    }
 }
 
 /// A hash of the beginnings and lengths of some texts; 0 when there are none.

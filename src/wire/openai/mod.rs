@@ -4,10 +4,12 @@
 //! heard of survive in both directions.
 
 mod answer;
+mod contents;
 mod error;
 mod event;
 mod image;
 mod messages;
+mod needs;
 mod render;
 mod request;
 mod stream;
@@ -18,6 +20,7 @@ pub use answer::answer_text;
 pub use error::{VendorError, error_body, error_event, vendor_error};
 pub use image::{ImageInput, images};
 pub use messages::{IMAGE_TOKEN_BOUND, MEDIA_TOKEN_BOUND};
+pub use needs::needing_field;
 pub use render::Shape;
 pub use request::{MAX_FIELDS, Member, Request};
 pub use stream::{MAX_EVENT_BYTES, MAX_HELD_BYTES, Step, StreamReader};

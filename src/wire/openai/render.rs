@@ -67,6 +67,10 @@ impl Request {
             return body.clone();
         }
         let mut patch = Patch::new();
+        if self.member(body, "contents").is_some() {
+            self.cap_contents(&mut patch, body, most);
+            return Bytes::from(patch.apply(body));
+        }
         let limits = self.members.iter().filter(|m| OUTPUT_LIMITS.iter().any(|name| m.is(body, name)));
         for limit in limits {
             patch.replace(limit.value.clone(), most.to_string());
@@ -78,6 +82,19 @@ impl Request {
             patch.replace(end..end, format!(",\"{name}\":{most}"));
         }
         Bytes::from(patch.apply(body))
+    }
+
+    /// Google's callers nest the bound.
+    fn cap_contents(&self, patch: &mut Patch, body: &[u8], most: u64) {
+        let config = ["generationConfig", "generation_config"].into_iter();
+        match config.filter_map(|name| self.member(body, name)).next() {
+            Some(member) => super::contents::cap(patch, body, member.value.clone(), most),
+            None => {
+                // Behind the stream, which stands behind the model.
+                let end = self.members.get(1).map_or(self.model_span.end, |member| member.value.end);
+                patch.replace(end..end, format!(",\"generationConfig\":{{\"maxOutputTokens\":{most}}}"));
+            }
+        }
     }
 
     /// What to cut out with a field: the comma before it, or the one behind it

@@ -4,7 +4,9 @@
 //! occurs twice, and a key that differs from a known one only in case, which
 //! some servers take for the known one.
 
-use super::messages;
+use super::needs;
+use super::{contents, messages};
+use crate::chat::{Abilities, Ability};
 use crate::error::{Failure, Kind, Result};
 use crate::types::Op;
 use crate::wire::json::{self, Reader, Str, Syntax};
@@ -105,6 +107,8 @@ pub struct Request {
     pub has_media: bool,
     /// Tools or functions are offered to the model.
     pub has_tools: bool,
+    /// What a model must be able to do for it, as far as the body says so.
+    pub needs: Abilities,
     /// `user`, if sent (its first 256 bytes).
     pub user: Option<String>,
     /// A hash of what makes a conversation the same one (what stands before
@@ -131,6 +135,7 @@ impl Request {
         };
         request.read_members(op, body).map_err(|wrong| wrong.failure(body))?;
         request.check(op, body)?;
+        request.needs.insert_if(Ability::Tools, request.has_tools);
         Ok(request)
     }
 
@@ -173,12 +178,23 @@ impl Request {
                 self.user = user.get(..end).map(str::to_owned);
             }
             (b"messages", Op::Chat) if reader.kind()? == json::Kind::Array => self.read_messages(reader)?,
+            // Google's callers, whose model and stream were put in front of these.
+            (b"contents", Op::Chat | Op::Tokenize) => {
+                let found = contents::read(reader)?;
+                self.note(&found);
+            }
+            (b"generationConfig" | b"generation_config", Op::Chat) => {
+                let (output, answers) = contents::bounds(reader)?;
+                self.max_output_tokens = self.max_output_tokens.max(output);
+                self.choices = self.choices.max(answers.unwrap_or(1));
+            }
             (b"prompt", Op::Completion) => {
                 let span = reader.skip()?;
                 self.conversation = messages::hash(&[reader.slice(span)]);
             }
             (b"tools", _) => self.has_tools |= filled(reader, "tools")?,
             (b"functions", _) => self.has_tools |= filled(reader, "functions")?,
+            (name, Op::Chat) => self.needs = self.needs.union(needs::of_field(name, reader)?),
             _ => reader.ignore()?,
         }
         Ok(())
@@ -199,15 +215,20 @@ impl Request {
 
     fn read_messages(&mut self, reader: &mut Reader<'_>) -> Result<(), Wrong> {
         let found = messages::read(reader)?;
+        self.note(&found);
+        Ok(())
+    }
+
+    fn note(&mut self, found: &messages::Messages) {
         self.images = found.images;
         self.has_media = found.images + found.other_media > 0;
         self.conversation = found.conversation;
+        self.needs = self.needs.union(found.needs);
         let media = found
             .images
             .saturating_mul(messages::IMAGE_TOKEN_BOUND)
             .saturating_add(found.other_media.saturating_mul(messages::MEDIA_TOKEN_BOUND));
         self.input_bound = self.input_bound.saturating_sub(found.image_bytes).saturating_add(media);
-        Ok(())
     }
 
     /// Refuses a key that some parser could take for another field.
@@ -240,7 +261,10 @@ impl Request {
 
     fn check(&mut self, op: Op, body: &[u8]) -> Result<()> {
         let input = INPUTS.iter().find(|input| input.op == op && input.required);
-        let required = input.map_or("model", |input| input.field);
+        let required = match input.map_or("model", |input| input.field) {
+            "messages" if self.member(body, "contents").is_some() => "contents",
+            field => field,
+        };
         for field in ["model", required] {
             let member = self.member(body, field);
             let given = member.and_then(|member| body.get(member.value.clone()));

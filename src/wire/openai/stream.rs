@@ -96,7 +96,7 @@ impl StreamReader {
         let mut runs = Runs { chunk, open: 0..0, done: Vec::new() };
         let mut error = None;
         while let Some(cut) = self.cutter.next_cut() {
-            match self.judge(runs.bytes(&cut)) {
+            match self.judge(cut.of(&runs.chunk)) {
                 Fate::Forward => runs.add(cut),
                 Fate::Strip => runs.close(),
                 Fate::Stop(found) => {
@@ -237,13 +237,6 @@ impl StreamReader {
 }
 
 impl Runs {
-    fn bytes<'a>(&'a self, cut: &'a Cut) -> &'a [u8] {
-        match cut {
-            Cut::Within(span) => self.chunk.get(span.clone()).unwrap_or_default(),
-            Cut::Joined(event) => event,
-        }
-    }
-
     fn add(&mut self, cut: Cut) {
         match cut {
             Cut::Within(span) if span.start == self.open.end && !self.open.is_empty() => {

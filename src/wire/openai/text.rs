@@ -8,6 +8,9 @@ pub const MAX_TEXT_BYTES: usize = 64 * 1024;
 /// From where on a window should be counted: half of it, so that the next read fits.
 const DUE_BYTES: usize = MAX_TEXT_BYTES / 2;
 
+/// How much a window grows by.
+const GROWTH_BYTES: usize = 1024;
+
 /// Output text on its way to be counted.
 #[derive(Debug)]
 pub(super) struct Collector {
@@ -33,6 +36,10 @@ impl Collector {
             return;
         }
         let before = self.text.len();
+        // In small steps: a string that doubles would hold twice what it keeps, in every stream.
+        if self.text.capacity() < before + text.raw.len() {
+            self.text.reserve_exact(text.raw.len().max(GROWTH_BYTES));
+        }
         text.push_to(&mut self.text);
         self.bytes += (self.text.len() - before) as u64;
     }
@@ -82,6 +89,9 @@ fn walk(op: Op, body: &[u8], each: &mut dyn FnMut(&str)) -> Result<(), Syntax> {
     while let Some(key) = reader.key()? {
         match (key.bytes().as_ref(), op) {
             (b"messages", Op::Chat | Op::Tokenize) => messages(&mut reader, each)?,
+            (b"contents" | b"systemInstruction" | b"system_instruction", Op::Chat | Op::Tokenize) => {
+                super::contents::texts(&mut reader, each)?;
+            }
             // Anthropic's place for what others say in a message.
             (b"system", Op::Chat | Op::Tokenize) => strings(&mut reader, each)?,
             (b"tools" | b"functions" | b"response_format", Op::Chat | Op::Tokenize) => {

@@ -4,6 +4,8 @@
 //! that the other side speaks another one. Serves every vendor that speaks
 //! the dialect; what a vendor or model does not take is in its traits.
 
+mod delta_in;
+mod draw;
 mod message_in;
 mod message_out;
 mod reasoning;
@@ -15,6 +17,7 @@ mod stream_in;
 mod stream_out;
 mod traits;
 
+pub use draw::{draw_in, draw_out};
 pub use request_in::request_in;
 pub use request_out::request_out;
 pub use response_in::response_in;

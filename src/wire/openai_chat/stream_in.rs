@@ -1,9 +1,10 @@
 //! A vendor's stream, read into canonical events.
 
+use super::delta_in::{self, Piece};
 use super::message_in::{CallIn, CalledFunction};
 use super::reasoning::{self, Detail};
 use super::response_in::{MessageIn, citation, finish, invented_id, malformed};
-use crate::chat::{Event, Finish, Json, StreamError, StreamIn, Whole, parse};
+use crate::chat::{Delta, DeltaKind, Event, Finish, Json, StreamError, StreamIn, Whole, parse};
 use crate::error::{Failure, Kind, Result};
 use crate::types::{Op, Usage};
 use crate::wire::openai::{Counting, VendorError, usage, vendor_error};
@@ -52,6 +53,8 @@ pub struct StreamReader {
     finish: Option<Finish>,
     ended: bool,
     failed: bool,
+    /// What a piece of arguments means, for the time of one event.
+    piece: String,
 }
 
 impl StreamReader {
@@ -66,6 +69,7 @@ impl StreamReader {
             finish: None,
             ended: false,
             failed: false,
+            piece: String::new(),
         }
     }
 }
@@ -92,6 +96,28 @@ impl StreamIn for StreamReader {
         }
         let chunk: Chunk = parse(data).map_err(|error| malformed(&error.to_string()))?;
         self.read(chunk, data, out)
+    }
+
+    fn delta<'a>(&mut self, name: Option<&[u8]>, data: &'a [u8]) -> Option<Delta<'a>> {
+        if !self.started || self.failed || self.ended || name == Some(b"error") {
+            return None;
+        }
+        let hot = delta_in::read(data)?;
+        let text = hot.text.quoted();
+        let kind = match hot.piece {
+            Piece::Text => DeltaKind::Text,
+            Piece::Thinking => DeltaKind::Thinking,
+            Piece::Arguments(number) => {
+                let index = self.calls.iter().rposition(|call| call.number == Some(number))?;
+                let call = self.calls.get_mut(index).filter(|call| !call.ended)?;
+                self.piece.clear();
+                text.push_to(&mut self.piece);
+                call.whole.feed(&self.piece);
+                DeltaKind::Arguments(index)
+            }
+        };
+        let usage = hot.has_usage.then(|| self.new_usage(data)).flatten();
+        Some(Delta { kind, text, usage })
     }
 
     fn end(&mut self, out: &mut Vec<Event>) -> Result<()> {
@@ -253,11 +279,15 @@ impl StreamReader {
     }
 
     fn read_usage(&mut self, data: &[u8], out: &mut Vec<Event>) {
+        out.extend(self.new_usage(data).map(Event::Usage));
+    }
+
+    /// The usage of a chunk, if it is another one than before.
+    fn new_usage(&mut self, data: &[u8]) -> Option<Usage> {
         let read = usage(Op::Chat, self.counting, data);
-        if let Some(usage) = read.filter(|usage| Some(*usage) != self.usage) {
-            self.usage = Some(usage);
-            out.push(Event::Usage(usage));
-        }
+        let new = read.filter(|usage| Some(*usage) != self.usage);
+        self.usage = new.or(self.usage);
+        new
     }
 
     fn fail(&mut self, error: Option<VendorError>, out: &mut Vec<Event>) {

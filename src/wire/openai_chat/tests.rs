@@ -22,8 +22,13 @@ pub(in crate::wire) fn events(reader: &mut dyn StreamIn, pieces: &[&[u8]]) -> Re
     for piece in pieces {
         cutter.push(bytes::Bytes::copy_from_slice(piece)).unwrap();
         while let Some(event) = cutter.next_event() {
-            if let Some(data) = sse::data(&event) {
-                reader.feed(sse::name(&event), &data, &mut out)?;
+            let Some(data) = sse::data(&event) else { continue };
+            match reader.delta(sse::name(&event), &data) {
+                Some(delta) => {
+                    out.push(delta.event());
+                    out.extend(delta.usage.map(Event::Usage));
+                }
+                None => reader.feed(sse::name(&event), &data, &mut out)?,
             }
         }
     }

@@ -124,6 +124,16 @@ def count_tokens():
 
 
 @check
+def models_in_pages():
+    names = [model.id for model in client.models.list(limit=1)]
+    assert "gpt" in names and len(names) == len(set(names)) >= 2, names
+    model = client.models.retrieve("gpt")
+    # Which of them depends on the day.
+    assert model.id == "gpt" and model.lifecycle in {"active", "deprecated", "retired"}, model
+    assert model.created_at.year >= 1970 and model.display_name, model
+
+
+@check
 def a_wrong_key_is_401():
     stranger = client.with_options(api_key="aigne-nobody")
     error = raises(anthropic.AuthenticationError, lambda: stranger.messages.create(**ASK))

@@ -60,7 +60,8 @@ pub fn check(seen: &Seen) -> Result<(), Refusal> {
     }
     check_sampling(&body)?;
     check_texts(body.get("system"), "system")?;
-    check_messages(body.get("messages"))
+    check_messages(body.get("messages"))?;
+    check_thoughts(&body)
 }
 
 fn check_door(seen: &Seen) -> Result<(), Refusal> {
@@ -162,6 +163,33 @@ fn check_messages(messages: Option<&Value>) -> Result<(), Refusal> {
         called = ids("tool_use", "id");
     }
     Ok(())
+}
+
+/// Who thinks on amid calls of tools has to bring its thoughts; and they are as they were.
+fn check_thoughts(body: &Map<String, Value>) -> Result<(), Refusal> {
+    let empty = Vec::new();
+    let messages = body.get("messages").and_then(Value::as_array).unwrap_or(&empty);
+    let blocks = |message: &Value| message["content"].as_array().cloned().unwrap_or_default();
+    let thinks = body.get("thinking").is_some_and(|thinking| thinking["type"] == "enabled");
+    let mut answers = messages.iter().filter(|message| message["role"] == "assistant");
+    if answers
+        .clone()
+        .flat_map(blocks)
+        .any(|block| block["type"] == "thinking" && block["signature"] != SIGNATURE)
+    {
+        return Err(invalid("messages: Invalid `signature` in `thinking` block"));
+    }
+    let amid =
+        messages.last().is_some_and(|last| blocks(last).iter().any(|block| block["type"] == "tool_result"));
+    let last = answers.next_back().map(blocks).unwrap_or_default();
+    let begins = last.first().map(|block| block["type"].clone());
+    match begins {
+        Some(kind) if thinks && amid && kind != "thinking" && kind != "redacted_thinking" => {
+            let text = format!("messages: Expected `thinking` or `redacted_thinking`, but found `{kind}`");
+            Err(invalid(&text))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// All results of the calls just made, and they come first; no result of anything else.

@@ -1,7 +1,7 @@
 //! Google's Gemini as far as the hub can notice: what it refuses, and answers
 //! of a model that says the same as OpenAI's.
 
-use super::vendor::{self, CREDENTIALS, INPUT_TOKENS, OUTPUT_TOKENS, PIECES, Refusal, TEXT, check_headers};
+use super::vendor::{CREDENTIALS, INPUT_TOKENS, OUTPUT_TOKENS, PIECES, Refusal, TEXT, check_headers};
 use super::{Reply, Seen};
 use base64::Engine;
 use serde_json::{Map, Value, json};
@@ -9,7 +9,9 @@ use serde_json::{Map, Value, json};
 /// Models that the vendor knows: one that is told to think by a budget, and
 /// one that is told by a level and wants its signatures back.
 pub const MODELS: [&str; 2] = ["gemini-2.5-flash", "gemini-3-pro-preview"];
-/// The model behind the OpenAI-compatible door.
+/// A model that draws amid a conversation, and one that only draws.
+pub const DRAWERS: [&str; 2] = ["gemini-2.5-flash-image", "imagen-4.0-generate-001"];
+/// The model that embeds.
 pub const EMBEDDER: &str = "gemini-embedding-001";
 /// A signature of thoughts.
 pub const SIGNATURE: &str = "c2lnbmF0dXJlIG9mIHRob3VnaHRz";
@@ -32,7 +34,8 @@ const NAMES: &[(&str, &[&str])] = &[
             "functionResponse",
         ],
     ),
-    ("inlineData", &["mimeType", "data"]),
+    // Google's own client writes the second name; the vendor takes both spellings anywhere.
+    ("inlineData", &["mimeType", "mime_type", "data"]),
     ("fileData", &["mimeType", "fileUri"]),
     ("functionCall", &["id", "name", "args"]),
     ("functionResponse", &["id", "name", "response", "parts"]),
@@ -52,11 +55,13 @@ const NAMES: &[(&str, &[&str])] = &[
             "responseSchema",
             "responseJsonSchema",
             "responseModalities",
+            "imageConfig",
             "thinkingConfig",
             "responseLogprobs",
             "logprobs",
         ],
     ),
+    ("imageConfig", &["aspectRatio", "imageSize"]),
     ("thinkingConfig", &["includeThoughts", "thinkingBudget", "thinkingLevel"]),
     ("tools", &["functionDeclarations", "googleSearch", "codeExecution", "urlContext"]),
     ("functionDeclarations", &["name", "description", "parameters", "parametersJsonSchema"]),
@@ -70,11 +75,17 @@ const HELD: [&str; 5] = ["text", "inlineData", "fileData", "functionCall", "func
 /// Refuses as the vendor would.
 pub fn check(seen: &Seen) -> Result<(), Refusal> {
     check_headers(seen)?;
-    let Some(rest) = seen.path.strip_prefix("/v1beta/models/") else { return check_door(seen) };
+    let Some(rest) = seen.path.strip_prefix("/v1beta/models/") else { return Err(not_found(&seen.path)) };
     check_key(seen)?;
     let Some((model, method)) = rest.split_once(':') else { return Err(not_found(rest)) };
+    if (model, method) == (EMBEDDER, "batchEmbedContents") {
+        return check_embed(&seen.json());
+    }
+    if (model, method) == (DRAWERS[1], "predict") {
+        return check_predict(&seen.json());
+    }
     let known = ["generateContent", "streamGenerateContent?alt=sse"].contains(&method);
-    if seen.method != "POST" || !known || !MODELS.contains(&model) {
+    if seen.method != "POST" || !known || ![&MODELS[..], &DRAWERS[..1]].concat().contains(&model) {
         return Err(not_found(rest));
     }
     let Ok(body @ Value::Object(_)) = serde_json::from_slice::<Value>(&seen.body) else {
@@ -85,16 +96,44 @@ pub fn check(seen: &Seen) -> Result<(), Refusal> {
     check_contents(model, body["contents"].as_array().map_or(&[][..], Vec::as_slice))
 }
 
-/// The OpenAI-compatible door, which takes the key as OpenAI does.
-fn check_door(seen: &Seen) -> Result<(), Refusal> {
-    if seen.header("x-goog-api-key").is_some() || !CREDENTIALS.contains(&seen.credential()) {
-        return Err(bad_key());
+/// One prompt and at most four pictures.
+fn check_predict(body: &Value) -> Result<(), Refusal> {
+    const KNOWN: [&str; 5] =
+        ["sampleCount", "aspectRatio", "sampleImageSize", "outputOptions", "personGeneration"];
+    const RATIOS: [&str; 5] = ["1:1", "3:4", "4:3", "9:16", "16:9"];
+    let (parameters, prompt) = (&body["parameters"], body["instances"][0]["prompt"].as_str());
+    let names = parameters.as_object().into_iter().flat_map(Map::keys);
+    let unknown = names.into_iter().any(|name| !KNOWN.contains(&name.as_str()));
+    let many = !(1..=4).contains(&parameters["sampleCount"].as_u64().unwrap_or(0));
+    let odd = parameters["aspectRatio"].as_str().is_some_and(|ratio| !RATIOS.contains(&ratio));
+    match unknown || many || odd || prompt.is_none_or(str::is_empty) {
+        true => Err(invalid(&format!("Invalid value in {body}"))),
+        false => Ok(()),
     }
-    match (seen.path.as_str(), seen.json()["model"].as_str()) {
-        ("/v1beta/openai/embeddings", Some(EMBEDDER)) => Ok(()),
-        ("/v1beta/openai/images/generations", Some(model)) if MODELS.contains(&model) => Ok(()),
-        (path, _) => Err(not_found(path)),
+}
+
+/// One entry for each text, all of the model that the path names.
+fn check_embed(body: &Value) -> Result<(), Refusal> {
+    let Some(entries @ [_, ..]) = body["requests"].as_array().map(Vec::as_slice) else {
+        return Err(invalid("* BatchEmbedContentsRequest.requests: contents is not specified"));
+    };
+    if entries.len() > 100 || body.as_object().is_none_or(|members| members.len() != 1) {
+        return Err(invalid(
+            "* BatchEmbedContentsRequest.requests: at most 100 requests can be in one batch",
+        ));
     }
+    const KNOWN: [&str; 5] = ["model", "content", "taskType", "title", "outputDimensionality"];
+    for entry in entries {
+        let names = entry.as_object().into_iter().flat_map(Map::keys);
+        if let Some(name) = names.into_iter().find(|name| !KNOWN.contains(&name.as_str())) {
+            return Err(invalid(&format!("Invalid JSON payload received. Unknown name \"{name}\"")));
+        }
+        let text = entry["content"]["parts"][0]["text"].as_str();
+        if entry["model"] != format!("models/{EMBEDDER}") || text.is_none_or(str::is_empty) {
+            return Err(invalid("* EmbedContentRequest.content: contents is not specified"));
+        }
+    }
+    Ok(())
 }
 
 fn check_key(seen: &Seen) -> Result<(), Refusal> {
@@ -137,6 +176,9 @@ fn check_config(model: &str, body: &Value) -> Result<(), Refusal> {
     }
     if config["stopSequences"].as_array().is_some_and(|stop| stop.len() > 5) {
         return Err(invalid("The number of stop sequences must not exceed 5"));
+    }
+    if model != DRAWERS[0] && config.get("imageConfig").is_some() {
+        return Err(invalid("Image config is not supported for this model."));
     }
     let json = config["responseMimeType"] == "application/json";
     if config.get("responseJsonSchema").is_some() && !json {
@@ -300,8 +342,8 @@ pub fn overloaded() -> Value {
 pub fn answer(seen: &Seen) -> Reply {
     let body = seen.json();
     let call = json!([call("get_weather", json!({ "city": "Bern" }))]);
-    if seen.path.ends_with("/embeddings") {
-        return vendor::answer(&Seen { path: "/v1/embeddings".to_owned(), ..seen.clone() });
+    if seen.path.ends_with(":batchEmbedContents") {
+        return embeddings(body["requests"].as_array().map_or(0, Vec::len), true);
     }
     match (wants_tools(&body), seen.path.contains(":stream")) {
         (true, false) => whole(&call),
@@ -312,6 +354,16 @@ pub fn answer(seen: &Seen) -> Reply {
             last(more(more(Reply::sse(), &first), &second), &third, "STOP", &usage())
         }
     }
+}
+
+/// So many embeddings; the vendor does not always count their tokens.
+pub fn embeddings(count: usize, counted: bool) -> Reply {
+    let row = |index| json!({ "values": [0.25, -0.5, index] });
+    let mut body = json!({ "embeddings": (0..count).map(row).collect::<Vec<_>>() });
+    if counted {
+        body["usageMetadata"] = json!({ "promptTokenCount": INPUT_TOKENS, "totalTokenCount": INPUT_TOKENS });
+    }
+    Reply::json(200, &body)
 }
 
 fn wants_tools(body: &Value) -> bool {

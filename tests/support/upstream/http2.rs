@@ -1,7 +1,7 @@
 //! A vendor that speaks HTTP/2 over TLS, with a certificate of its own making.
 
-use super::vendor;
 use super::{Framing, Reply, Seen, reply::Step};
+use super::{bedrock, vendor};
 use bytes::Bytes;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -23,6 +23,18 @@ pub struct SecureUpstream {
 impl SecureUpstream {
     /// Behaves like [`vendor::answer`], over HTTP/2 only.
     pub async fn realistic() -> Self {
+        Self::answering(vendor::answer).await
+    }
+
+    /// As strict as Bedrock, which speaks HTTP/2, too.
+    pub async fn bedrock() -> Self {
+        Self::answering(|seen| {
+            bedrock::check(seen).map_or_else(|(_, refusal)| refusal, |()| bedrock::answer(seen))
+        })
+        .await
+    }
+
+    async fn answering(answer: Answer) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
         std::fs::write(directory.path().join("ca.pem"), made.cert.pem()).unwrap();
@@ -38,7 +50,8 @@ impl SecureUpstream {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let seen = Arc::new(Mutex::new(Vec::new()));
-        let accepting = tokio::spawn(accept(listener, TlsAcceptor::from(Arc::new(config)), seen.clone()));
+        let accepting =
+            tokio::spawn(accept(listener, TlsAcceptor::from(Arc::new(config)), answer, seen.clone()));
         Self { address, directory, seen, accepting }
     }
 
@@ -49,6 +62,11 @@ impl SecureUpstream {
     /// `https://localhost:port/v1`
     pub fn base_url(&self) -> String {
         format!("https://localhost:{}/v1", self.address.port())
+    }
+
+    /// The same without a path.
+    pub fn root_url(&self) -> String {
+        format!("https://localhost:{}", self.address.port())
     }
 
     /// The certificate to trust.
@@ -67,31 +85,33 @@ impl Drop for SecureUpstream {
     }
 }
 
-async fn accept(listener: TcpListener, tls: TlsAcceptor, seen: Arc<Mutex<Vec<Seen>>>) {
+async fn accept(listener: TcpListener, tls: TlsAcceptor, answer: Answer, seen: Arc<Mutex<Vec<Seen>>>) {
     let mut connections = JoinSet::new();
     for number in 0.. {
         let Ok((stream, _)) = listener.accept().await else { return };
         let (tls, seen) = (tls.clone(), seen.clone());
         connections.spawn(async move {
             // A refused handshake is the client's finding, which the test sees there.
-            let _ = serve(stream, tls, number, seen).await;
+            let _ = serve(stream, tls, number, answer, seen).await;
         });
     }
 }
 
+type Answer = fn(&Seen) -> Reply;
 type Error = Box<dyn std::error::Error + Send + Sync>;
 
 async fn serve(
     stream: TcpStream,
     tls: TlsAcceptor,
     number: usize,
+    answer: Answer,
     seen: Arc<Mutex<Vec<Seen>>>,
 ) -> Result<(), Error> {
     let mut connection = h2::server::handshake(tls.accept(stream).await?).await?;
     let mut streams = JoinSet::new();
     while let Some(request) = connection.accept().await {
         let (request, respond) = request?;
-        streams.spawn(exchange(request, respond, number, seen.clone()));
+        streams.spawn(exchange(request, respond, number, answer, seen.clone()));
     }
     Ok(())
 }
@@ -100,6 +120,7 @@ async fn exchange(
     request: http::Request<h2::RecvStream>,
     mut respond: h2::server::SendResponse<Bytes>,
     connection: usize,
+    answer: Answer,
     record: Arc<Mutex<Vec<Seen>>>,
 ) -> Result<(), Error> {
     let (head, mut incoming) = request.into_parts();
@@ -110,14 +131,18 @@ async fn exchange(
         body.extend_from_slice(&chunk);
     }
     let text = |value: &http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+    let mut headers: Vec<_> =
+        head.headers.iter().map(|(name, value)| (name.to_string(), text(value))).collect();
+    // What HTTP/2 says in place of a header.
+    headers.extend(head.uri.authority().map(|authority| ("host".to_owned(), authority.to_string())));
     let seen = Seen {
         method: head.method.to_string(),
         path: head.uri.path().to_owned(),
-        headers: head.headers.iter().map(|(name, value)| (name.to_string(), text(value))).collect(),
+        headers,
         body: body.into(),
         connection,
     };
-    let reply = vendor::answer(&seen);
+    let reply = answer(&seen);
     record.lock().unwrap().push(seen);
     send(&mut respond, &reply)
 }

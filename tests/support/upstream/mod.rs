@@ -3,9 +3,12 @@
 //! exactly what the test says. It knows nothing of the hub.
 
 pub mod anthropic;
+pub mod bedrock;
 pub mod gemini;
 pub mod http1;
 pub mod http2;
+pub mod ollama;
+pub mod pictures;
 pub mod reply;
 pub mod vendor;
 
@@ -163,6 +166,14 @@ impl Upstream {
         Self::with(Box::new(move |seen| rules.check(seen)), Script::Function(Box::new(answer))).await
     }
 
+    /// As strict as a check says, and answers by a function.
+    pub async fn checked(
+        check: impl Fn(&Seen) -> Result<(), vendor::Refusal> + Send + Sync + 'static,
+        answer: impl Fn(&Seen) -> Reply + Send + Sync + 'static,
+    ) -> Self {
+        Self::with(Box::new(check), Script::Function(Box::new(answer))).await
+    }
+
     /// As strict as Anthropic, and answers by a function.
     pub async fn anthropic(answer: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -> Self {
         Self::with(Box::new(anthropic::check), Script::Function(Box::new(answer))).await
@@ -181,6 +192,16 @@ impl Upstream {
     /// As strict as Gemini, and answers in this order.
     pub async fn gemini_script(replies: impl IntoIterator<Item = Reply>) -> Self {
         Self::with(Box::new(gemini::check), Script::Queue(replies.into_iter().collect())).await
+    }
+
+    /// As strict as Bedrock, and answers by a function.
+    pub async fn bedrock(answer: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -> Self {
+        Self::with(Box::new(bedrock::check), Script::Function(Box::new(answer))).await
+    }
+
+    /// As strict as Bedrock, and answers in this order.
+    pub async fn bedrock_script(replies: impl IntoIterator<Item = Reply>) -> Self {
+        Self::with(Box::new(bedrock::check), Script::Queue(replies.into_iter().collect())).await
     }
 
     async fn with(check: Check, script: Script) -> Self {

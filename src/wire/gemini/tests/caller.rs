@@ -9,13 +9,19 @@ const REQUEST: &str = include_str!("../fixtures/request.json");
 const OPENAI_STREAM: &str = include_str!("../../openai_chat/fixtures/stream.sse");
 const OPENAI_RESPONSE: &str = include_str!("../../openai_chat/fixtures/response.json");
 
+/// A body with its path, as it arrives and is read.
+fn arrived(body: &[u8], model: &str, method: Method) -> crate::error::Result<Request> {
+    let body = chat_received(&bytes::Bytes::copy_from_slice(body), model, method == Method::Stream)?;
+    request_in(&body)
+}
+
 fn asked(body: &Value) -> Request {
-    request_in(body.to_string().as_bytes(), "m", Method::Generate).unwrap()
+    arrived(body.to_string().as_bytes(), "m", Method::Generate).unwrap()
 }
 
 #[test]
 fn a_request_survives_the_way_in_and_out() {
-    let request = request_in(REQUEST.as_bytes(), "gemini-3-pro", Method::Stream).unwrap();
+    let request = arrived(REQUEST.as_bytes(), "gemini-3-pro", Method::Stream).unwrap();
     assert!(request.stream && request.include_usage);
     let (out, adapted) = sent(&request, "gemini-3-pro");
     assert_eq!(out, value(REQUEST.as_bytes()));
@@ -24,7 +30,7 @@ fn a_request_survives_the_way_in_and_out() {
 
 #[test]
 fn a_request_of_ours_reaches_openai() {
-    let request = request_in(REQUEST.as_bytes(), "gpt-5", Method::Generate).unwrap();
+    let request = arrived(REQUEST.as_bytes(), "gpt-5", Method::Generate).unwrap();
     let policy = [Field::HostedTool, Field::Document].map(|field| (field, Stance::Adapt));
     let mut adapted = Adapted::new(Policy::new(policy));
     let body = openai_chat::request_out(&request, &openai_chat::model_traits("gpt-5"), &mut adapted).unwrap();
@@ -83,7 +89,7 @@ fn a_request_that_is_wrong_names_its_field() {
         ("tools", json!({ "contents": [], "tools": [{ "functionDeclarations": {} }] })),
         ("temperature", json!({ "contents": [], "generationConfig": { "temperature": "hot" } })),
     ] {
-        let failure = request_in(body.to_string().as_bytes(), "m", Method::Generate).unwrap_err();
+        let failure = arrived(body.to_string().as_bytes(), "m", Method::Generate).unwrap_err();
         assert_eq!((failure.kind, failure.param.as_deref()), (Kind::InvalidRequest, Some(field)), "{body}");
     }
 }
@@ -153,11 +159,11 @@ proptest! {
     fn any_bytes_and_damaged_requests_are_read_without_a_panic(
         bytes in proptest::collection::vec(any::<u8>(), 0..100), at in any::<usize>(), byte in any::<u8>(),
     ) {
-        _ = request_in(&bytes, "m", Method::Generate);
+        _ = arrived(&bytes, "m", Method::Generate);
         let mut damaged = REQUEST.as_bytes().to_vec();
         let at = at % damaged.len();
         damaged[at] = byte;
-        if let Ok(request) = request_in(&damaged, "m", Method::Generate) {
+        if let Ok(request) = arrived(&damaged, "m", Method::Generate) {
             _ = request_out(&request, &model_traits("gemini-3-pro"), &mut Adapted::default());
             _ = anthropic::request_out(&request, &anthropic::model_traits("claude"), &mut Adapted::default());
         }

@@ -11,21 +11,26 @@ fn embeddings_are_asked_for_and_come_back_in_both_encodings() {
         json!({ "model": "models/gemini-embedding-001", "content": { "parts": [{ "text": text }] },
                 "outputDimensionality": 2 })
     };
-    assert_eq!(value(&body), json!({ "requests": [request("a"), request("b")] }));
+    assert_eq!(body.len(), 1);
+    assert_eq!(value(&body[0]), json!({ "requests": [request("a"), request("b")] }));
     let vendor = br#"{"embeddings":[{"values":[0.10000001, -1]},{"values":[]}]}"#;
-    let (out, usage) = embed_in(vendor, &EmbedPlan { estimated_tokens: 4, ..plan.clone() }).unwrap();
+    let (out, usage) = embed_in(&[vendor], &EmbedPlan { estimated_tokens: 4, ..plan.clone() }).unwrap();
     assert_eq!(usage, None);
     assert_eq!(
         String::from_utf8(out).unwrap(),
         r#"{"object":"list","data":[{"object":"embedding","index":0,"embedding":[0.10000001, -1]},{"object":"embedding","index":1,"embedding":[]}],"model":"mine","usage":{"prompt_tokens":4,"total_tokens":4}}"#
     );
+    let many: Vec<String> = (0..201).map(|number| number.to_string()).collect();
+    let (bodies, plan) = asked(json!({ "input": many })).unwrap();
+    let sizes: Vec<_> = bodies.iter().map(|body| value(body)["requests"].as_array().unwrap().len()).collect();
+    assert_eq!((sizes, plan.texts), (vec![100, 100, 1], 201));
     let (_, plan) = asked(json!({ "input": "a", "encoding_format": "base64" })).unwrap();
     assert_eq!(
         (plan.encoding, plan.texts, plan.model.as_str()),
         (Encoding::Base64, 1, "gemini-embedding-001")
     );
     let vendor = br#"{"embeddings":[{"values":[1.0, -2]}],"usageMetadata":{"promptTokenCount":3}}"#;
-    let (out, usage) = embed_in(vendor, &plan).unwrap();
+    let (out, usage) = embed_in(&[vendor], &plan).unwrap();
     assert_eq!(value(&out)["data"][0]["embedding"], "AACAPwAAAMA=");
     assert_eq!((usage.unwrap().input, &value(&out)["usage"]["total_tokens"]), (3, &json!(3)));
 }
@@ -53,6 +58,6 @@ fn embeddings_that_cannot_be_asked_for_name_their_field_and_wrong_answers_are_ma
     for bad in
         [r#"{"embeddings":[]}"#, "{}", "[]", r#"{"embeddings":[{"values":["x"]}]}"#, r#"{"embeddings":[{}]}"#]
     {
-        assert_eq!(embed_in(bad.as_bytes(), &plan).unwrap_err().kind, Kind::VendorMalformed, "{bad}");
+        assert_eq!(embed_in(&[bad], &plan).unwrap_err().kind, Kind::VendorMalformed, "{bad}");
     }
 }

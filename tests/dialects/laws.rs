@@ -1,0 +1,94 @@
+//! The laws of requests and answers: what every dialect can say survives it, and
+//! survives the way through all others.
+
+use super::any;
+use crate::targets::dialects::DIALECTS;
+use aigne_hub::chat::{Adapted, Json, Message, Part, Request, Response, Role};
+use proptest::prelude::*;
+
+/// JSON as a value, for vendors write the same arguments with other spaces.
+fn value(text: &str) -> serde_json::Value {
+    Json::parse(text).and_then(|json| json.read()).unwrap_or_default()
+}
+
+/// A message of one side as what it says: a dialect may split or join what one side says.
+fn said(messages: &[Message]) -> Vec<(Role, String)> {
+    let mut said: Vec<(Role, String)> = Vec::new();
+    for message in messages {
+        let role = if message.role == Role::Tool { Role::User } else { message.role };
+        for part in &message.parts {
+            let what = match part {
+                Part::Text(text) => format!("text {}", text.text),
+                Part::ToolCall(call) => format!("call {} {} {}", call.id, call.name, value(&call.arguments)),
+                Part::ToolResult(result) => {
+                    format!("result {} {}", result.call_id, aigne_hub::chat::plain_text(&result.parts))
+                }
+                Part::Image(image) => format!("image {:?}", image.source),
+                Part::Thinking(thinking) => format!("thoughts {}", thinking.text),
+                other => format!("{other:?}"),
+            };
+            said.push((role, what));
+        }
+    }
+    said
+}
+
+/// What a request means where dialects may differ in how they say it.
+fn meaning(request: &Request) -> impl PartialEq + std::fmt::Debug + use<> {
+    let tools: Vec<(String, Option<String>, serde_json::Value)> = request
+        .tools
+        .iter()
+        .map(|tool| (tool.name.clone(), tool.description.clone(), value(tool.schema_or_empty().as_str())))
+        .collect();
+    let system: Vec<String> = request.system.iter().map(|text| text.text.clone()).collect();
+    (
+        system,
+        said(&request.messages),
+        tools,
+        request.tool_choice.clone(),
+        request.sampling.temperature,
+        request.sampling.max_output_tokens,
+        request.sampling.stop.clone(),
+    )
+}
+
+fn answered(response: &Response) -> impl PartialEq + std::fmt::Debug + use<> {
+    let message = Message { role: Role::Assistant, name: None, parts: response.first().parts.clone() };
+    (said(&[message]), response.first().finish.clone(), response.usage)
+}
+
+proptest! {
+    #[test]
+    fn a_request_survives_every_dialect(request in any::request()) {
+        for row in DIALECTS {
+            let (Some(read), Some(write)) = (row.request_in, row.request_out) else { continue };
+            let mut adapted = Adapted::default();
+            let body = write(&request, &mut adapted).unwrap();
+            let again = read(&body).unwrap();
+            prop_assert_eq!(meaning(&again), meaning(&request), "{}", row.name);
+        }
+    }
+
+    #[test]
+    fn a_request_survives_the_way_through_two_dialects(request in any::request()) {
+        for first in DIALECTS {
+            for second in DIALECTS {
+                let mut through = request.clone();
+                for row in [first, second] {
+                    let (Some(read), Some(write)) = (row.request_in, row.request_out) else { continue };
+                    through = read(&write(&through, &mut Adapted::default()).unwrap()).unwrap();
+                }
+                prop_assert_eq!(meaning(&through), meaning(&request), "{} {}", first.name, second.name);
+            }
+        }
+    }
+
+    #[test]
+    fn an_answer_survives_every_dialect(response in any::response()) {
+        for row in DIALECTS {
+            let (Some(read), Some(write)) = (row.response_in, row.response_out) else { continue };
+            let again = read(&write(&response)).unwrap();
+            prop_assert_eq!(answered(&again), answered(&response), "{}", row.name);
+        }
+    }
+}
