@@ -12,6 +12,7 @@ ARGS ?=
 CONFIG ?=
 VENV := target/sdk-venv
 NODE := tests/sdk/node
+AIGNE := tests/sdk/aigne
 
 help: ## what there is
 	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*##/\t/' | sort
@@ -45,7 +46,11 @@ $(NODE)/node_modules/installed: $(NODE)/package-lock.json
 	cd $(NODE) && npm ci --no-audit --no-fund --ignore-scripts
 	touch $@
 
-sdk: deps $(VENV)/installed $(NODE)/node_modules/installed ## the vendors' own clients, for the tests
+$(AIGNE)/node_modules/installed: $(AIGNE)/package-lock.json
+	cd $(AIGNE) && npm ci --no-audit --no-fund --ignore-scripts
+	touch $@
+
+sdk: deps $(VENV)/installed $(NODE)/node_modules/installed $(AIGNE)/node_modules/installed ## the vendors' own clients, for the tests
 
 test: deps sdk ## all tests
 	@if cargo nextest --version >/dev/null 2>&1; then \

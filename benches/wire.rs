@@ -125,7 +125,7 @@ fn gemini_event(index: u64) -> String {
 fn translate_stream(from: Dialect, to: Dialect, chunk: &Bytes, borrowed: bool) -> usize {
     let mut cutter = Cutter::new(1 << 20);
     let mut input = translate::stream_in(from, Counting::Inclusive);
-    let mut output = translate::stream_out(to, StreamOptions::default(), ASKED);
+    let mut output = translate::stream_out(to, StreamOptions::default(), ASKED, None);
     let (mut events, mut text): (Vec<Event>, String) = Default::default();
     let mut written = Vec::with_capacity(chunk.len());
     if cutter.push(chunk.clone()).is_err() {
@@ -199,7 +199,7 @@ fn whole(c: &mut Criterion) {
                 let from = Dialect::Anthropic;
                 let read =
                     translate::response_in(from, black_box(answer.as_bytes()), Counting::Inclusive).ok()?;
-                Some(translate::response_out(Dialect::OpenAiChat, &read, ASKED))
+                translate::response_out(Dialect::OpenAiChat, &read, ASKED, None).ok()
             });
         });
     }

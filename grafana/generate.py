@@ -241,7 +241,7 @@ INTERNALS = [
         [
             panel("Cache", "reqps", [(rate("aigne_hub_cache_requests_total", "status"), "{{status}}")], stack=True),
             panel("Cache memory", "bytes", [("sum(aigne_hub_cache_bytes)", "cache")]),
-            panel("Cache entries and flights", "short", [("sum(aigne_hub_cache_entries)", "entries"), ("sum(aigne_hub_flights)", "flights")]),
+            panel("Cache entries and flights", "short", [("sum(aigne_hub_cache_entries)", "entries"), ("sum(aigne_hub_flights)", "flights"), ("sum(aigne_hub_waiting_answers)", "answers waiting for their callers")]),
             panel("Kept responses", "bytes", [("sum(aigne_hub_responses_bytes)", "kept")]),
             panel("Refused by limit", "reqps", [(rate("aigne_hub_limited_total", "limit"), "{{limit}}")], stack=True),
             panel("Bodies", "Bps", [(rate("aigne_hub_request_body_bytes_total"), "from callers"), (rate("aigne_hub_response_body_bytes_total"), "to callers")]),

@@ -43,7 +43,7 @@ async fn keys_and_books_need_none_of_the_hubs_secrets() {
 }
 
 /// Writes the admin listener's address into the configuration, as an operator has it there.
-fn settle_admin(hub: &Gateway, conf: &Conf) {
+pub(super) fn settle_admin(hub: &Gateway, conf: &Conf) {
     let text = conf.toml(&hub.home().data().to_string_lossy());
     let listen = format!("[admin]\nlisten = \"{}\"", hub.admin);
     let settled = text.replace("[admin]\nlisten = \"127.0.0.1:0\"", &listen);

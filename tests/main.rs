@@ -12,6 +12,7 @@ mod support;
 mod targets;
 
 mod access;
+mod aigne;
 mod anthropic;
 mod bedrock;
 mod bodies;

@@ -9,6 +9,8 @@ mod client;
 mod generate;
 mod key;
 mod models;
+mod sealed;
+mod sessions;
 mod table;
 
 pub use address_table::{AddressTable, Verdict};
@@ -17,4 +19,5 @@ pub use client::client_address;
 pub use generate::{NewKey, generate, looks_like_key};
 pub use key::{Key, KeyRefusal};
 pub use models::ModelFilter;
+pub use sessions::{Code, Open, Refusal as SessionRefusal, Seen, Sessions};
 pub use table::{KeyHash, KeyTable, Pepper};

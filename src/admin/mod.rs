@@ -3,6 +3,7 @@
 
 mod api;
 mod books;
+mod connect;
 mod directory;
 mod token;
 mod wallets;
@@ -13,6 +14,7 @@ pub use directory::{Directory, Hooks, Probed, audit_public_key, verify_audit};
 pub use token::{Missing, token};
 pub use wallets::{NewOperation, shown_done, shown_wallet, shown_wallets};
 
+use crate::access::Sessions;
 use crate::ledger::Report;
 use crate::store::Store;
 use crate::telemetry::{Gauges, Metrics};
@@ -34,6 +36,8 @@ pub struct Control {
     pub metrics: Arc<Metrics>,
     /// Keys and books.
     pub store: Store,
+    /// Programs that wait for a key.
+    pub connect: Arc<Sessions>,
     /// The time.
     pub clock: Clock,
     /// What callers of the administrative paths present.
@@ -66,6 +70,8 @@ pub async fn serve(
 
 fn router(control: Arc<Control>) -> Router {
     let guarded = Router::new()
+        .route("/admin/connect", get(connect::list))
+        .route("/admin/connect/{code}", post(connect::approve))
         .route("/admin/reload", post(reload))
         .route("/admin/ledger", delete(books::prune))
         .route("/admin/ledger/export", get(books::export))

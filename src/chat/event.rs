@@ -147,4 +147,10 @@ pub trait StreamOut: Send {
 
     /// Appends the error event that ends the stream in place of [`Event::End`].
     fn fail(&mut self, failure: &Failure, out: &mut Vec<u8>);
+
+    /// Why the stream ended in an error although the vendor ended it well: the answer is not what
+    /// the caller asked for. Asked after [`Event::End`].
+    fn refusal(&mut self) -> Option<Failure> {
+        None
+    }
 }

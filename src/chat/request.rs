@@ -19,6 +19,8 @@ pub enum Dialect {
     Ollama,
     /// `/api/v2/chat` of the AIGNE client
     Aigne,
+    /// `/api/v2/chat/completions`: OpenAI's fields in camel case, and answers with AIGNE's beside
+    AigneCompletions,
 }
 
 /// What a caller wants. Default: an empty conversation with nothing said.

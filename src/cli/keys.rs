@@ -36,8 +36,9 @@ enum Action {
     },
 }
 
+/// What a new key may do.
 #[derive(Args)]
-struct Create {
+pub(super) struct Create {
     /// What people call it.
     #[arg(long, default_value = "")]
     name: String,
@@ -85,7 +86,7 @@ fn money(text: &str) -> Result<Pico, String> {
 
 impl Create {
     /// The body of `POST /keys`.
-    fn body(&self) -> Value {
+    pub(super) fn body(&self) -> Value {
         let expires_at = self.expires_in.map(|seconds| {
             let now = crate::types::Clock::machine().wall();
             crate::control::Moment(now.after(std::time::Duration::from_secs(seconds)))

@@ -5,6 +5,7 @@ mod api;
 mod audit;
 mod catalogue;
 mod check;
+mod connect;
 mod keys;
 mod ledger;
 mod out;
@@ -60,6 +61,8 @@ enum Command {
     Audit(audit::Audit),
     /// Makes, lists, rotates and revokes keys.
     Keys(keys::Keys),
+    /// Grants keys to programs that wait for one, such as AIGNE's command line.
+    Connect(connect::Connect),
     /// Exports, verifies and prunes the books.
     Ledger(ledger::Ledger),
     /// Shows wallets, gives credits and takes them back.
@@ -148,6 +151,7 @@ pub fn run() -> ExitCode {
         Command::Openapi => out::print(format_args!("{:#}", crate::admin::document())),
         Command::Audit(audit) => audit.run(),
         Command::Keys(keys) => keys.run(),
+        Command::Connect(connect) => connect.run(),
         Command::Ledger(ledger) => ledger.run(),
         Command::Wallet(wallet) => wallet.run(),
         Command::Catalogue(catalogue) => catalogue.run(),

@@ -26,6 +26,8 @@ pub(crate) struct File {
     pub(crate) admin: Admin,
     /// Where the hub keeps its books.
     pub(crate) data: Data,
+    /// What only AIGNE's clients need.
+    pub(crate) aigne: Aigne,
     /// Bounds on what callers send.
     pub(crate) bounds: Bounds,
     /// The clocks of a request; providers and models may have their own for the vendor's side.
@@ -105,6 +107,21 @@ pub(crate) struct Admin {
 pub(crate) struct Data {
     /// Folder, relative to this file. Default: data.
     pub(crate) dir: Option<At<String>>,
+}
+
+/// What only AIGNE's clients need.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Aigne {
+    /// The path below which its clients look for the hub; all paths answer at the origin too. Default: /.
+    pub(crate) mount: Option<At<String>>,
+    /// May the list of models, with their prices, be read without a key? Its client sends none. Default: true.
+    pub(crate) public_models: Option<bool>,
+    /// May AIGNE's command line begin sessions for a key, which an operator then approves? Default: true.
+    pub(crate) connect: Option<bool>,
+    /// How long a call goes on, and its answer waits, when the connection of its caller broke before the answer:
+    /// its client then sends the same request again. 0s = stop at once. Default: 15s.
+    pub(crate) resend: Option<At<Period>>,
 }
 
 /// Bounds on what callers send.

@@ -85,6 +85,7 @@ impl Document {
             public,
             admin,
             data_dir: resolver.data_dir(&raw.data),
+            aigne: resolver.aigne(&raw.aigne),
             bounds,
             pepper,
             addresses,

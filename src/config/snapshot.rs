@@ -30,6 +30,8 @@ pub struct Snapshot {
     pub admin: Admin,
     /// Where the store is.
     pub data_dir: PathBuf,
+    /// What only AIGNE's clients need.
+    pub aigne: Aigne,
     /// Bounds on what callers send and on time.
     pub bounds: Bounds,
     /// The secret under which keys are hashed.
@@ -109,6 +111,19 @@ pub struct Tls {
 pub struct Admin {
     /// Address to listen on.
     pub listen: SocketAddr,
+}
+
+/// What only AIGNE's clients need.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Aigne {
+    /// Begins with a slash and does not end in one, unless it is `/`.
+    pub mount: Box<str>,
+    /// May the list of models be read without a key?
+    pub public_models: bool,
+    /// May sessions for a key be begun?
+    pub connect: bool,
+    /// How long a call outlives its caller, waiting for the same request again; zero = not at all.
+    pub resend: Duration,
 }
 
 /// Bounds on what callers send and on time.

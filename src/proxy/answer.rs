@@ -119,6 +119,12 @@ impl AnswerHead {
         head
     }
 
+    /// Does it announce a stream of events?
+    pub(super) fn is_events(&self) -> bool {
+        let typed = self.headers.iter().find(|(name, _)| *name == header::CONTENT_TYPE);
+        typed.is_some_and(|(_, value)| value.to_str().is_ok_and(transport::is_events))
+    }
+
     /// What every event stream carries, so that nothing in between holds it back.
     pub(super) fn events(&mut self) {
         self.headers.push((header::CACHE_CONTROL, HeaderValue::from_static("no-cache")));

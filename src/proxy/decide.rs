@@ -79,7 +79,7 @@ pub(super) fn decide(arrival: Arrival<'_>, visit: &mut Visit) -> Result<Box<Job>
     if body.len() > said.len() {
         share.grow_to(said.len().saturating_add(body.len()), snapshot.bounds.max_buffered_bytes)?;
     }
-    let Received { op, mut body, speaks, content_type } =
+    let Received { op, mut body, speaks, content_type, tells } =
         translate::received(visit.dialect, visit.op, in_path, body)?;
     visit.op = op;
     visit.form = in_path.form;
@@ -116,6 +116,7 @@ pub(super) fn decide(arrival: Arrival<'_>, visit: &mut Visit) -> Result<Box<Job>
     let job = Job {
         op: visit.op,
         speaks,
+        tells,
         clocks: clocks.unwrap_or(snapshot.bounds.clocks),
         plane: Arc::clone(plane),
         request_headers: forwarded(headers, &ruled.request_headers),

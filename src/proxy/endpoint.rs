@@ -1,6 +1,8 @@
 //! Method and path → one value, which decides both what is authorised and
 //! what is dispatched.
 
+use super::aigne::Ask;
+use super::connect::Step;
 use crate::chat::Dialect;
 use crate::error::{Failure, Kind, Result};
 use crate::types::Op;
@@ -37,6 +39,10 @@ pub(super) enum Endpoint {
     Ready,
     /// `GET /`: says what this is.
     Home,
+    /// What AIGNE's clients ask besides inference.
+    Aigne(Ask),
+    /// A step by which AIGNE's command line gets a key.
+    Connect(Step),
 }
 
 /// What is asked of a kept response.
@@ -81,6 +87,57 @@ const TABLE: &[(Method, &str, Op, Dialect)] = &[
     (Method::POST, "responses/input_tokens", Op::Tokenize, Dialect::OpenAiResponses),
 ];
 
+const AIGNE: Dialect = Dialect::Aigne;
+const COMPLETIONS: Dialect = Dialect::AigneCompletions;
+
+/// Inference under `/api/`: the protocol of AIGNE's client, its older endpoints, and the names
+/// by which AIGNE's documents call them.
+const AIGNE_TABLE: &[(&str, Op, Dialect)] = &[
+    ("v2/chat", Op::Chat, AIGNE),
+    ("v2/image", Op::ImageGeneration, AIGNE),
+    ("v2/embeddings", Op::Embedding, AIGNE),
+    ("v1/embeddings", Op::Embedding, AIGNE),
+    ("embeddings", Op::Embedding, AIGNE),
+    ("v2/chat/completions", Op::Chat, COMPLETIONS),
+    ("v2/completions", Op::Chat, COMPLETIONS),
+    ("v1/chat/completions", Op::Chat, COMPLETIONS),
+    ("v1/completions", Op::Chat, COMPLETIONS),
+    ("chat/completions", Op::Chat, COMPLETIONS),
+    ("v2/image/generations", Op::ImageGeneration, COMPLETIONS),
+    ("v2/images/generations", Op::ImageGeneration, COMPLETIONS),
+    ("v2/images/generate", Op::ImageGeneration, COMPLETIONS),
+    ("v1/image/generations", Op::ImageGeneration, COMPLETIONS),
+    ("images/generations", Op::ImageGeneration, COMPLETIONS),
+    ("v2/audio/speech", Op::Speech, OPENAI),
+    ("v1/audio/speech", Op::Speech, OPENAI),
+    ("v2/audio/transcriptions", Op::Transcription, OPENAI),
+    ("v1/audio/transcriptions", Op::Transcription, OPENAI),
+];
+
+/// Questions under `/api/`.
+const AIGNE_ASKS: &[(Method, &str, Ask)] = &[
+    (Method::GET, "ai/models", Ask::Models),
+    (Method::GET, "ai-providers/models", Ask::Models),
+    (Method::GET, "v2/status", Ask::Status),
+    (Method::GET, "v1/status", Ask::Status),
+    (Method::GET, "user/info", Ask::Account),
+    (Method::POST, "v2/video", Ask::Video),
+];
+
+/// Steps of a session under `/.well-known/service/`.
+const STEPS: &[(Method, &str, Step)] = &[
+    (Method::POST, "api/access-key/session", Step::Begin),
+    (Method::GET, "api/access-key/session", Step::Look),
+    (Method::DELETE, "api/access-key/session", Step::End),
+    (Method::GET, "gen-simple-access-key", Step::Page),
+];
+
+/// What is under the mount point is also at the origin, and the other way round.
+fn below<'a>(mount: &str, path: &'a str) -> &'a str {
+    let rest = path.strip_prefix(mount).filter(|_| mount != "/");
+    rest.filter(|rest| rest.is_empty() || rest.starts_with('/')).unwrap_or(path)
+}
+
 /// What Google's callers ask of a model, behind the colon of the path.
 const GOOGLE: &[(&str, Op, AnswerForm)] = &[
     ("generateContent", Op::Chat, AnswerForm::Usual),
@@ -92,20 +149,29 @@ const GOOGLE: &[(&str, Op, AnswerForm)] = &[
 ];
 
 impl Endpoint {
-    /// Finds the endpoint. Paths under `/v1` answer without the prefix too.
+    /// Finds the endpoint. Paths under `/v1` answer without the prefix too, and all paths under
+    /// `mount`, where AIGNE's clients are told to look.
     ///
     /// # Errors
     /// `UnknownEndpoint`, or `MethodNotAllowed` when only the method is wrong.
-    pub(super) fn find(method: &Method, path: &str) -> Result<Self> {
+    pub(super) fn find(mount: &str, method: &Method, path: &str) -> Result<Self> {
+        let path = below(mount, path);
         let is_get = method == Method::GET || method == Method::HEAD;
         let outside = match path {
             "/healthz" => Some(Endpoint::Health),
             "/readyz" => Some(Endpoint::Ready),
             "/" | "" => Some(Endpoint::Home),
+            "/__blocklet__.js" => Some(Endpoint::Aigne(Ask::Discovery)),
             _ => None,
         };
         if let Some(endpoint) = outside {
             return if is_get { Ok(endpoint) } else { Err(wrong_method(method, path)) };
+        }
+        if let Some(name) = path.strip_prefix("/api/") {
+            return Self::find_aigne(method, name).unwrap_or_else(|| Err(unknown(method, path)));
+        }
+        if let Some(name) = path.strip_prefix("/.well-known/service/") {
+            return find_step(method, name).unwrap_or_else(|| Err(unknown(method, path)));
         }
         if let Some(found) = Self::find_google(method, path) {
             return found;
@@ -168,6 +234,22 @@ impl Endpoint {
         Ok(Endpoint::Response(decode(id), found.2))
     }
 
+    /// `name` is what stands behind `/api/`. The oldest clients write `v1/sdk/` for `v1/`.
+    fn find_aigne(method: &Method, name: &str) -> Option<Result<Self>> {
+        let older = name.strip_prefix("v1/sdk/").map(|rest| format!("v1/{rest}"));
+        let name = older.as_deref().unwrap_or(name);
+        let asked = AIGNE_ASKS.iter().find(|(_, known, _)| *known == name);
+        let called = AIGNE_TABLE.iter().find(|(known, ..)| *known == name);
+        let (wanted, found) = match (asked, called) {
+            (Some((wanted, _, ask)), _) => (wanted, Endpoint::Aigne(*ask)),
+            (None, Some((_, op, dialect))) => {
+                (&Method::POST, Endpoint::Inference(*op, *dialect, InPath::default()))
+            }
+            (None, None) => return None,
+        };
+        Some(if wanted == method { Ok(found) } else { Err(wrong_method(method, name)) })
+    }
+
     /// The operation, for the metrics.
     pub(super) fn op(&self) -> Option<Op> {
         match self {
@@ -180,6 +262,7 @@ impl Endpoint {
             }
             Endpoint::Response(..) => Some(Op::Chat),
             Endpoint::Health | Endpoint::Ready | Endpoint::Home => None,
+            Endpoint::Aigne(_) | Endpoint::Connect(_) => None,
         }
     }
 }
@@ -190,6 +273,7 @@ impl Endpoint {
         match self {
             Endpoint::Inference(_, dialect, _) => *dialect,
             Endpoint::CountTokens => Dialect::Anthropic,
+            Endpoint::Aigne(_) | Endpoint::Connect(_) => AIGNE,
             Endpoint::GoogleModels | Endpoint::GoogleModel(_) | Endpoint::GoogleCount(_) => GEMINI,
             _ => OPENAI,
         }
@@ -206,12 +290,20 @@ impl Endpoint {
 }
 
 /// In which dialect a path that is no endpoint is refused.
-pub(super) fn dialect_of(path: &str) -> Dialect {
-    if path.starts_with("/v1beta/") { GEMINI } else { OPENAI }
+pub(super) fn dialect_of(mount: &str, path: &str) -> Dialect {
+    if below(mount, path).starts_with("/v1beta/") { GEMINI } else { OPENAI }
 }
 
 fn decode(id: &str) -> String {
     percent_decode_str(id).decode_utf8_lossy().into_owned()
+}
+
+/// A step of a session, by what stands behind `/.well-known/service/`.
+fn find_step(method: &Method, name: &str) -> Option<Result<Endpoint>> {
+    let mut steps = STEPS.iter().filter(|(_, known, _)| *known == name).peekable();
+    steps.peek()?;
+    let found = steps.find(|(wanted, ..)| wanted == method);
+    Some(found.map_or_else(|| Err(wrong_method(method, name)), |(.., step)| Ok(Endpoint::Connect(*step))))
 }
 
 fn listed(is_get: bool, endpoint: Endpoint, method: &Method, path: &str) -> Result<Endpoint> {
@@ -239,7 +331,7 @@ mod tests {
     fn every_path_answers_with_and_without_the_prefix() {
         for (method, path, op, _) in TABLE {
             for prefix in ["/v1/", "/"] {
-                let found = Endpoint::find(method, &format!("{prefix}{path}")).unwrap();
+                let found = Endpoint::find("/", method, &format!("{prefix}{path}")).unwrap();
                 assert_eq!(found.op(), Some(*op), "{prefix}{path}");
             }
         }
@@ -248,13 +340,16 @@ mod tests {
     #[test]
     fn a_model_id_is_one_percent_encoded_segment_or_several() {
         for path in ["/v1/models/openai%2Fgpt-4o", "/models/openai/gpt-4o"] {
-            assert_eq!(Endpoint::find(&Method::GET, path).unwrap(), Endpoint::Model("openai/gpt-4o".into()));
+            assert_eq!(
+                Endpoint::find("/", &Method::GET, path).unwrap(),
+                Endpoint::Model("openai/gpt-4o".into())
+            );
         }
     }
 
     #[test]
     fn googles_paths_name_the_model_and_what_is_asked_of_it() {
-        let find = |path: &str| Endpoint::find(&Method::POST, path).unwrap();
+        let find = |path: &str| Endpoint::find("/", &Method::POST, path).unwrap();
         let chat = |model: &str, stream, form| {
             Endpoint::Inference(Op::Chat, GEMINI, InPath { model: Some(model.into()), stream, form })
         };
@@ -267,23 +362,42 @@ mod tests {
             assert_eq!(at("openai%2Fgpt-4o%3AgenerateContent"), chat("openai/gpt-4o", false, usual));
             assert_eq!(at("gpt:countTokens"), Endpoint::GoogleCount("gpt".into()));
         }
-        let get = |path: &str| Endpoint::find(&Method::GET, path);
+        let get = |path: &str| Endpoint::find("/", &Method::GET, path);
         assert_eq!(get("/v1beta/models").unwrap(), Endpoint::GoogleModels);
         assert_eq!(get("/v1beta/models/qwen3:0.6b").unwrap(), Endpoint::GoogleModel("qwen3:0.6b".into()));
         assert_eq!(get("/v1/models/qwen3:0.6b").unwrap(), Endpoint::Model("qwen3:0.6b".into()));
         assert_eq!(get("/v1beta/models/a:generateContent").unwrap_err().kind, Kind::MethodNotAllowed);
         for path in ["/v1beta/models/a:predict", "/v1beta/files", "/v1beta/models/a"] {
-            let failure = Endpoint::find(&Method::POST, path).unwrap_err();
-            assert_eq!((failure.kind, dialect_of(path)), (Kind::UnknownEndpoint, GEMINI), "{path}");
+            let failure = Endpoint::find("/", &Method::POST, path).unwrap_err();
+            assert_eq!((failure.kind, dialect_of("/", path)), (Kind::UnknownEndpoint, GEMINI), "{path}");
         }
     }
 
     #[test]
     fn unknown_paths_and_methods_are_told_apart() {
-        let kind = |m: Method, p: &str| Endpoint::find(&m, p).unwrap_err().kind;
+        let kind = |m: Method, p: &str| Endpoint::find("/", &m, p).unwrap_err().kind;
         assert_eq!(kind(Method::GET, "/v1/chat/completions"), Kind::MethodNotAllowed);
         assert_eq!(kind(Method::POST, "/v1/chat"), Kind::UnknownEndpoint);
         assert_eq!(kind(Method::POST, "/v1/v1/chat/completions"), Kind::UnknownEndpoint);
         assert_eq!(kind(Method::DELETE, "/healthz"), Kind::MethodNotAllowed);
+    }
+
+    #[test]
+    fn aignes_paths_answer_at_the_origin_and_below_the_mount_point() {
+        for (path, op, dialect) in AIGNE_TABLE {
+            for prefix in ["/api/", "/ai-kit/api/"] {
+                let found = Endpoint::find("/ai-kit", &Method::POST, &format!("{prefix}{path}")).unwrap();
+                assert_eq!(found, Endpoint::Inference(*op, *dialect, InPath::default()), "{prefix}{path}");
+            }
+        }
+        let find = |path: &str| Endpoint::find("/ai-kit", &Method::GET, path);
+        assert_eq!(find("/ai-kit").unwrap(), Endpoint::Home);
+        assert_eq!(find("/ai-kit/v1/models").unwrap(), Endpoint::Models);
+        assert_eq!(find("/ai-kit/__blocklet__.js").unwrap(), Endpoint::Aigne(Ask::Discovery));
+        assert_eq!(find("/ai-kitchen/v1/models").unwrap_err().kind, Kind::UnknownEndpoint);
+        assert_eq!(find("/api/v2/chat").unwrap_err().kind, Kind::MethodNotAllowed);
+        assert_eq!(find("/api/ai-providers").unwrap_err().kind, Kind::UnknownEndpoint);
+        let older = Endpoint::find("/", &Method::POST, "/api/v1/sdk/completions").unwrap();
+        assert_eq!(older.op(), Some(Op::Chat));
     }
 }

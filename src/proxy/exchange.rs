@@ -88,10 +88,7 @@ struct Progress {
 
 /// Tries until something is with the caller or nothing is left to try.
 pub(super) async fn exchange<S: Sink>(job: &Job, visit: &mut Visit, sink: &mut S) -> End {
-    let mut guard = Guard::new(
-        job.clocks.total,
-        if visit.stream { job.snapshot.bounds.heartbeat } else { Duration::ZERO },
-    );
+    let mut guard = Guard::new(job.clocks.total, job.heartbeat(visit));
     let began = job.plane.clock.mono();
     let mut progress = Progress { began, attempts: 0, last: None, ready_at: None };
     loop {

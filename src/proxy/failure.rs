@@ -19,7 +19,7 @@ pub(super) fn answer(
     standing: &Standing,
 ) -> (AnswerHead, Bytes) {
     let body = Bytes::from(translate::error_body(to, failure));
-    let mut head = AnswerHead::new(failure.status(), "application/json");
+    let mut head = AnswerHead::new(translate::status(to, failure), "application/json");
     head.length = Some(body.len() as u64);
     head.id(to, request_id);
     limits(&mut head.headers, standing);
@@ -45,6 +45,12 @@ pub(super) async fn tell<S: Sink>(
     failure: &Failure,
     standing: &Standing,
 ) {
+    if sink.takes(failure) {
+        return;
+    }
+    if sink.is_silent() {
+        return sink.cut();
+    }
     if sink.head_sent() {
         let _ = sink.last(translate::error_event(to, failure)).await;
         return;

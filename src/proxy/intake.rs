@@ -25,6 +25,22 @@ pub(super) const GOOGLE_KEY: &str = "x-goog-api-key";
 const SMALL_BYTES: usize = 64 * 1024;
 const LINGER: Duration = Duration::from_secs(1);
 
+/// May anybody come in from this address, with a key or without?
+pub(super) fn knock(
+    plane: &Plane,
+    snapshot: &Snapshot,
+    session: &ServerSession,
+    visit: &mut Visit,
+) -> Result<IpAddr> {
+    let address = address(snapshot, session);
+    visit.address = Some(address);
+    if !snapshot.addresses.permits(address) {
+        return Err(Failure::new(Kind::AddressDenied, "This address is not allowed"));
+    }
+    plane.flood.check(address, snapshot.flood.failures_per_minute)?;
+    Ok(address)
+}
+
 /// Google's callers may write their key into the address. It moves into the header before anything
 /// else happens, so that nothing that shows an address can show it.
 pub(super) fn hide_key(session: &mut ServerSession) {
@@ -53,12 +69,7 @@ pub(super) fn admit(
     visit: &mut Visit,
 ) -> Result<Arc<Caller>> {
     let headers = &session.req_header().headers;
-    let address = address(snapshot, session);
-    visit.address = Some(address);
-    if !snapshot.addresses.permits(address) {
-        return Err(Failure::new(Kind::AddressDenied, "This address is not allowed"));
-    }
-    plane.flood.check(address, snapshot.flood.failures_per_minute)?;
+    let address = knock(plane, snapshot, session, visit)?;
     let caller = caller(plane, snapshot, headers).inspect_err(|_| plane.flood.refused(address))?;
     visit.caller = Some(Arc::clone(&caller));
     if !caller.key.addresses.permits(address) {
@@ -97,6 +108,11 @@ fn caller(plane: &Plane, snapshot: &Snapshot, headers: &HeaderMap) -> Result<Arc
         }
         Err(_) => Err(refused("disabled").detail(format!("key {} is disabled", caller.key.id))),
     }
+}
+
+/// Does the request show a key, be it good or bad?
+pub(super) fn has_key(session: &ServerSession) -> bool {
+    presented_key(&session.req_header().headers).is_some()
 }
 
 /// `Authorization: Bearer …`, or a header of its own as Anthropic's and Google's clients send it.

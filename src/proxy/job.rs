@@ -6,17 +6,19 @@ use super::buffered::Share;
 use super::drain::Present;
 use super::funds::Funds;
 use super::talk::Talk;
+use super::visit::Visit;
 use crate::cache::{CacheKey, Thoughts};
 use crate::catalogue::Card;
 use crate::chat::{self, Adapted, Dialect, Field, Sampling};
 use crate::config::{Caller, Clocks, Provider, Snapshot, Target};
 use crate::error::Result;
+use crate::ledger::Price;
 use crate::limit::{Ask, Permit, Standing};
 use crate::provider::Door;
 use crate::tokens;
 use crate::types::Op;
 use crate::wire::openai::Request;
-use crate::wire::translate::{self, Asked, Plan};
+use crate::wire::translate::{self, AnswerForm, Asked, CostOf, Plan, Telling, Tells};
 use crate::wire::{multipart, openai_responses};
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
@@ -29,6 +31,8 @@ pub(super) struct Job {
     pub op: Op,
     /// What the body speaks. The answer is written in `Visit::dialect`, which is the caller's.
     pub speaks: Dialect,
+    /// What the request asked of its answer.
+    pub tells: Tells,
     pub plane: Arc<Plane>,
     pub snapshot: Arc<Snapshot>,
     pub caller: Arc<Caller>,
@@ -106,6 +110,40 @@ impl Job {
     /// What the answer has to know of the request.
     pub(super) fn asked<'a>(&'a self, id: &'a str) -> openai_responses::Asked<'a> {
         openai_responses::Asked { id, body: &self.said }
+    }
+
+    /// The price row of the target that answers, as the visit names it.
+    pub(super) fn price(&self, visit: &Visit) -> Option<Arc<Price>> {
+        let answers = |t: &&Target| {
+            t.provider.name.shared() == &visit.provider && t.upstream_model == visit.upstream_model
+        };
+        super::decide::price(&self.snapshot, self.targets.iter().find(answers)?, visit)
+    }
+
+    /// What the answer says of itself, in the dialects that want it.
+    pub(super) fn telling(&self, visit: &Visit) -> Option<Telling> {
+        translate::wants_telling(visit.dialect).then(|| Telling {
+            tells: self.tells,
+            provider: Arc::clone(&visit.provider),
+            model: Arc::clone(&visit.upstream_model),
+            call_id: visit.id.to_string(),
+            cost_of: self
+                .price(visit)
+                .map(|price| -> CostOf { Box::new(move |used| price.charge(used).cost) }),
+        })
+    }
+
+    /// How long the caller may hear nothing. Whole answers wait twice as long, because a failure
+    /// that comes after a beat can no longer be told.
+    pub(super) fn heartbeat(&self, visit: &Visit) -> Duration {
+        let heartbeat = self.snapshot.bounds.heartbeat;
+        match visit.stream {
+            // Comments keep a stream of events alive; a list has none.
+            true if visit.form == AnswerForm::List => Duration::ZERO,
+            true => heartbeat,
+            false if translate::beats_whole(visit.dialect) => heartbeat * 2,
+            false => Duration::ZERO,
+        }
     }
 
     /// The vocabulary of one of its models.

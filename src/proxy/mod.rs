@@ -2,8 +2,10 @@
 //! settles. The only module besides `server` that knows Pingora.
 
 mod able;
+mod aigne;
 mod answer;
 mod buffered;
+mod connect;
 mod decide;
 mod drain;
 mod endpoint;
@@ -25,6 +27,7 @@ mod pipes;
 mod probe;
 mod realtime;
 mod relay;
+mod resend;
 mod service;
 mod settle;
 mod several;
@@ -33,6 +36,7 @@ mod simulator;
 mod sink;
 mod stream;
 mod talk;
+mod translated;
 mod upstream;
 mod visit;
 
@@ -41,6 +45,7 @@ pub use keeping::KeptResponses;
 pub use probe::{Said, probe};
 pub use service::Gateway;
 
+use crate::access::Sessions;
 use crate::cache::{Cache, Flights, Recall};
 use crate::config::Snapshot;
 use crate::store::Store;
@@ -50,6 +55,7 @@ use arc_swap::ArcSwap;
 use buffered::Buffered;
 use flood::Flood;
 use keeping::Keeping;
+use resend::Waiting;
 use std::sync::Arc;
 use upstream::Upstreams;
 
@@ -67,6 +73,8 @@ pub struct Plane {
     pub cache: Cache,
     /// Identical requests in flight.
     pub flights: Flights,
+    /// Programs that wait for a key.
+    pub connect: Arc<Sessions>,
     /// Thoughts behind calls of tools, for callers that cannot return them.
     pub recall: Recall,
     /// Requests in flight, and whether new ones are still welcome.
@@ -75,6 +83,7 @@ pub struct Plane {
     upstreams: Upstreams,
     buffered: Buffered,
     flood: Flood,
+    waiting: Waiting,
 }
 
 /// What is kept of thoughts for callers that cannot return them.
@@ -89,11 +98,13 @@ impl Plane {
             keeping: Keeping::open(&snapshot, &store, clock.wall()),
             cache: Cache::new(snapshot.cache.max_bytes),
             flights: Flights::new(MAX_FLIGHT_BYTES),
+            connect: Arc::default(),
             recall: Recall::new(MAX_RECALL_BYTES),
             drain: Drain::default(),
             upstreams: Upstreams::new(),
             buffered: Buffered::default(),
             flood: Flood::default(),
+            waiting: Waiting::default(),
             snapshot: ArcSwap::new(snapshot),
             clock,
             metrics,
@@ -111,9 +122,15 @@ impl Plane {
         self.keeping.stats()
     }
 
+    /// Answers whose callers are gone, and that wait to be asked for again.
+    pub fn waiting_answers(&self) -> u64 {
+        self.waiting.len() as u64
+    }
+
     /// Housekeeping, to be called every few seconds.
     pub fn sweep(&self) {
         self.upstreams.sweep();
+        self.waiting.sweep(self.clock.mono());
         self.keeping.sweep(self.clock.wall());
     }
 

@@ -3,6 +3,7 @@
 
 use super::answer::AnswerHead;
 use super::exchange::{End, Missed, missed_by};
+use super::failure;
 use super::funds;
 use super::guard::{Guard, Waited};
 use super::hold::{COUNT_BUDGET, count_input};
@@ -10,12 +11,11 @@ use super::job::Job;
 use super::settle;
 use super::several;
 use super::sink::{Gone, Sink};
-use super::stream::{Reader, ended_badly};
+use super::stream::Reader;
 use super::talk::Keeper;
+use super::translated::translated;
 use super::upstream::{Head, Reading, Taken};
 use super::visit::Visit;
-use crate::cache::Thoughts;
-use crate::chat::{Dialect, Finish};
 use crate::config::Provider;
 use crate::error::{Failure, Kind};
 use crate::ledger::Outcome;
@@ -24,7 +24,7 @@ use crate::tokens;
 use crate::types::{Op, Usage, UsageSource};
 use crate::wire::openai::{self, Step, VendorError};
 use crate::wire::openai_responses::Final;
-use crate::wire::translate::{self, Plan, Told};
+use crate::wire::translate::Plan;
 use crate::wire::transport::is_events;
 use bytes::{Bytes, BytesMut};
 use http::header;
@@ -33,9 +33,6 @@ use tokio::time::Instant;
 
 /// The largest JSON answer; images in base64 are the large ones.
 pub(super) const MAX_WHOLE_BYTES: usize = 128 * 1024 * 1024;
-
-/// Where Bedrock tells the tokens of an input for models whose own answers do not.
-const INPUT_TOKENS: &str = "x-amzn-bedrock-input-token-count";
 
 /// What a relay works with.
 pub(super) struct Stage<'a, S> {
@@ -218,7 +215,7 @@ impl Events {
             let failure = Failure::new(Kind::CallerGone, "The client closed the connection");
             return Ok(End { outcome: Outcome::ClientGone, failure: Some(failure), usage, source });
         }
-        Ok(End { outcome: Outcome::Ok, failure: None, usage, source })
+        Ok(End { outcome: Outcome::Ok, failure: self.reader.refusal(), usage, source })
     }
 
     /// The vendor said in the stream that it failed, after `out`. A caller that has seen
@@ -354,7 +351,7 @@ async fn whole<S: Sink>(mut stage: Stage<'_, S>, mut taken: Taken, head: Head) -
     if let Some(verdict) = judge(stage.provider.vendor, head.status, &head.headers, &body, wall) {
         return Err(Missed::judged(verdict));
     }
-    let (body, usage) = match translated(&stage, &head, &body) {
+    let told = match translated(&stage, &head, &body) {
         Ok(read) => read,
         Err(missed) => return several::spent(&stage, &[body], missed),
     };
@@ -362,81 +359,28 @@ async fn whole<S: Sink>(mut stage: Stage<'_, S>, mut taken: Taken, head: Head) -
         keeper.done(&answer);
     }
     let answer = AnswerHead::relayed(stage.job, stage.visit, &head, &stage.adapted);
-    let end = send_whole(&mut stage, answer, body, usage).await;
+    let end = match told.body {
+        Ok(body) => send_whole(&mut stage, answer, body, told.usage).await,
+        Err(failure) => Box::pin(unfit(stage.job, stage.visit, stage.sink, failure, told.usage)).await,
+    };
     stage.visit.phases.relay += stage.job.plane.clock.mono().since(now);
     Ok(end)
 }
 
-/// The answer in the caller's dialect, and what it used.
-fn translated<S>(stage: &Stage<'_, S>, head: &Head, body: &Bytes) -> Result<(Bytes, Option<Usage>), Missed> {
-    let vendor = stage.provider.vendor;
-    if let Some(plan) = &stage.plan {
-        return joined(stage, plan, std::slice::from_ref(body), counted(head));
-    }
-    let (from, to) = (stage.job.door(stage.provider).dialect, stage.visit.dialect);
-    if stage.visit.op != Op::Chat || (from, to) == (Dialect::OpenAiChat, Dialect::OpenAiChat) {
-        let usage = openai::usage(stage.visit.op, vendor.counting, body);
-        return Ok((in_dialect(stage, body.clone())?, usage));
-    }
-    if from == to {
-        let usage = translate::usage_in(from, body, vendor.counting);
-        return Ok((body.clone(), usage));
-    }
-    let mut response = translate::response_in(from, body, vendor.counting).map_err(unreadable)?;
-    // The caller's dialects have no word for it: another vendor may still do better.
-    if let Some(Finish::Error(word)) = &response.first().finish {
-        let wall = stage.job.plane.clock.wall().seconds();
-        let error = ended_badly(word);
-        return Err(Missed::judged(judge_error(vendor, &error, &http::HeaderMap::new(), wall)));
-    }
-    if stage.job.keeps_thoughts(from) {
-        stage.job.keep_thoughts(Thoughts::of(&response.first().parts));
-    }
-    response.created.get_or_insert(stage.visit.at.seconds());
-    // Some vendors name neither the answer nor its model.
-    if response.id.is_empty() {
-        response.id = stage.visit.id.to_string();
-    }
-    if response.model.is_empty() {
-        response.model = stage.visit.upstream_model.to_string();
-    }
-    let usage = response.usage;
-    let id = stage.visit.id.to_string();
-    Ok((translate::response_out(to, &response, stage.job.asked(&id)).into(), usage))
-}
-
-/// Tokens of the input where a vendor tells them in the answer's header and not in its body.
-pub(super) fn counted(head: &Head) -> Option<u64> {
-    head.text(INPUT_TOKENS).parse().ok()
-}
-
-/// The answers of all calls of an operation other than chat as one, and what they used.
-pub(super) fn joined<S>(
-    stage: &Stage<'_, S>,
-    plan: &Plan,
-    answers: &[Bytes],
-    counted: Option<u64>,
-) -> Result<(Bytes, Option<Usage>), Missed> {
-    let family = stage.job.family(&stage.visit.upstream_model);
-    let count = || count_input(stage.visit.op, family, &stage.visit.upstream_model, &stage.job.body);
-    let (counting, now) = (stage.provider.vendor.counting, stage.visit.at.seconds());
-    let told = Told { counting, now, counted, count: &count };
-    let read = plan.answer(answers, &told).map_err(|failure| match failure.kind {
-        Kind::VendorRefused => Missed::by_request(failure),
-        _ => unreadable(failure),
-    })?;
-    Ok((in_dialect(stage, read.0.into())?, read.1))
-}
-
-/// An answer of OpenAI's to something other than a chat, in the caller's dialect.
-fn in_dialect<S>(stage: &Stage<'_, S>, body: Bytes) -> Result<Bytes, Missed> {
-    let Visit { dialect, op, form, .. } = &*stage.visit;
-    let told = translate::told(*dialect, *op, *form, &body).map_err(unreadable)?;
-    Ok(told.map_or(body, Bytes::from))
-}
-
-fn unreadable(failure: Failure) -> Missed {
-    Missed { failure, health: HealthEffect::Failed, gone: false, sent: false }
+/// An answer that was paid for, and in place of which the caller gets an error.
+async fn unfit<S: Sink>(
+    job: &Job,
+    visit: &Visit,
+    sink: &mut S,
+    failure: Failure,
+    usage: Option<Usage>,
+) -> End {
+    failure::tell(sink, visit.dialect, &visit.id.to_string(), &failure, &job.standing).await;
+    let (usage, source) = match usage {
+        Some(usage) => (Usage { requests: 1, ..usage }, UsageSource::Provider),
+        None => (estimate(job, visit, "", 0), UsageSource::Estimated),
+    };
+    End { outcome: Outcome::Ok, failure: Some(failure), usage, source }
 }
 
 /// Sends an answer of known length and says what it used.

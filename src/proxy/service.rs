@@ -2,7 +2,8 @@
 //! Everything but WebSockets is answered right here; those go on to Pingora's own
 //! proxying (`pipes`).
 
-use super::answer::AnswerHead;
+use super::aigne::{self, Ask};
+use super::answer::{AnswerHead, EVENT_STREAM};
 use super::buffered::Share;
 use super::decide::{Arrival, Refused, decide};
 use super::endpoint::{Endpoint, dialect_of};
@@ -13,7 +14,7 @@ use super::job::Job;
 use super::pipes::Pipes;
 use super::sink::{Direct, Sink, early_head, response};
 use super::visit::Visit;
-use super::{Plane, kept, listing, models, settle, shared};
+use super::{Plane, connect, kept, listing, models, resend, settle, shared};
 use crate::chat::Dialect;
 use crate::config::{Caller, Snapshot};
 use crate::error::{Failure, Kind, Result};
@@ -23,16 +24,21 @@ use crate::types::Op;
 use crate::wire::translate::{self, AnswerForm, InPath};
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, HeaderValue, header};
 use pingora::apps::{HttpPersistentSettings, HttpServerApp, HttpServerOptions, ReusedHttpStream};
 use pingora::protocols::http::ServerSession;
 use pingora::proxy::HttpProxy;
 use pingora::server::ShutdownWatch;
 use pingora::server::configuration::ServerConf;
+use std::borrow::Cow;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::sync::Notify;
+
+/// What most answers are.
+const JSON: &str = "application/json";
 
 /// The public service. It speaks HTTP by Pingora's sessions and not by its `ProxyHttp`, whose
 /// state of a whole proxied exchange (13 KB) each connection would carry for nothing.
@@ -72,7 +78,10 @@ impl HttpServerApp for Gateway {
         }
         intake::hide_key(&mut session);
         let request = session.req_header();
-        let whole = match Endpoint::find(&request.method, request.uri.path()) {
+        let snapshot = self.plane.snapshot.load();
+        let endpoint = Endpoint::find(&snapshot.aigne.mount, &request.method, request.uri.path());
+        drop(snapshot);
+        let whole = match endpoint {
             Ok(Endpoint::Inference(Op::Realtime, ..)) if session.is_upgrade_req() => {
                 // Boxed: every connection would carry its state.
                 return Box::pin(self.hand_on(session, shutdown)).await;
@@ -152,15 +161,21 @@ impl Gateway {
     /// What no vendor is asked for.
     async fn other(&self, session: &mut ServerSession, endpoint: Result<Endpoint>) -> Whole {
         let said = match endpoint {
-            Ok(Endpoint::Health | Endpoint::Home) => say(session, 200, listing::home()).await,
+            Ok(Endpoint::Health | Endpoint::Home) => say(session, 200, JSON, listing::home()).await,
+            Ok(Endpoint::Aigne(Ask::Discovery)) => {
+                let asked = session.req_header().uri.query().unwrap_or_default();
+                let (content_type, map) = aigne::discovery(&self.plane.snapshot.load().aigne.mount, asked);
+                say(session, 200, content_type, map).await
+            }
             Ok(Endpoint::Ready) => {
                 let ready = !self.plane.drain.draining();
-                say(session, if ready { 200 } else { 503 }, listing::readiness(&self.plane)).await
+                say(session, if ready { 200 } else { 503 }, JSON, listing::readiness(&self.plane)).await
             }
             Ok(endpoint) => self.local(session, endpoint).await,
             Err(failure) => {
                 let mut visit = Visit::new(Op::Models, &self.plane.clock);
-                visit.dialect = dialect_of(session.req_header().uri.path());
+                let path = session.req_header().uri.path();
+                visit.dialect = dialect_of(&self.plane.snapshot.load().aigne.mount, path);
                 visit.address = Some(intake::address(&self.plane.snapshot.load(), session));
                 refuse(&self.plane, session, visit, failure, &Standing::default()).await;
                 Ok(())
@@ -208,6 +223,7 @@ impl Gateway {
         visit.phases.body = plane.clock.mono().since(admitted);
         visit.request_bytes = body.len() as u64;
         let headers = &session.req_header().headers;
+        let in_path = &with_accept(in_path, dialect, headers);
         let query = "";
         let arrival = Arrival { plane, snapshot, caller, headers, query, in_path, body, share, present };
         match decide(arrival, &mut visit) {
@@ -226,12 +242,22 @@ impl Gateway {
         let snapshot = plane.snapshot.load_full();
         let mut visit = Visit::new(endpoint.op().unwrap_or(Op::Models), &plane.clock);
         visit.dialect = endpoint.dialect_of(&session.req_header().headers);
-        let result = self.local_body(session, &snapshot, &mut visit, endpoint).await;
+        let private = matches!(endpoint, Endpoint::Connect(_));
+        let result = match endpoint {
+            Endpoint::Connect(step) => connect::answer(plane, &snapshot, session, &mut visit, step),
+            endpoint => {
+                let body = self.local_body(session, &snapshot, &mut visit, endpoint).await;
+                body.map(|body| (JSON, body))
+            }
+        };
         match result {
-            Ok(body) => {
+            Ok((content_type, body)) => {
                 visit.status = 200;
                 visit.response_bytes = body.len() as u64;
-                let mut head = AnswerHead::new(200, "application/json");
+                let mut head = AnswerHead::new(200, content_type);
+                if private {
+                    head.text(header::CACHE_CONTROL, "no-store");
+                }
                 head.id(visit.dialect, &visit.id.to_string());
                 head.length = Some(body.len() as u64);
                 let mut sink = Direct::new(session, None);
@@ -252,6 +278,9 @@ impl Gateway {
         visit: &mut Visit,
         endpoint: Endpoint,
     ) -> Result<Bytes> {
+        if let Endpoint::Aigne(ask) = endpoint {
+            return aigne::answer(&self.plane, snapshot, session, visit, ask);
+        }
         let caller: Arc<Caller> = intake::admit(&self.plane, snapshot, session, visit)?;
         // Google's newest clients ask where OpenAI's do, and are known by their header.
         let google = session.req_header().headers.get(intake::GOOGLE_KEY).is_some();
@@ -330,13 +359,18 @@ async fn refuse(
     if failure.kind != Kind::CallerGone {
         failure::tell(&mut sink, visit.dialect, &visit.id.to_string(), &failure, standing).await;
     }
-    visit.status = failure.status();
+    visit.status = translate::status(visit.dialect, &failure);
     visit.response_bytes = sink.bytes;
     settle::refused(plane, visit, failure);
 }
 
-async fn say(session: &mut ServerSession, status: u16, body: Bytes) -> pingora::Result<()> {
-    let mut head = AnswerHead::new(status, "application/json");
+async fn say(
+    session: &mut ServerSession,
+    status: u16,
+    content_type: &str,
+    body: Bytes,
+) -> pingora::Result<()> {
+    let mut head = AnswerHead::new(status, content_type);
     head.length = Some(body.len() as u64);
     let http1 = !session.is_http2();
     session.write_response_header(response(head, http1)).await?;
@@ -347,10 +381,19 @@ async fn say(session: &mut ServerSession, status: u16, body: Bytes) -> pingora::
 async fn unreadable(session: &mut ServerSession) {
     let failure = Failure::new(Kind::InvalidRequest, "The request's header cannot be read");
     let body: Bytes = translate::error_body(Dialect::OpenAiChat, &failure).into();
-    let mut head = AnswerHead::new(failure.status(), "application/json");
+    let mut head = AnswerHead::new(failure.status(), JSON);
     head.length = Some(body.len() as u64);
     session.set_keepalive(None);
     let _ = session.write_error_response(*response(head, true), body).await;
+}
+
+/// What the header adds to the path, for the dialects that read it.
+fn with_accept<'a>(in_path: &'a InPath, dialect: Dialect, headers: &HeaderMap) -> Cow<'a, InPath> {
+    let asks = |value: &HeaderValue| value.to_str().is_ok_and(|text| text.contains(EVENT_STREAM));
+    if translate::streams_by_accept(dialect) && headers.get_all(header::ACCEPT).iter().any(asks) {
+        return Cow::Owned(InPath { stream: true, ..in_path.clone() });
+    }
+    Cow::Borrowed(in_path)
 }
 
 /// From accept to the request's header, of a connection's first request.
@@ -363,7 +406,10 @@ fn since_accept(session: &ServerSession) -> Duration {
 async fn answer(session: &mut ServerSession, job: Box<Job>, visit: Box<Visit>) -> Whole {
     match job.caching {
         Some(caching) => Box::pin(shared::answer(session, job, visit, caching)).await,
-        None => direct(session, job, visit).await,
+        None => match resend::key(&job, &visit) {
+            Some(key) => Box::pin(shared::answer_again(session, job, visit, key)).await,
+            None => direct(session, job, visit).await,
+        },
     }
 }
 
@@ -376,10 +422,7 @@ pub(super) enum Whole {
 
 /// Straight from the vendor to this caller.
 pub(super) async fn direct(session: &mut ServerSession, job: Box<Job>, mut visit: Box<Visit>) -> Whole {
-    // Comments keep a stream of events alive; a list has none.
-    let comments = visit.stream && visit.form == AnswerForm::Usual;
-    let early = comments.then(|| early_head(visit.dialect, &visit.id.to_string()));
-    let mut sink = Direct::new(session, early);
+    let mut sink = Direct::new(session, early_head(&visit));
     let end = carry_out(&job, &mut visit, &mut sink).await;
     let broken = end.outcome == Outcome::Truncated;
     visit.status =

@@ -111,11 +111,7 @@ fn charge(job: &Job, visit: &Visit, usage: &Usage) -> Option<Charge> {
     if usage.requests == 0 {
         return None;
     }
-    let target = job
-        .targets
-        .iter()
-        .find(|t| t.provider.name.shared() == &visit.provider && t.upstream_model == visit.upstream_model)?;
-    super::decide::price(&job.snapshot, target, visit).map(|price| price.charge(usage))
+    job.price(visit).map(|price| price.charge(usage))
 }
 
 fn settlement(job: &Job, visit: &Visit, end: &End, charge: Option<Charge>, billed: bool) -> Settlement {

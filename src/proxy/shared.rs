@@ -2,7 +2,8 @@
 //! while they are made. The vendor call of a shared answer runs in a task of
 //! its own: whoever leaves, leaves; the last one stops the vendor.
 
-use super::answer::AnswerHead;
+use super::Plane;
+use super::answer::{AnswerHead, X_AIGNE_ADAPTED};
 use super::exchange::End;
 use super::failure;
 use super::guard::{Guard, Waited};
@@ -17,6 +18,7 @@ use crate::error::{Failure, Kind};
 use crate::ledger::Outcome;
 use crate::telemetry::CacheStatus;
 use crate::types::{Usage, UsageSource};
+use crate::wire::translate;
 use crate::wire::transport::is_events;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, header};
@@ -54,8 +56,46 @@ pub(super) async fn answer(
     // Who does not want to read a kept answer does not want to share a running one either.
     let flight = if caching.read { caching.key } else { private_key() };
     match job.plane.flights.join(flight) {
-        Part::Lead(writer, reader) => lead(session, job, visit, caching, writer, reader).await,
-        Part::Follow(reader) => follow(session, job, visit, caching, reader).await,
+        Part::Lead(writer, reader) => {
+            visit.cache = CacheStatus::Miss;
+            lead(session, job, visit, Kept::Cached(caching), writer, reader).await
+        }
+        Part::Follow(reader) => follow(session, job, visit, Kept::Cached(caching), reader).await,
+    }
+}
+
+/// Answers a request that may be one that was sent before; see `resend`.
+pub(super) async fn answer_again(
+    session: &mut ServerSession,
+    job: Box<Job>,
+    visit: Box<Visit>,
+    key: CacheKey,
+) -> Whole {
+    let plane = Arc::clone(&job.plane);
+    if let Some(reader) = plane.waiting.take(&key) {
+        return follow(session, job, visit, Kept::Again(key), reader).await;
+    }
+    match plane.flights.join(private_key()) {
+        Part::Lead(writer, reader) => lead(session, job, visit, Kept::Again(key), writer, reader).await,
+        Part::Follow(_) => direct(session, job, visit).await,
+    }
+}
+
+/// What becomes of a shared answer beside being read.
+#[derive(Clone, Copy)]
+enum Kept {
+    /// It may go into the cache.
+    Cached(Caching),
+    /// It waits for the same request, if its caller is lost before it comes.
+    Again(CacheKey),
+}
+
+impl Kept {
+    /// Lets an answer wait that its caller did not live to see.
+    fn leave(self, plane: &Plane, seen: &Seen, reader: Reader, patience: Duration) {
+        if let (Kept::Again(key), true) = (self, seen.gone && !seen.began) {
+            plane.waiting.leave(key, reader, plane.clock.mono(), patience);
+        }
     }
 }
 
@@ -100,23 +140,25 @@ async fn replay(session: &mut ServerSession, job: Box<Job>, mut visit: Box<Visit
 async fn lead(
     session: &mut ServerSession,
     job: Box<Job>,
-    mut visit: Box<Visit>,
-    caching: Caching,
+    visit: Box<Visit>,
+    kept: Kept,
     writer: Writer,
     mut reader: Reader,
 ) -> Whole {
-    visit.cache = CacheStatus::Miss;
     let mut watch = Watch::of(&job, &visit);
+    let (plane, patience) = (Arc::clone(&job.plane), job.snapshot.aigne.resend);
     // Its owner is the drain count in the job: a shutdown waits for it.
-    tokio::spawn(fly(job, visit, caching, writer));
-    watch.read(session, &mut reader).await.whole
+    tokio::spawn(fly(job, visit, kept, writer));
+    let seen = watch.read(session, &mut reader).await;
+    kept.leave(&plane, &seen, reader, patience);
+    seen.whole
 }
 
 async fn follow(
     session: &mut ServerSession,
     job: Box<Job>,
     mut visit: Box<Visit>,
-    caching: Caching,
+    kept: Kept,
     mut reader: Reader,
 ) -> Whole {
     visit.cache = CacheStatus::Coalesced;
@@ -129,7 +171,12 @@ async fn follow(
         visit.upstream_model = Arc::clone(&head.upstream_model);
     }
     let now = job.plane.clock.mono();
-    let usage = job.plane.cache.get(&caching.key, now).map_or_else(Usage::default, |s| s.usage);
+    let stored = match kept {
+        Kept::Cached(caching) => job.plane.cache.get(&caching.key, now),
+        Kept::Again(_) => None,
+    };
+    let usage = stored.map_or_else(Usage::default, |s| s.usage);
+    kept.leave(&job.plane, &seen, reader, job.snapshot.aigne.resend);
     let outcome = if seen.gone { Outcome::ClientGone } else { Outcome::Coalesced };
     let end = End { outcome, failure: seen.failure, usage, source: UsageSource::None };
     settle::settle(job, visit, end).await;
@@ -137,14 +184,18 @@ async fn follow(
 }
 
 /// The vendor call of a flight, from intent to settlement.
-async fn fly(job: Box<Job>, mut visit: Box<Visit>, caching: Caching, writer: Writer) {
+async fn fly(job: Box<Job>, mut visit: Box<Visit>, kept: Kept, writer: Writer) {
     let bound = job.snapshot.cache.max_entry_bytes;
-    let mut sink = Flight { writer, head: None, kept: Some(Vec::new()), kept_bytes: 0, bytes: 0, bound };
+    let chunks = matches!(kept, Kept::Cached(_)).then(Vec::new);
+    let mut sink = Flight { writer, head: None, failure: None, kept: chunks, kept_bytes: 0, bytes: 0, bound };
     let end = carry_out(&job, &mut visit, &mut sink).await;
-    visit.status = sink.head.as_ref().map_or(499, |h| h.status);
+    let failed = sink.failure.as_ref().map(|failure| translate::status(visit.dialect, failure));
+    visit.status = sink.head.as_ref().map(|head| head.status).or(failed).unwrap_or(499);
     visit.response_bytes = sink.bytes;
-    if let (Outcome::Ok, Some(head), Some(chunks)) = (end.outcome, &sink.head, sink.kept.take())
+    if let (Kept::Cached(caching), Outcome::Ok, Some(head), Some(chunks)) =
+        (kept, end.outcome, &sink.head, sink.kept.take())
         && head.status == 200
+        && end.failure.is_none()
     {
         let stored = Stored {
             status: head.status,
@@ -160,7 +211,10 @@ async fn fly(job: Box<Job>, mut visit: Box<Visit>, caching: Caching, writer: Wri
         job.plane.cache.put(caching.key, stored);
     }
     // Only now: whoever comes after the flight finds the answer in the cache.
-    sink.writer.finish();
+    match sink.failure {
+        None => sink.writer.finish(),
+        Some(failure) => sink.writer.fail(failure),
+    }
     settle::settle(job, visit, end).await;
 }
 
@@ -168,6 +222,8 @@ async fn fly(job: Box<Job>, mut visit: Box<Visit>, caching: Caching, writer: Wri
 struct Flight {
     writer: Writer,
     head: Option<Head>,
+    /// In place of an answer: each reader is told in its own way.
+    failure: Option<Failure>,
     /// `None` once the answer is too large to be stored.
     kept: Option<Vec<Bytes>>,
     kept_bytes: usize,
@@ -178,6 +234,13 @@ struct Flight {
 impl Sink for Flight {
     fn head_sent(&self) -> bool {
         self.head.is_some()
+    }
+
+    fn takes(&mut self, failure: &Failure) -> bool {
+        if self.head.is_none() {
+            self.failure = Some(failure.clone());
+        }
+        self.failure.is_some()
     }
 
     async fn head(&mut self, head: AnswerHead) -> Result<(), Gone> {
@@ -197,7 +260,7 @@ impl Sink for Flight {
             headers: head
                 .headers
                 .iter()
-                .filter(|(name, _)| *name == header::RETRY_AFTER)
+                .filter(|(name, _)| [header::RETRY_AFTER, X_AIGNE_ADAPTED].contains(name))
                 .filter_map(|(name, value)| Some((name.as_str().into(), value.to_str().ok()?.into())))
                 .collect(),
         };
@@ -241,6 +304,8 @@ struct Seen {
     status: u16,
     bytes: u64,
     gone: bool,
+    /// Something of the answer has been taken.
+    began: bool,
     head: Option<Arc<Head>>,
     failure: Option<Failure>,
 }
@@ -257,28 +322,36 @@ struct Watch {
 
 impl Watch {
     fn of(job: &Job, visit: &Visit) -> Self {
-        let heartbeat = if visit.stream { job.snapshot.bounds.heartbeat } else { Duration::ZERO };
         let mut ours = AnswerHead { status: 200, headers: Vec::new(), length: None };
         let mut nameless = Visit::new(visit.op, &job.plane.clock);
         (nameless.id, nameless.cache) = (visit.id, visit.cache);
         ours.ours(job, &nameless);
         Self {
-            guard: Guard::new(job.clocks.total + Duration::from_secs(5), heartbeat),
+            guard: Guard::new(job.clocks.total + Duration::from_secs(5), job.heartbeat(visit)),
             id: visit.id.to_string(),
             dialect: visit.dialect,
             standing: job.standing,
             ours,
-            early: visit.stream.then(|| early_head(visit.dialect, &visit.id.to_string())),
+            early: early_head(visit),
         }
     }
 
     async fn read(&mut self, session: &mut ServerSession, reader: &mut Reader) -> Seen {
         let mut sink = Direct::new(session, self.early.take());
-        let mut seen =
-            Seen { whole: Whole::Yes, status: 0, bytes: 0, gone: false, head: None, failure: None };
+        let mut seen = Seen {
+            whole: Whole::Yes,
+            status: 0,
+            bytes: 0,
+            gone: false,
+            began: false,
+            head: None,
+            failure: None,
+        };
         loop {
             let far = Instant::now() + Duration::from_secs(86_400);
-            let sent = match self.guard.watch(&mut sink, far, pin!(reader.next())).await {
+            let waited = self.guard.watch(&mut sink, far, pin!(reader.next())).await;
+            seen.began |= matches!(waited, Waited::Done(_));
+            let sent = match waited {
                 Waited::Done(Piece::Head(head)) => {
                     let answer = self.head(&head);
                     seen.head = Some(head);
@@ -302,7 +375,11 @@ impl Watch {
             }
         }
         (seen.status, seen.bytes) = (sink.status, sink.bytes);
-        if seen.gone || seen.failure.is_some() {
+        if sink.is_cut {
+            seen.whole = Whole::Cut;
+        }
+        // A failure in place of an answer is an answer, and the connection goes on.
+        if seen.gone || (seen.failure.is_some() && seen.head.is_some()) {
             session.set_keepalive(None);
         }
         seen

@@ -58,7 +58,7 @@ pub(super) async fn answer<S: Sink>(
         let failure = Failure::new(Kind::VendorRefused, text);
         return Err(Missed { failure, health: HealthEffect::None, gone: false, sent: false });
     };
-    let body = in_dialect(job, visit, Bytes::from(body.to_string()));
+    let body = in_dialect(job, visit, &usage, Bytes::from(body.to_string()));
     if let (Some(keeper), Some(answer)) = (Keeper::of(job), Final::of(&body)) {
         keeper.done(&answer);
     }
@@ -183,17 +183,21 @@ fn vector(text: &str) -> Vec<f32> {
 }
 
 /// The simulated answer is OpenAI's; other callers get it in their own dialect.
-fn in_dialect(job: &Job, visit: &Visit, body: Bytes) -> Bytes {
-    if visit.op != Op::Chat {
-        let told = translate::told(visit.dialect, visit.op, visit.form, &body);
-        return told.ok().flatten().map_or(body, Bytes::from);
-    }
-    if visit.dialect == Dialect::OpenAiChat {
-        return body;
-    }
-    let read = translate::response_in(Dialect::OpenAiChat, &body, Counting::Inclusive);
+fn in_dialect(job: &Job, visit: &Visit, usage: &Usage, body: Bytes) -> Bytes {
+    let telling = job.telling(visit);
     let id = visit.id.to_string();
-    read.map_or(body, |response| translate::response_out(visit.dialect, &response, job.asked(&id)).into())
+    let told = match visit.op {
+        Op::Chat if visit.dialect == Dialect::OpenAiChat => None,
+        Op::Chat => translate::response_in(Dialect::OpenAiChat, &body, Counting::Inclusive)
+            .and_then(|response| {
+                translate::response_out(visit.dialect, &response, job.asked(&id), telling.as_ref())
+            })
+            .ok(),
+        op => translate::told(visit.dialect, op, visit.form, &body, Some(usage), telling.as_ref())
+            .ok()
+            .flatten(),
+    };
+    told.map_or(body, Bytes::from)
 }
 
 /// Where the events of a simulated stream go.

@@ -2,7 +2,9 @@
 //! several callers read.
 
 use super::answer::{AnswerHead, EVENT_STREAM};
-use crate::chat::Dialect;
+use super::visit::Visit;
+use crate::error::Failure;
+use crate::wire::translate::{self, AnswerForm};
 use bytes::Bytes;
 use http::{HeaderValue, header};
 use pingora::http::ResponseHeader;
@@ -16,6 +18,14 @@ pub(super) struct Gone;
 pub(super) trait Sink: Send {
     /// Has the head been sent?
     fn head_sent(&self) -> bool;
+    /// Has a head been sent that promises a whole answer and leaves no room for an error?
+    fn is_silent(&self) -> bool {
+        false
+    }
+    /// Takes a failure as it is, to tell it to each of its readers. `false`: it is to be written.
+    fn takes(&mut self, _failure: &Failure) -> bool {
+        false
+    }
     /// Sends the head, unless it has been sent.
     fn head(&mut self, head: AnswerHead) -> impl Future<Output = Result<(), Gone>> + Send;
     /// Sends bytes of the body.
@@ -40,15 +50,26 @@ pub(super) struct Direct<'a> {
     pub bytes: u64,
     /// The status that went out.
     pub status: u16,
+    /// The head came by a beat and promises a whole answer.
+    is_silent: bool,
     /// The body was left unfinished on purpose.
     pub is_cut: bool,
     left: bool,
 }
 
 impl<'a> Direct<'a> {
-    /// `early`: the head that a heartbeat may send before the vendor's; only for streams.
+    /// `early`: the head that a heartbeat may send before the vendor's.
     pub(super) fn new(session: &'a mut ServerSession, early: Option<AnswerHead>) -> Self {
-        Self { session, head_sent: false, early, bytes: 0, status: 0, is_cut: false, left: false }
+        Self {
+            session,
+            head_sent: false,
+            early,
+            bytes: 0,
+            status: 0,
+            is_silent: false,
+            is_cut: false,
+            left: false,
+        }
     }
 
     fn said<T>(&mut self, result: pingora::Result<T>) -> Result<T, Gone> {
@@ -62,6 +83,10 @@ impl<'a> Direct<'a> {
 impl Sink for Direct<'_> {
     fn head_sent(&self) -> bool {
         self.head_sent
+    }
+
+    fn is_silent(&self) -> bool {
+        self.is_silent
     }
 
     async fn head(&mut self, head: AnswerHead) -> Result<(), Gone> {
@@ -99,8 +124,11 @@ impl Sink for Direct<'_> {
 
     async fn beat(&mut self) -> Result<(), Gone> {
         let Some(early) = self.early.clone() else { return Ok(()) };
+        let events = early.is_events();
+        self.is_silent |= !events && !self.head_sent;
         self.head(early).await?;
-        self.write(Bytes::from_static(b": keep-alive\n\n")).await
+        // A comment among events; white space is nothing in front of JSON.
+        self.write(Bytes::from_static(if events { b": keep-alive\n\n" } else { b"\n" })).await
     }
 
     async fn gone(&mut self) {
@@ -130,10 +158,18 @@ pub(super) fn response(head: AnswerHead, http1: bool) -> Box<ResponseHeader> {
     Box::new(header)
 }
 
-/// The head that a heartbeat may send: a stream that has begun, from nobody yet.
-pub(super) fn early_head(to: Dialect, request_id: &str) -> AnswerHead {
-    let mut head = AnswerHead::new(200, EVENT_STREAM);
-    head.id(to, request_id);
+/// The head that a heartbeat may send: an answer that has begun, from nobody yet. `None`: this
+/// caller waits without one.
+pub(super) fn early_head(visit: &Visit) -> Option<AnswerHead> {
+    let content_type = match visit.stream {
+        // Comments keep a stream of events alive; a list has none.
+        true if visit.form == AnswerForm::List => return None,
+        true => EVENT_STREAM,
+        false if translate::beats_whole(visit.dialect) => "application/json",
+        false => return None,
+    };
+    let mut head = AnswerHead::new(200, content_type);
+    head.id(visit.dialect, &visit.id.to_string());
     head.events();
-    head
+    Some(head)
 }

@@ -89,7 +89,8 @@ impl Reader {
             dialect: to,
             transport: translate::transport(from, MAX_EVENT_BYTES),
             input: translate::stream_in(from, counting),
-            output: (from != to).then(|| translate::stream_out(to, options, job.asked(&id))),
+            output: (from != to)
+                .then(|| translate::stream_out(to, options, job.asked(&id), job.telling(visit))),
             events: Vec::new(),
             list: (visit.form == AnswerForm::List).then(List::default),
             response_id: openai_responses::response_id(&id),
@@ -153,6 +154,14 @@ impl Reader {
         match self {
             Reader::Plain(reader) => reader.usage(),
             Reader::Chat(reader) => reader.usage,
+        }
+    }
+
+    /// Why the caller got an error although the vendor ended well.
+    pub(super) fn refusal(&mut self) -> Option<Failure> {
+        match self {
+            Reader::Plain(_) => None,
+            Reader::Chat(reader) => reader.output.as_mut().and_then(|output| output.refusal()),
         }
     }
 

@@ -232,6 +232,7 @@ fn control(plane: &Arc<Plane>, reloader: &Arc<Reloader>) -> Control {
     Control {
         metrics: Arc::clone(&plane.metrics),
         store: plane.store.clone(),
+        connect: Arc::clone(&plane.connect),
         clock: plane.clock.clone(),
         token: reloader.admin_token(),
         gauges: Box::new(move || ready::gauges(&for_gauges, failures.failures())),

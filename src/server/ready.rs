@@ -144,6 +144,7 @@ pub(super) fn gauges(plane: &Plane, reload_failures: u64) -> Gauges {
         responses_entries: kept.entries,
         responses_unwritten: kept.unwritten,
         flights: plane.flights.len() as u64,
+        waiting_answers: plane.waiting_answers(),
         ledger_queue: stats.queue,
         ledger_open_intents: stats.open_intents,
         ledger_appended: stats.appended,

@@ -367,6 +367,7 @@ fn scraped(new: &Make) -> Scraped {
             gauge("aigne_hub_responses_bytes", "Bytes of kept responses.", |g| g.responses_bytes),
             gauge("aigne_hub_responses_entries", "Kept responses.", |g| g.responses_entries),
             gauge("aigne_hub_flights", "Requests that equal ones may wait on.", |g| g.flights),
+            gauge("aigne_hub_waiting_answers", "Answers whose callers are gone.", |g| g.waiting_answers),
             gauge("aigne_hub_ledger_queue_depth", "Entries waiting to be written.", |g| g.ledger_queue),
             gauge("aigne_hub_ledger_open_intents", "Intents not settled yet.", |g| g.ledger_open_intents),
             gauge("aigne_hub_ledger_disk_bytes", "Bytes of the ledger on disk.", |g| g.ledger_disk_bytes),

@@ -189,6 +189,8 @@ pub struct Gauges {
     pub responses_unwritten: u64,
     /// Requests that others may be waiting on.
     pub flights: u64,
+    /// Answers whose callers are gone, waiting to be asked for again.
+    pub waiting_answers: u64,
     /// Entries that wait for the ledger's writer.
     pub ledger_queue: u64,
     /// Intents without a settlement.

@@ -1,5 +1,6 @@
 //! Dialects: bytes in, meaning out, and back. Only here is vendor JSON known.
 
+pub mod aigne;
 pub mod anthropic;
 pub mod bedrock;
 pub mod embed;

@@ -8,12 +8,12 @@ use crate::chat::Dialect;
 use crate::types::Op;
 use bytes::Bytes;
 
-/// What a request says in its path instead of its body.
+/// What a request says in its path, or its header, instead of its body.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct InPath {
     /// The model, decoded.
     pub model: Option<String>,
-    /// The method asks for a stream.
+    /// A stream is asked for.
     pub stream: bool,
     /// In which of its dialect's forms the answer is wanted.
     pub form: AnswerForm,
@@ -43,11 +43,23 @@ pub struct Received {
     pub speaks: Dialect,
     /// The content type, where it is no longer the one that the caller sent.
     pub content_type: Option<String>,
+    /// What the answer must be like, beyond what the body says.
+    pub tells: Tells,
+}
+
+/// What a request asked of its answer, where the body no longer says so in the caller's words.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tells {
+    /// The answer is wanted as a value and not as text.
+    pub json: bool,
+    /// A stream was asked for by the header `accept`, as AIGNE's older clients do. They want
+    /// its usage and know no word for its end.
+    pub by_accept: bool,
 }
 
 impl Received {
     /// A body that stays as it came.
     pub fn untouched(op: Op, dialect: Dialect, body: Bytes) -> Self {
-        Self { op, body, speaks: dialect, content_type: None }
+        Self { op, body, speaks: dialect, content_type: None, tells: Tells::default() }
     }
 }

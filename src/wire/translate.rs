@@ -6,12 +6,13 @@ mod beside;
 
 pub use beside::{Asked, Plan, Told, draw_out, draw_path, embed_out, embed_path};
 
+pub use super::aigne::{CostOf, Telling};
 pub use super::gemini::{List, count_received};
 use super::openai::Counting;
-pub use super::received::{AnswerForm, InPath, Received};
+pub use super::received::{AnswerForm, InPath, Received, Tells};
 pub use super::tail::Tail;
 use super::transport::{self, Transport};
-use super::{anthropic, bedrock, gemini, ollama, openai, openai_chat, openai_responses};
+use super::{aigne, anthropic, bedrock, gemini, ollama, openai, openai_chat, openai_responses};
 use crate::chat::{Adapted, Dialect, Origin, Request, Response, StreamIn, StreamOut, ThinkingStyle};
 use crate::error::{Failure, Kind, Result};
 use crate::types::{Op, Usage};
@@ -26,6 +27,8 @@ use std::borrow::Cow;
 pub fn received(from: Dialect, op: Op, in_path: &InPath, body: Bytes) -> Result<Received> {
     let model = in_path.model.as_deref().unwrap_or_default();
     match (from, op) {
+        (Dialect::Aigne, _) => aigne::received(op, body),
+        (Dialect::AigneCompletions, _) => aigne::completions_received(op, in_path, body),
         (Dialect::Gemini, Op::Embedding) => {
             let body = gemini::embed_received(&body, model, in_path.form == AnswerForm::Single)?;
             Ok(Received::untouched(op, Dialect::OpenAiChat, body))
@@ -44,14 +47,27 @@ pub fn as_sent(dialect: Dialect, body: &Bytes, end_of_ours: usize) -> Option<Vec
     (dialect == Dialect::Gemini).then(|| gemini::as_sent(body, end_of_ours))
 }
 
-/// An answer to something other than a chat, of OpenAI's. `None`: it goes on as it is.
-///
-/// # Errors
-/// `VendorMalformed` when it cannot be read.
-pub fn told(to: Dialect, op: Op, form: AnswerForm, body: &[u8]) -> Result<Option<Vec<u8>>> {
-    match (to, op) {
-        (Dialect::Gemini, Op::Embedding) => gemini::embed_told(body, form == AnswerForm::Single).map(Some),
-        _ => Ok(None),
+/// Do answers in this dialect say who gave them and what they cost?
+pub fn wants_telling(to: Dialect) -> bool {
+    matches!(to, Dialect::Aigne | Dialect::AigneCompletions)
+}
+
+/// Is a caller of this dialect shown that a whole answer is on its way? AIGNE's client sends a
+/// request again, up to three times, when no header comes within a minute.
+pub fn beats_whole(to: Dialect) -> bool {
+    wants_telling(to)
+}
+
+/// Does a header `accept: text/event-stream` ask this dialect for a stream?
+pub fn streams_by_accept(from: Dialect) -> bool {
+    from == Dialect::AigneCompletions
+}
+
+/// The status of a failure. AIGNE's clients know a budget that is used up by 402.
+pub fn status(to: Dialect, failure: &Failure) -> u16 {
+    match failure.kind {
+        Kind::BudgetExceeded if wants_telling(to) => 402,
+        _ => failure.status(),
     }
 }
 
@@ -61,7 +77,8 @@ pub fn told(to: Dialect, op: Op, form: AnswerForm, body: &[u8]) -> Result<Option
 /// What is wrong with it, or that it cannot be translated.
 pub fn request_in(from: Dialect, body: &[u8]) -> Result<Request> {
     match from {
-        Dialect::OpenAiChat => openai_chat::request_in(body),
+        // What AIGNE's envelope held has OpenAI's members since it arrived.
+        Dialect::OpenAiChat | Dialect::Aigne => openai_chat::request_in(body),
         Dialect::OpenAiResponses => openai_responses::request_in(body),
         Dialect::Anthropic => anthropic::request_in(body),
         Dialect::Gemini => gemini::request_in(body),
@@ -159,13 +176,46 @@ pub fn usage_in(from: Dialect, body: &[u8], counting: Counting) -> Option<Usage>
     }
 }
 
-/// Writes an answer for a caller, who `asked` for it.
-pub fn response_out(to: Dialect, response: &Response, asked: openai_responses::Asked<'_>) -> Vec<u8> {
-    match to {
-        Dialect::OpenAiResponses => openai_responses::response_out(response, asked),
-        Dialect::Anthropic => anthropic::response_out(response),
-        Dialect::Gemini => gemini::response_out(response),
-        _ => openai_chat::response_out(response),
+/// Writes an answer for a caller, who `asked` for it. `telling` is there for the dialects that want it.
+///
+/// # Errors
+/// When the caller is better told that the answer is not what it asked for.
+pub fn response_out(
+    to: Dialect,
+    response: &Response,
+    asked: openai_responses::Asked<'_>,
+    telling: Option<&Telling>,
+) -> Result<Vec<u8>> {
+    match (to, telling) {
+        (Dialect::Aigne, Some(telling)) => aigne::response_out(response, telling),
+        (Dialect::AigneCompletions, Some(telling)) => Ok(aigne::completions_response_out(response, telling)),
+        (Dialect::OpenAiResponses, _) => Ok(openai_responses::response_out(response, asked)),
+        (Dialect::Anthropic, _) => Ok(anthropic::response_out(response)),
+        (Dialect::Gemini, _) => Ok(gemini::response_out(response)),
+        _ => Ok(openai_chat::response_out(response)),
+    }
+}
+
+/// An answer to something other than a chat, from OpenAI's. `usage` and `telling` are for the
+/// dialects that want it told. `None`: it goes on as it is.
+///
+/// # Errors
+/// `VendorMalformed` when it cannot be read.
+pub fn told(
+    to: Dialect,
+    op: Op,
+    form: AnswerForm,
+    body: &[u8],
+    usage: Option<&Usage>,
+    telling: Option<&Telling>,
+) -> Result<Option<Vec<u8>>> {
+    match (to, op, telling) {
+        (Dialect::Gemini, Op::Embedding, _) => gemini::embed_told(body, form == AnswerForm::Single).map(Some),
+        (_, Op::Embedding, Some(telling)) => Ok(aigne::embedding_out(body, usage, telling)),
+        (_, Op::ImageGeneration | Op::ImageEdit, Some(telling)) => {
+            Ok(aigne::image_out(body, usage, telling, to == Dialect::AigneCompletions))
+        }
+        _ => Ok(None),
     }
 }
 
@@ -181,16 +231,23 @@ pub fn stream_in(from: Dialect, counting: Counting) -> Box<dyn StreamIn> {
     }
 }
 
-/// Writes the stream of a caller, who `asked` for it.
+/// Writes the stream of a caller, who `asked` for it. `telling` is there for the dialects that want it.
 pub fn stream_out(
     to: Dialect,
     options: openai_chat::StreamOptions,
     asked: openai_responses::Asked<'_>,
+    telling: Option<Telling>,
 ) -> Box<dyn StreamOut> {
-    match to {
-        Dialect::OpenAiResponses => Box::new(openai_responses::StreamWriter::new(asked, options.created)),
-        Dialect::Anthropic => Box::new(anthropic::StreamWriter::new(options.model)),
-        Dialect::Gemini => Box::new(gemini::StreamWriter::new(options.model)),
+    match (to, telling) {
+        (Dialect::Aigne, Some(telling)) => Box::new(aigne::StreamWriter::new(telling)),
+        (Dialect::AigneCompletions, Some(telling)) => {
+            Box::new(aigne::CompletionsWriter::new(options, telling))
+        }
+        (Dialect::OpenAiResponses, _) => {
+            Box::new(openai_responses::StreamWriter::new(asked, options.created))
+        }
+        (Dialect::Anthropic, _) => Box::new(anthropic::StreamWriter::new(options.model)),
+        (Dialect::Gemini, _) => Box::new(gemini::StreamWriter::new(options.model)),
         _ => Box::new(openai_chat::StreamWriter::new(options)),
     }
 }
@@ -212,6 +269,7 @@ pub fn forgets_thoughts(to: Dialect) -> bool {
 /// A failure as a whole answer.
 pub fn error_body(to: Dialect, failure: &Failure) -> Vec<u8> {
     match to {
+        Dialect::Aigne | Dialect::AigneCompletions => aigne::error_body(failure),
         Dialect::Anthropic => anthropic::error_body(failure),
         Dialect::Gemini => gemini::error_body(failure),
         _ => openai::error_body(failure),
@@ -221,6 +279,7 @@ pub fn error_body(to: Dialect, failure: &Failure) -> Vec<u8> {
 /// A failure as an event of a running stream.
 pub fn error_event(to: Dialect, failure: &Failure) -> Bytes {
     match to {
+        Dialect::Aigne => aigne::error_event(failure),
         Dialect::Anthropic => anthropic::error_event(failure),
         Dialect::OpenAiResponses => openai_responses::error_event(failure),
         Dialect::Gemini => gemini::error_event(failure),
@@ -271,6 +330,7 @@ pub fn name(dialect: Dialect) -> &'static str {
         Dialect::Bedrock => "bedrock",
         Dialect::Ollama => "ollama",
         Dialect::Aigne => "aigne",
+        Dialect::AigneCompletions => "aigne_completions",
     }
 }
 

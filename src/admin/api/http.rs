@@ -90,7 +90,8 @@ fn of_reply(reply: Reply) -> Response {
     response.unwrap_or_else(|_| Response::new(Body::empty()))
 }
 
-fn of_problem(problem: &Problem) -> Response {
+/// A refusal as an answer.
+pub(in crate::admin) fn of_problem(problem: &Problem) -> Response {
     let mut builder =
         Response::builder().status(problem.status).header(header::CONTENT_TYPE, "application/problem+json");
     if problem.status == StatusCode::UNAUTHORIZED {

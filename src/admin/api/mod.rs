@@ -20,7 +20,7 @@ pub use openapi::document;
 pub use problem::Problem;
 pub use routes::{Access, Route, routes};
 
-pub(super) use http::handle;
+pub(super) use http::{handle, of_problem};
 
 #[cfg(test)]
 mod tests;

@@ -6,8 +6,8 @@ use crate::cache;
 use crate::config::at::{At, Period};
 use crate::config::raw;
 use crate::config::{
-    Admin, Bounds, CacheSettings, Clocks, Flood, LedgerSettings, Public, ResponseSettings, Retry, Shutdown,
-    Tls, Unpriced, VisibleTo,
+    Admin, Aigne, Bounds, CacheSettings, Clocks, Flood, LedgerSettings, Public, ResponseSettings, Retry,
+    Shutdown, Tls, Unpriced, VisibleTo,
 };
 use crate::responses;
 use crate::route::HealthPolicy;
@@ -222,6 +222,24 @@ impl Resolver<'_> {
             default_cool_down: self.positive(raw.default_cool_down.as_ref(), seconds(5)),
             base_recheck: self.positive(raw.base_recheck.as_ref(), seconds(30)),
             max_recheck: self.positive(raw.max_recheck.as_ref(), seconds(900)),
+        }
+    }
+
+    pub(super) fn aigne(&mut self, raw: &raw::Aigne) -> Aigne {
+        let mut mount = "/";
+        if let Some(at) = &raw.mount {
+            let plain = |c: char| c.is_ascii_alphanumeric() || "/-_.~".contains(c);
+            let trimmed = at.value.trim_end_matches('/');
+            mount = if trimmed.is_empty() { "/" } else { trimmed };
+            if !at.value.starts_with('/') || !at.value.chars().all(plain) || at.value.contains("//") {
+                self.notes.at(&at.span, "must be a path like \"/\" or \"/ai-kit\"");
+            }
+        }
+        Aigne {
+            mount: mount.into(),
+            public_models: raw.public_models.unwrap_or(true),
+            connect: raw.connect.unwrap_or(true),
+            resend: self.period(raw.resend.as_ref(), seconds(15)),
         }
     }
 

@@ -22,7 +22,7 @@ pub use draw::{draw_in, draw_out};
 pub use request_in::request_in;
 pub use request_out::request_out;
 pub use response_in::response_in;
-pub use response_out::response_out;
+pub use response_out::{response_out, write_answer, write_calls, write_usage};
 pub use stream_in::StreamReader;
 pub use stream_out::{StreamOptions, StreamWriter};
 pub use tail::{notice, too_long};

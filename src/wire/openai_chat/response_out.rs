@@ -11,21 +11,26 @@ use crate::types::Usage;
 pub fn response_out(response: &Response) -> Vec<u8> {
     let mut out = Vec::with_capacity(1024);
     write_object(&mut out, |object| {
-        object.put("id", if response.id.is_empty() { "chatcmpl-0" } else { &response.id });
-        object.put("object", "chat.completion");
-        object.put("created", &response.created.unwrap_or(0));
-        object.put("model", &response.model);
-        object.array("choices", |array| {
-            for (index, choice) in response.choices.iter().enumerate() {
-                array.object(|object| write_choice(object, index, choice));
-            }
-        });
-        object.put_some("service_tier", response.service_tier.as_ref());
+        write_answer(object, response);
         if let Some(usage) = &response.usage {
             object.object("usage", |object| write_usage(object, usage));
         }
     });
     out
+}
+
+/// Appends the members of an answer but its usage.
+pub fn write_answer(object: &mut Object<'_>, response: &Response) {
+    object.put("id", if response.id.is_empty() { "chatcmpl-0" } else { &response.id });
+    object.put("object", "chat.completion");
+    object.put("created", &response.created.unwrap_or(0));
+    object.put("model", &response.model);
+    object.array("choices", |array| {
+        for (index, choice) in response.choices.iter().enumerate() {
+            array.object(|object| write_choice(object, index, choice));
+        }
+    });
+    object.put_some("service_tier", response.service_tier.as_ref());
 }
 
 fn write_choice(object: &mut Object<'_>, index: usize, choice: &Choice) {
@@ -73,7 +78,8 @@ fn write_message(message: &mut Object<'_>, parts: &[Part]) {
     }
 }
 
-fn write_calls(array: &mut Array<'_>, parts: &[Part]) {
+/// Appends the calls among the parts.
+pub fn write_calls(array: &mut Array<'_>, parts: &[Part]) {
     for part in parts {
         if let Part::ToolCall(call) = part {
             let id = sign_call_id(&call.id, call.signature.as_ref());
@@ -142,7 +148,7 @@ fn write_media(message: &mut Object<'_>, parts: &[Part]) {
 
 /// Appends the members of a usage: cached and written tokens are part of the
 /// prompt's here, and reasoning is part of the completion's.
-pub(super) fn write_usage(object: &mut Object<'_>, usage: &Usage) {
+pub fn write_usage(object: &mut Object<'_>, usage: &Usage) {
     object.put("prompt_tokens", &usage.input_tokens());
     object.put("completion_tokens", &usage.output_tokens());
     object.put("total_tokens", &usage.total_tokens());
