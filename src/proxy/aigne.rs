@@ -5,6 +5,8 @@ use super::Plane;
 use super::decide::model as find;
 use super::intake;
 use super::visit::Visit;
+use crate::catalogue::Card;
+use crate::chat::Ability;
 use crate::config::{Caller, Model, Snapshot, Target};
 use crate::error::{Failure, Kind, Result};
 use crate::route::Standing;
@@ -111,7 +113,8 @@ fn row(plane: &Plane, snapshot: &Snapshot, name: &str, model: &Model) -> Option<
     let provider = &target.provider;
     let row = (provider.name.as_str(), provider.vendor.name, &*target.upstream_model);
     let price = snapshot.prices.find(row.0, row.1, row.2, plane.clock.wall());
-    let kind = kind(&target.upstream_model);
+    let card = target.card.as_deref();
+    let kind = kind(card, &target.upstream_model);
     let (input, output) = price.map_or((Rate(0), Rate(0)), |price| {
         let rates = &price.rates;
         (rates.input, if kind == "image_generation" { rates.image } else { rates.output })
@@ -126,7 +129,7 @@ fn row(plane: &Plane, snapshot: &Snapshot, name: &str, model: &Model) -> Option<
         "providerDisplayName": provider.vendor.title,
         "input_credits_per_token": per_unit(input),
         "output_credits_per_token": per_unit(output),
-        "modelMetadata": null,
+        "modelMetadata": card.map(metadata),
         "status": { "available": is_up(plane, model) },
     }))
 }
@@ -140,8 +143,32 @@ fn per_unit(rate: Rate) -> String {
     if fraction.is_empty() { whole.to_owned() } else { format!("{whole}.{fraction}") }
 }
 
-/// What a model makes, by its name: the configuration does not say.
-fn kind(model: &str) -> &'static str {
+/// What the catalogue knows of a model, in AIGNE's words.
+fn metadata(card: &Card) -> Value {
+    const FEATURES: &[(Ability, &str)] =
+        &[(Ability::Tools, "tools"), (Ability::Thinking, "thinking"), (Ability::Image, "vision")];
+    let known = FEATURES.iter().filter(|(ability, _)| card.can.contains(*ability));
+    let features: Vec<&str> = known.map(|(_, name)| *name).collect();
+    match card.output_limit() {
+        Some(most) => json!({ "maxTokens": most, "features": features }),
+        None => json!({ "features": features }),
+    }
+}
+
+/// What a model makes: by the catalogue, and where that knows nothing or several things, by its name.
+fn kind(card: Option<&Card>, model: &str) -> &'static str {
+    let makes = |ability| card.is_some_and(|card| card.can.contains(ability));
+    match () {
+        () if makes(Ability::Embeddings) => "embedding",
+        () if makes(Ability::TextOutput) && !makes(Ability::ImageOutput) => "chat",
+        () if makes(Ability::TextOutput) => by_name(model),
+        () if makes(Ability::ImageOutput) => "image_generation",
+        () if makes(Ability::VideoOutput) => "video",
+        () => by_name(model),
+    }
+}
+
+fn by_name(model: &str) -> &'static str {
     const KINDS: &[(&str, &[&str])] = &[
         ("embedding", &["embed", "bge-"]),
         (
@@ -220,7 +247,7 @@ mod tests {
     fn models_are_sorted_by_what_they_make() {
         let found =
             ["gpt-4o-mini", "text-embedding-3-small", "gpt-image-1", "gemini-2.5-flash-image", "sora-2"]
-                .map(kind);
+                .map(|model| kind(None, model));
         assert_eq!(found, ["chat", "embedding", "image_generation", "image_generation", "video"]);
     }
 
