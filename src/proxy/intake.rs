@@ -45,6 +45,9 @@ pub(super) fn knock(
 /// else happens, so that nothing that shows an address can show it.
 pub(super) fn hide_key(session: &mut ServerSession) {
     let request = session.req_header_mut();
+    if !is_google(request.uri.path()) {
+        return;
+    }
     let Some(query) = request.uri.query().filter(|query| query.contains("key=")) else { return };
     let (keys, rest): (Vec<&str>, Vec<&str>) = query.split('&').partition(|pair| pair.starts_with("key="));
     let Some(key) = keys.first().and_then(|pair| pair.strip_prefix("key=")) else { return };
@@ -59,6 +62,11 @@ pub(super) fn hide_key(session: &mut ServerSession) {
             let _ = request.insert_header(GOOGLE_KEY, value);
         }
     }
+}
+
+/// Google's own paths; its newest clients write `/v1` for `/v1beta`, with a method behind a colon.
+fn is_google(path: &str) -> bool {
+    path.starts_with("/v1beta/") || path.contains(':')
 }
 
 /// Who calls, or why not. Refusals count towards the shedding of the address.

@@ -4,6 +4,7 @@
 mod able;
 mod aigne;
 mod answer;
+mod body;
 mod buffered;
 mod connect;
 mod decide;

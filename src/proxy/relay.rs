@@ -2,6 +2,7 @@
 //! or whole, with a reader looking on for usage, errors and the end.
 
 use super::answer::AnswerHead;
+use super::body::Body;
 use super::exchange::{End, Missed, missed_by};
 use super::failure;
 use super::funds;
@@ -26,7 +27,7 @@ use crate::wire::openai::{self, Step, VendorError};
 use crate::wire::openai_responses::Final;
 use crate::wire::translate::Plan;
 use crate::wire::transport::is_events;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::header;
 use std::pin::pin;
 use tokio::time::Instant;
@@ -470,33 +471,4 @@ fn spoken(job: &Job) -> u64 {
     let mut characters = 0;
     openai::texts(Op::Speech, &job.body, &mut |text| characters += text.chars().count() as u64);
     characters
-}
-
-/// Pieces of an answer, copied only when there is more than one.
-#[derive(Default)]
-struct Body {
-    first: Bytes,
-    more: BytesMut,
-}
-
-impl Body {
-    fn len(&self) -> usize {
-        self.first.len() + self.more.len()
-    }
-
-    fn push(&mut self, piece: Bytes) {
-        if self.first.is_empty() && self.more.is_empty() {
-            self.first = piece;
-            return;
-        }
-        if self.more.is_empty() {
-            self.more.reserve((self.first.len() + piece.len()) * 2);
-            self.more.extend_from_slice(&std::mem::take(&mut self.first));
-        }
-        self.more.extend_from_slice(&piece);
-    }
-
-    fn freeze(self) -> Bytes {
-        if self.more.is_empty() { self.first } else { self.more.freeze() }
-    }
 }
