@@ -95,7 +95,7 @@ fn google(seen: &Seen) -> Reply {
     if seen.path.contains("mbed") {
         // The same vectors as the other vendor's, so that one expectation serves both.
         let texts = seen.json()["requests"].as_array().map_or(0, Vec::len);
-        let rows: Vec<Value> = (1..=texts).map(|n| json!({ "values": [0.25, -0.5, n] })).collect();
+        let rows: Vec<Value> = (0..texts).map(|_| json!({ "values": [0.25, -0.5, 1] })).collect();
         return Reply::json(200, &json!({ "embeddings": rows, "usageMetadata": { "promptTokenCount": 12 } }));
     }
     let (seen, wish) = wish(seen);
