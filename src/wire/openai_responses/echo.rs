@@ -48,7 +48,14 @@ struct Named {
 impl Echo {
     /// A body that cannot be read has been refused before; then nothing is repeated.
     pub(super) fn read(body: &[u8]) -> Self {
-        serde_json::from_slice(body).unwrap_or_default()
+        // What is repeated stands in events, which a line's end would cut. In JSON it is never
+        // part of a string, so a blank means the same.
+        let is_end = |byte: &u8| matches!(byte, b'\n' | b'\r');
+        if !body.iter().any(is_end) {
+            return serde_json::from_slice(body).unwrap_or_default();
+        }
+        let line: Vec<u8> = body.iter().map(|byte| if is_end(byte) { b' ' } else { *byte }).collect();
+        serde_json::from_slice(&line).unwrap_or_default()
     }
 
     /// The model that the caller named.
@@ -95,5 +102,32 @@ impl Echo {
         object.put("top_p", &given(&self.top_p).unwrap_or_else(|| Json::of(&1.0)));
         object.put("truncation", &given(&self.truncation).unwrap_or_else(|| Json::of(&"disabled")));
         object.put("user", &self.user);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::StreamWriter;
+    use super::Asked;
+    use crate::chat::{Event, StreamOut};
+    use serde_json::{Value, json};
+
+    #[test]
+    fn what_a_request_says_on_several_lines_does_not_cut_an_event() {
+        let request = json!({ "metadata": { "k": "a\nb" }, "tools": [{ "type": "custom", "name": "n" }] });
+        let body = serde_json::to_string_pretty(&request).unwrap().replace('\n', "\r\n");
+        let mut writer = StreamWriter::new(Asked { id: "0123", body: body.as_bytes() }, 7);
+        let mut out = Vec::new();
+        writer.emit(&Event::Start { id: String::new(), model: "m".into(), created: None }, &mut out);
+        let text = String::from_utf8(out).unwrap();
+        assert!(!text.contains('\r'));
+        let events: Vec<&str> = text.split_terminator("\n\n").collect();
+        assert_eq!(events.len(), 2);
+        for event in events {
+            let (_, data) = event.split_once("\ndata: ").unwrap();
+            let data: Value = serde_json::from_str(data).unwrap();
+            assert_eq!(data["response"]["metadata"], request["metadata"]);
+            assert_eq!(data["response"]["tools"], request["tools"]);
+        }
     }
 }
