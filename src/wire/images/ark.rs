@@ -27,6 +27,8 @@ const FEWEST_PIXELS: [(&str, u64); 6] = [
     ("doubao-seedream-4", 921_600),
     ("seedream-4", 921_600),
 ];
+/// One side is at most so many times the other (Ark's reference of image generation, `size`).
+const LONGEST: u64 = 16;
 /// Sides are multiples of this, as models of this kind draw.
 const STEP: u64 = 16;
 
@@ -79,13 +81,16 @@ fn size(wished: Option<&Size>, model: &str, adapted: &mut Adapted) -> Result<Opt
     let bare = model.to_ascii_lowercase();
     let fewest =
         FEWEST_PIXELS.iter().find(|(start, _)| bare.starts_with(start)).map_or(0, |(_, fewest)| *fewest);
+    let wanted = format!("{across}x{down}");
     if across * down >= fewest {
-        return Ok(Some(format!("{across}x{down}")));
+        return Ok(Some(wanted));
     }
+    // No picture is longer than this.
+    let (across, down) = (across.max(down.div_ceil(LONGEST)), down.max(across.div_ceil(LONGEST)));
     // The smallest multiple of the step for one side, and as much for the other.
     let wider = (fewest * across / down).isqrt().div_ceil(STEP) * STEP;
     let taller = (wider * down).div_ceil(across).max(fewest.div_ceil(wider)).div_ceil(STEP) * STEP;
     let grown = format!("{wider}x{taller}");
     let passes = adapted.adapt(Field::Size, format!("grown to {grown}"))?.passes();
-    Ok(Some(if passes { format!("{across}x{down}") } else { grown }))
+    Ok(Some(if passes { wanted } else { grown }))
 }
