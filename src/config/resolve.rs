@@ -3,6 +3,7 @@
 //! built when there is one.
 
 mod aws;
+mod base;
 mod billing;
 mod catalogue;
 mod extra;

@@ -1,7 +1,7 @@
 //! What is needed of a chat's messages: which media they carry, and what makes
 //! two requests parts of one conversation. Their texts are only passed over.
 
-use super::request::{Wrong, refuse};
+use super::wrong::{Wrong, refuse};
 use crate::chat::{Abilities, Ability};
 use crate::wire::json::{Kind, Reader, Syntax};
 

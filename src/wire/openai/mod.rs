@@ -15,6 +15,7 @@ mod request;
 mod stream;
 mod text;
 mod usage;
+mod wrong;
 
 pub use answer::answer_text;
 pub use error::{VendorError, error_body, error_event, vendor_error};

@@ -5,11 +5,12 @@
 //! some servers take for the known one.
 
 use super::needs;
+use super::wrong::{Wrong, expect, refuse, wrong_type};
 use super::{contents, messages};
 use crate::chat::{Abilities, Ability, Dialect};
-use crate::error::{Failure, Kind, Result};
+use crate::error::Result;
 use crate::types::Op;
-use crate::wire::json::{self, Reader, Str, Syntax};
+use crate::wire::json::{self, Reader, Str};
 use std::borrow::Cow;
 use std::ops::Range;
 
@@ -386,49 +387,6 @@ pub(super) fn stream_options(reader: &mut Reader<'_>) -> Result<StreamOptions, W
         options.include_usage = Some(start..reader.offset());
     }
     Ok(options)
-}
-
-/// Why a body is refused: the text itself, or what it says.
-pub(super) enum Wrong {
-    Syntax(Syntax),
-    Refused(Box<Failure>),
-}
-
-impl Wrong {
-    fn failure(self, body: &[u8]) -> Failure {
-        match self {
-            Self::Refused(failure) => *failure,
-            Self::Syntax(syntax) => {
-                let (line, column) = syntax.line_column(body);
-                let why = syntax.why;
-                refuse(format!("The body is no valid JSON: {why} at line {line}, column {column}."))
-            }
-        }
-    }
-}
-
-impl From<Syntax> for Wrong {
-    fn from(syntax: Syntax) -> Self {
-        Self::Syntax(syntax)
-    }
-}
-
-impl From<Failure> for Wrong {
-    fn from(failure: Failure) -> Self {
-        Self::Refused(Box::new(failure))
-    }
-}
-
-pub(super) fn refuse(public: impl Into<Cow<'static, str>>) -> Failure {
-    Failure::new(Kind::InvalidRequest, public)
-}
-
-pub(super) fn wrong_type(field: &'static str, wanted: &str) -> Failure {
-    refuse(format!("`{field}` must be {wanted}.")).param(field)
-}
-
-fn expect<T>(found: Option<T>, field: &'static str, wanted: &str) -> Result<T, Failure> {
-    found.ok_or_else(|| wrong_type(field, wanted))
 }
 
 fn flag(reader: &mut Reader<'_>, field: &'static str) -> Result<bool, Wrong> {
