@@ -144,7 +144,12 @@ impl BackgroundService for Keeper {
         let Ok(mut hang_up) = signal(SignalKind::hangup()) else { return };
         let mut sweep = tokio::time::interval(SWEEP);
         let mut expiry = tokio::time::interval(EXPIRY);
-        let models = self.plane.snapshot.load().model_names();
+        let snapshot = self.plane.snapshot.load_full();
+        let mut models = snapshot.model_names();
+        // Every vendor's models have names without being written; the simulator's are known.
+        if snapshot.providers.contains_key("simulator") && !models.iter().any(|name| name.contains("echo")) {
+            models.push("simulator/echo".to_owned());
+        }
         tokio::select! {
             () = self.banner.say(&models) => {}
             _ = shutdown.changed() => return self.finish().await,

@@ -99,12 +99,17 @@ impl Banner {
         }
         let Some(key) = &self.first_key else { return text };
         let base = self.addresses.public.first().map(|a| format!("http://{a}")).unwrap_or_default();
-        let model = models.iter().find(|m| m.contains("echo")).map_or("simulator/echo", String::as_str);
-        text.push_str(&format!(
-            "  Key      {key}   (shown only now)\n\nTry it:\n  curl {base}/v1/chat/completions -H 'Authorization: Bearer {key}' \\\n    \
-             -H 'Content-Type: application/json' \\\n    \
-             -d '{{\"model\":\"{model}\",\"messages\":[{{\"role\":\"user\",\"content\":\"Hello, hub!\"}}]}}'\n\n"
-        ));
+        text.push_str(&format!("  Key      {key}   (shown only now)\n\n"));
+        let echo = models.iter().find(|m| m.contains("echo"));
+        let model = echo.or(models.first());
+        match model {
+            Some(model) => text.push_str(&format!(
+                "Try it:\n  curl {base}/v1/chat/completions -H 'Authorization: Bearer {key}' \\\n    \
+                 -H 'Content-Type: application/json' \\\n    \
+                 -d '{{\"model\":\"{model}\",\"messages\":[{{\"role\":\"user\",\"content\":\"Hello, hub!\"}}]}}'\n\n"
+            )),
+            None => text.push_str("There is no provider yet: write a [[provider]] into the configuration.\n\n"),
+        }
         text
     }
 }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::error::Kind;
 use crate::wire::openai::{IMAGE_TOKEN_BOUND, MEDIA_TOKEN_BOUND};
 use bytes::Bytes;
 use proptest::prelude::*;
