@@ -147,7 +147,7 @@ impl Request {
     /// Reads a JSON body.
     ///
     /// # Errors
-    /// [`Kind::InvalidRequest`], naming the field: `model` or the operation's
+    /// [`crate::error::Kind::InvalidRequest`], naming the field: `model` or the operation's
     /// input is missing, a type is wrong, a key occurs twice, the body is no
     /// JSON (with line and column) or nests too deep.
     pub fn read(op: Op, body: &[u8]) -> Result<Self> {
