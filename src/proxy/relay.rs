@@ -356,7 +356,8 @@ async fn whole<S: Sink>(mut stage: Stage<'_, S>, mut taken: Taken, head: Head) -
         Ok(read) => read,
         Err(missed) => return several::spent(&stage, &[body], missed),
     };
-    if let (Some(keeper), Some(answer)) = (Keeper::of(stage.job), Final::of(&body)) {
+    let kept = told.body.as_ref().ok().and_then(|body| Final::of(body));
+    if let (Some(keeper), Some(answer)) = (Keeper::of(stage.job), kept) {
         keeper.done(&answer);
     }
     let answer = AnswerHead::relayed(stage.job, stage.visit, &head, &stage.adapted);
