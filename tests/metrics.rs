@@ -82,7 +82,11 @@ async fn failures_are_counted_by_kind_and_by_whose_they_are() {
     let hub = Gateway::start(&Conf::one(&upstream).set("retry", "per_target = 2")).await;
     hub.chat("hi").await.expect(502);
     hub.call(&Request::get("/v1/models").key("nobody")).await.expect(401);
-    let metrics = hub.metrics_after(2).await;
+    hub.metrics_after(2).await;
+    // An error is counted a moment after its request.
+    let refused = async || hub.metrics().await.sum("aigne_hub_errors_total", &["kind=\"invalid_api_key\""]);
+    hub.eventually("the refusal to be counted", async || refused().await == 1.0).await;
+    let metrics = hub.metrics().await;
     let vendors = ["kind=\"upstream_error\"", "blame=\"vendor\""];
     assert_eq!(metrics.sum("aigne_hub_errors_total", &vendors), 1.0, "{}", metrics.0);
     assert_eq!(metrics.sum("aigne_hub_errors_total", &["kind=\"invalid_api_key\""]), 1.0);
