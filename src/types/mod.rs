@@ -6,6 +6,7 @@ mod ids;
 mod money;
 mod notice;
 mod op;
+mod party;
 mod secret;
 mod usage;
 
@@ -14,5 +15,6 @@ pub use ids::{CredentialId, InvalidName, KeyId, ModelName, ProviderName, Request
 pub use money::{ParseMoneyError, Pico, Rate};
 pub use notice::{NOTICES, NoticeKind, NoticeRow};
 pub use op::Op;
+pub use party::Party;
 pub use secret::Secret;
 pub use usage::{Usage, UsageSource};
