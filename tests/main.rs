@@ -33,6 +33,7 @@ mod lifecycle_upgrade;
 mod metrics;
 mod notices;
 mod ollama;
+mod quotas;
 mod responses;
 mod run;
 mod streams;

@@ -14,6 +14,7 @@ mod extra;
 mod lookup;
 mod notices;
 mod problems;
+mod quotas;
 mod raw;
 mod raw_billing;
 mod registry;
@@ -28,8 +29,9 @@ pub use environment::Environment;
 pub use extra::{CredentialSpec, Declared, Extra, LeftOut, ModelSpec, ProviderSpec};
 pub use notices::{MailSecurity, MailSettings, NoticeSettings};
 pub use problems::{Problem, Problems};
+pub use quotas::{Amount, HeldTo, Quota, QuotaSpec, QuotaText, QuotaWindow, Quotas, SubjectKind, Who};
 pub use registry::Registry;
-pub use resolve::{Inputs, ReadPrices, StoredKey};
+pub use resolve::{Inputs, QuotaTable, ReadPrices, StoredKey};
 pub use snapshot::*;
 pub use watch::Watch;
 

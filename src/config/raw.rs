@@ -7,10 +7,12 @@
 
 mod catalogue;
 mod notices;
+mod quotas;
 mod speech;
 
 pub(crate) use catalogue::{Capabilities, Catalogue, CatalogueModel};
 pub(crate) use notices::{Mail, Notices, Security as MailSecurity};
+pub(crate) use quotas::Quota;
 pub(crate) use speech::{Aigne, Responses};
 
 use super::at::{At, Instant, Money, Period, Size};
@@ -70,6 +72,8 @@ pub(crate) struct File {
     pub(crate) provider: Vec<At<Provider>>,
     /// Public model names.
     pub(crate) model: Vec<At<Model>>,
+    /// How much somebody may use in a period.
+    pub(crate) quota: Vec<At<Quota>>,
     /// Keys of callers; more can be made with the admin API.
     pub(crate) key: Vec<At<Key>>,
 }

@@ -1,7 +1,7 @@
 //! What must survive a reload: health of credentials, counters of keys.
 
-use super::{Caller, Provider};
-use crate::limit::{Gate, Spent};
+use super::{Caller, Provider, Quota, QuotaTable};
+use crate::limit::{Gate, Meter, Spent, Tally};
 use crate::route::{Health, HealthPolicy};
 use crate::types::{CredentialId, KeyId, ProviderName};
 use dashmap::DashMap;
@@ -19,6 +19,10 @@ pub struct Registry {
     /// What keys without a gate have spent: before the start, or before they
     /// were taken out of the configuration.
     spent: DashMap<KeyId, Spent>,
+    /// By what `Quota::counter` calls them.
+    meters: DashMap<String, Arc<Meter>>,
+    /// What was used by those that have no counter, as `spent`.
+    tallies: DashMap<String, Tally>,
     version: AtomicU64,
 }
 
@@ -30,6 +34,8 @@ impl Registry {
             health: DashMap::new(),
             gates: DashMap::new(),
             spent: spent.into_iter().collect(),
+            meters: DashMap::new(),
+            tallies: DashMap::new(),
             version: AtomicU64::new(0),
         }
     }
@@ -45,6 +51,23 @@ impl Registry {
         Arc::clone(&self.gates.entry(id.clone()).or_insert_with(make))
     }
 
+    /// The counter of a quota for one subject; made, with what was used, when first asked for.
+    pub fn meter(&self, quota: &Quota, subject: &str) -> Arc<Meter> {
+        let name = quota.counter(subject);
+        if let Some(known) = self.meters.get(&name) {
+            return Arc::clone(&known);
+        }
+        let tally = self.tallies.get(&name).map(|tally| tally.clone()).unwrap_or_default();
+        Arc::clone(&self.meters.entry(name).or_insert_with(|| Meter::new(quota.rule.clone(), tally)))
+    }
+
+    /// What the books say of quotas, for counters that are made from now on.
+    pub fn remember(&self, tallies: HashMap<String, Tally>) {
+        for (name, tally) in tallies {
+            self.tallies.insert(name, tally);
+        }
+    }
+
     /// The number of the newest accepted configuration; 0 before the first.
     pub fn version(&self) -> u64 {
         self.version.load(Ordering::Relaxed)
@@ -55,6 +78,7 @@ impl Registry {
         &self,
         providers: &HashMap<ProviderName, Arc<Provider>>,
         callers: &[Arc<Caller>],
+        quotas: &QuotaTable,
     ) -> u64 {
         let credentials: HashSet<&CredentialId> =
             providers.values().flat_map(|p| p.credentials.iter().map(|c| &c.id)).collect();
@@ -65,6 +89,17 @@ impl Registry {
             if !keep {
                 // A key that is taken out and put back must not get a new budget.
                 self.spent.insert(id.clone(), gate.spent());
+            }
+            keep
+        });
+        let used: HashSet<String> = quotas
+            .all()
+            .flat_map(|(quota, counted)| counted.keys().map(|subject| quota.counter(subject)))
+            .collect();
+        self.meters.retain(|name, meter| {
+            let keep = used.contains(name);
+            if !keep {
+                self.tallies.insert(name.clone(), meter.tally());
             }
             keep
         });

@@ -13,9 +13,11 @@ mod master;
 mod models;
 mod notices;
 mod providers;
+mod quotas;
 mod settings;
 
 pub(super) use files::expand;
+pub use quotas::QuotaTable;
 
 use super::at::{At, Period, Size};
 use super::problems::{Notes, Problems};
@@ -77,7 +79,10 @@ impl Document {
             resolver.models(raw, bounds.clocks, &providers, &catalogue, inputs.extra);
         let pepper = resolver.pepper(&raw.security, inputs.pepper);
         let billing = resolver.billing(&raw.billing);
-        let (callers, mut declared) = resolver.callers(&raw.key, &pepper, billing.as_deref(), inputs);
+        let quotas = resolver.quotas(&raw.quota, inputs.extra);
+        let mut quotas = QuotaTable::new(quotas, inputs.registry);
+        let (callers, mut declared) =
+            resolver.callers(&raw.key, &pepper, billing.as_deref(), &mut quotas, inputs);
         declared.providers = providers.of_file;
         declared.models = declared_models;
         let mut addresses = resolver.address_rules(&raw.security.allow, &raw.security.deny);
@@ -101,6 +106,7 @@ impl Document {
             billing,
             unpriced: settings::unpriced(&raw.ledger),
             rules: resolver.rules(&raw.rules),
+            quotas,
             notices: resolver.notices(&raw.notices, raw.mail.as_ref()),
             cache: resolver.cache(&raw.cache),
             responses: resolver.responses(&raw.responses),
@@ -117,7 +123,7 @@ impl Document {
         resolver.notes.finish()?;
         snapshot.left_out = resolver.left_out;
         snapshot.watched = resolver.watched.into_iter().collect();
-        snapshot.version = inputs.registry.accept(&snapshot.providers, &callers);
+        snapshot.version = inputs.registry.accept(&snapshot.providers, &callers, &snapshot.quotas);
         Ok(Arc::new(snapshot))
     }
 }

@@ -1,7 +1,7 @@
 //! Configuration resolved: immutable, shared by `Arc`, taken once per request.
 
 use super::billing::{Billing, Payer, Plan};
-use super::{Declared, LeftOut, NoticeSettings};
+use super::{Declared, HeldTo, LeftOut, NoticeSettings, QuotaTable};
 use crate::access::{AddressRules, AddressSet, Key, KeyTable, Pepper};
 use crate::cache;
 use crate::catalogue::{Card, Catalogue};
@@ -60,6 +60,8 @@ pub struct Snapshot {
     pub unpriced: Unpriced,
     /// Compiled rules, in order.
     pub rules: RuleSet,
+    /// How much may be used in a period, and what is.
+    pub quotas: QuotaTable,
     /// What the hub tells by itself.
     pub notices: NoticeSettings,
     /// Answers kept in memory.
@@ -185,6 +187,8 @@ pub struct Caller {
     pub limits: Limits,
     /// Its live counters.
     pub gate: Arc<Gate>,
+    /// Quotas that it counts for, in the order in which they are locked.
+    pub quotas: Arc<[HeldTo]>,
     /// Whether answers are kept; `None`: as [`CacheSettings::default`] says.
     pub cache: Option<cache::Policy>,
     /// Who pays for its requests; `None`: nobody does.

@@ -2,6 +2,8 @@
 //! write; ids, versions and secrets are kept beside them.
 
 use super::{Moment, Permission};
+/// How much somebody may use in a period.
+pub use crate::config::QuotaText as Quota;
 use crate::route::Strategy;
 use crate::types::{NoticeKind, Pico};
 use schemars::JsonSchema;
@@ -397,4 +399,5 @@ kinds! {
     Model "model" "models" "model_";
     AddressRule "address-rule" "address-rules" "addr_";
     Webhook "webhook" "webhooks" "hook_";
+    Quota "quota" "quotas" "quota_";
 }

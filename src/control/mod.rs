@@ -14,6 +14,7 @@ mod hex;
 mod moment;
 mod password;
 mod permission;
+mod quota;
 mod session;
 mod state;
 mod totp;
@@ -27,8 +28,8 @@ pub use audit::{
 pub use authority::{Actor, Principal, faults_of_grant, key_permissions, role_permissions};
 pub use body::{
     AddressRule, App, Body, Credential, CredentialType, Key, Kind, Model, Owner, OwnerKind, Project,
-    Provider, Resource, Role, RuleVerdict, Switch, Target as ModelTarget, Team, Tenant, Timeouts, User,
-    Webhook,
+    Provider, Quota, Resource, Role, RuleVerdict, Switch, Target as ModelTarget, Team, Tenant, Timeouts,
+    User, Webhook,
 };
 pub use check::{Fault, check, is_hub_owner};
 pub use compile::{Compiled, address_table, compile};

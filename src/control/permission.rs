@@ -105,6 +105,8 @@ permissions! {
     ProvidersWrite "providers:write" Hub [Owner Admin] "Make, change and delete providers and credentials, and test them.";
     AddressesRead "addresses:read" Tenant [Owner Admin] "See address rules.";
     AddressesWrite "addresses:write" Tenant [Owner Admin] "Make, change and delete address rules.";
+    QuotasRead "quotas:read" Tenant [Owner Admin Member] "See quotas, and what of them is used.";
+    QuotasWrite "quotas:write" Tenant [Owner Admin] "Make, change and delete quotas.";
     WebhooksRead "webhooks:read" Tenant [Owner Admin] "See webhooks and what was delivered to them.";
     WebhooksWrite "webhooks:write" Tenant [Owner Admin] "Make, change, test and delete webhooks, and replay deliveries.";
     AuditRead "audit:read" Tenant [Owner Admin] "Search and export the audit log.";

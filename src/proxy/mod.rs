@@ -26,6 +26,7 @@ mod models;
 mod outgoing;
 mod pipes;
 mod probe;
+mod quotas;
 mod realtime;
 mod relay;
 mod resend;
@@ -49,6 +50,7 @@ pub use service::Gateway;
 use crate::access::Sessions;
 use crate::cache::{Cache, Flights, Recall};
 use crate::config::Snapshot;
+use crate::notify::Notices;
 use crate::store::Store;
 use crate::telemetry::Metrics;
 use crate::types::Clock;
@@ -70,6 +72,8 @@ pub struct Plane {
     pub metrics: Arc<Metrics>,
     /// The books.
     pub store: Store,
+    /// What tells people and programs by itself.
+    pub notices: Notices,
     /// Answers kept.
     pub cache: Cache,
     /// Identical requests in flight.
@@ -94,7 +98,13 @@ const MAX_FLIGHT_BYTES: usize = 8 * 1024 * 1024;
 
 impl Plane {
     /// A plane that serves `snapshot`. Reads the responses that an earlier one kept, and blocks for that.
-    pub fn new(snapshot: Arc<Snapshot>, clock: Clock, metrics: Arc<Metrics>, store: Store) -> Arc<Self> {
+    pub fn new(
+        snapshot: Arc<Snapshot>,
+        clock: Clock,
+        metrics: Arc<Metrics>,
+        store: Store,
+        notices: Notices,
+    ) -> Arc<Self> {
         Arc::new(Self {
             keeping: Keeping::open(&snapshot, &store, clock.wall()),
             cache: Cache::new(snapshot.cache.max_bytes),
@@ -110,6 +120,7 @@ impl Plane {
             clock,
             metrics,
             store,
+            notices,
         })
     }
 

@@ -4,7 +4,7 @@
 use super::exchange::End;
 use super::job::Job;
 use super::visit::Visit;
-use super::{Plane, funds};
+use super::{Plane, funds, quotas};
 use crate::error::{Failure, Kind};
 use crate::ledger::{Charge, Intent, Outcome, Settlement};
 use crate::limit::Ask;
@@ -56,6 +56,8 @@ pub(super) async fn settle(job: Box<Job>, mut visit: Box<Visit>, end: End) {
     let charge = charge(&job, &visit, &end.usage);
     let billed = !matches!(end.outcome, Outcome::CacheHit | Outcome::Coalesced);
     let used = if billed { used(&end.usage, charge.as_ref()) } else { Ask::default() };
+    // What the books do not hear of does not count as a request.
+    let used = Ask { requests: u64::from(visit.intended || !billed), ..used };
     give_back(&job, used);
     if visit.intended || !billed {
         let settlement = settlement(&job, &visit, &end, charge.clone(), billed);
@@ -97,13 +99,15 @@ pub(super) async fn release(job: &Job, visit: &Visit, usage: &Usage) {
 }
 
 fn used(usage: &Usage, charge: Option<&Charge>) -> Ask {
-    Ask { tokens: usage.total_tokens(), cost: charge.map_or(Pico::ZERO, |c| c.cost) }
+    let cost = charge.map_or(Pico::ZERO, |c| c.cost);
+    Ask { tokens: usage.total_tokens(), cost, images: usage.images, requests: 1 }
 }
 
 /// Does nothing the second time.
 fn give_back(job: &Job, used: Ask) {
     if let Some(permit) = job.permit.lock().take() {
-        permit.settle(used, job.plane.clock.mono(), job.plane.clock.wall());
+        let crossed = permit.settle(used, job.plane.clock.mono(), job.plane.clock.wall());
+        quotas::crossed(&job.plane, &crossed);
     }
 }
 

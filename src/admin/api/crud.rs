@@ -31,6 +31,7 @@ pub fn to_read(kind: Kind) -> Permission {
         Kind::Model => Permission::ModelsRead,
         Kind::AddressRule => Permission::AddressesRead,
         Kind::Webhook => Permission::WebhooksRead,
+        Kind::Quota => Permission::QuotasRead,
     }
 }
 
@@ -47,6 +48,7 @@ pub fn to_write(kind: Kind) -> Permission {
         Kind::Model => Permission::ModelsWrite,
         Kind::AddressRule => Permission::AddressesWrite,
         Kind::Webhook => Permission::WebhooksWrite,
+        Kind::Quota => Permission::QuotasWrite,
     }
 }
 
@@ -347,9 +349,12 @@ fn dependants(state: &State, record: &Record) -> Result<Vec<Arc<Record>>, Proble
             let own = state.each::<Credential>().filter(|(_, credential)| credential.provider == id);
             Ok(own.map(|(record, _)| Arc::clone(record)).collect())
         }
-        Body::Key(_) | Body::Credential(_) | Body::Model(_) | Body::AddressRule(_) | Body::Webhook(_) => {
-            Ok(Vec::new())
-        }
+        Body::Key(_)
+        | Body::Credential(_)
+        | Body::Model(_)
+        | Body::AddressRule(_)
+        | Body::Webhook(_)
+        | Body::Quota(_) => Ok(Vec::new()),
     }
 }
 

@@ -12,6 +12,7 @@ mod notices;
 mod openapi;
 mod people;
 mod problem;
+mod quotas;
 mod routes;
 mod vendors;
 mod webhooks;

@@ -3,7 +3,7 @@
 use super::{Access, Answer, Route};
 use crate::admin::api::call::{Call, Reply};
 use crate::admin::api::problem::Problem;
-use crate::admin::api::{crud, keys, log, meta, notices, people, vendors, webhooks};
+use crate::admin::api::{crud, keys, log, meta, notices, people, quotas, vendors, webhooks};
 use crate::control::{
     AddressRule, App, Credential, Entry, Key, Model, Permission as P, Project, Provider, Role, Team, Tenant,
     User,
@@ -121,6 +121,7 @@ macro_rules! writes {
 }
 
 mod notices_rows;
+mod quota_rows;
 
 static TENANTS: [Route; 2] = reads!("tenants", Tenant, "tenant", Access::Any(&[P::TenantsRead]));
 static TENANTS_W: [Route; 3] = writes!(
@@ -451,7 +452,7 @@ static OTHERS: [Route; 26] = [
 
 /// Every row, each path with fixed segments before those with `{id}`.
 pub fn routes() -> impl Iterator<Item = &'static Route> {
-    let kinds: [&'static [Route]; 26] = [
+    let kinds: [&'static [Route]; 29] = [
         &OTHERS,
         &TENANTS,
         &TENANTS_W,
@@ -475,6 +476,9 @@ pub fn routes() -> impl Iterator<Item = &'static Route> {
         &MODELS_W,
         &ADDRESSES,
         &ADDRESSES_W,
+        &quota_rows::QUOTAS,
+        &quota_rows::QUOTAS_W,
+        &quota_rows::USE,
         &notices_rows::WEBHOOKS,
         &notices_rows::WEBHOOKS_W,
         &notices_rows::NOTICES,
