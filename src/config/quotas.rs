@@ -67,7 +67,7 @@ pub enum QuotaWindow {
 
 /// An amount as people write it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "write a whole number, or a decimal string as \"12.50\"")]
 #[schemars(inline)]
 pub enum Amount {
     /// A whole number.

@@ -5,6 +5,7 @@ mod fake;
 mod faults;
 mod handover;
 mod opening;
+mod quotas;
 mod seeds;
 mod sim;
 mod sled;
