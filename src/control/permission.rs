@@ -105,6 +105,8 @@ permissions! {
     ProvidersWrite "providers:write" Hub [Owner Admin] "Make, change and delete providers and credentials, and test them.";
     AddressesRead "addresses:read" Tenant [Owner Admin] "See address rules.";
     AddressesWrite "addresses:write" Tenant [Owner Admin] "Make, change and delete address rules.";
+    WebhooksRead "webhooks:read" Tenant [Owner Admin] "See webhooks and what was delivered to them.";
+    WebhooksWrite "webhooks:write" Tenant [Owner Admin] "Make, change, test and delete webhooks, and replay deliveries.";
     AuditRead "audit:read" Tenant [Owner Admin] "Search and export the audit log.";
     AuditVerify "audit:verify" Hub [Owner Admin] "Prove the audit log.";
     VaultRewrap "vault:rewrap" Hub [Owner] "Put all secrets under the master key in use.";

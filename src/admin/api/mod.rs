@@ -8,11 +8,13 @@ mod http;
 mod keys;
 mod log;
 mod meta;
+mod notices;
 mod openapi;
 mod people;
 mod problem;
 mod routes;
 mod vendors;
+mod webhooks;
 
 pub use call::{Incoming, Reply};
 pub use dispatch::{ROOT, answer, answer_operator};
