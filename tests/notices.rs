@@ -180,7 +180,7 @@ async fn without_a_master_key_there_is_no_secret_but_there_is_mail() {
         assert!(lines.iter().any(|line| line == wanted), "{wanted} in {lines:#?}");
     }
     assert!(lines.iter().any(|line| line.starts_with("MAIL FROM:<hub@example.com>")), "{lines:#?}");
-    assert!(lines.iter().any(|line| *line == format!("Message-ID: <{delivery}@example.com>")), "{lines:#?}");
+    assert!(lines.iter().any(|line| line.contains(&format!("<{delivery}@example.com>"))), "{lines:#?}");
     until(&hub, &delivery, "delivered").await;
     api.call("POST", &format!("/webhooks/{id}/rotate"), json!({})).await.expect(409);
     let other = json!({ "url": "https://example.com" });

@@ -10,11 +10,7 @@ use crate::types::{Mono, Wall};
 use parking_lot::{Mutex, MutexGuard};
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
-
-/// Gives each counter its place in the order of locking.
-static NEXT: AtomicU64 = AtomicU64::new(1);
 
 /// The live counter of one quota for one subject. Shared by all requests that it is about, and kept
 /// across reloads; what is allowed is an argument, because it changes.
@@ -25,7 +21,6 @@ static NEXT: AtomicU64 = AtomicU64::new(1);
 /// - A request is counted by all of its counters or by none.
 /// - What is held counts where the request came in, and so does what it used in the end.
 pub struct Meter {
-    serial: u64,
     rule: Rule,
     count: Mutex<Count>,
 }
@@ -70,7 +65,7 @@ pub struct Crossed {
 
 impl fmt::Debug for Meter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Meter").field("serial", &self.serial).finish_non_exhaustive()
+        f.debug_struct("Meter").field("rule", &self.rule).finish_non_exhaustive()
     }
 }
 
@@ -78,7 +73,7 @@ impl Meter {
     /// A counter that goes on from what the books say.
     pub fn new(rule: Rule, tally: Tally) -> Arc<Self> {
         let count = Mutex::new(Count(Kind::Fresh(tally)));
-        Arc::new(Self { serial: NEXT.fetch_add(1, Relaxed), rule, count })
+        Arc::new(Self { rule, count })
     }
 
     /// How it counts.
@@ -86,9 +81,10 @@ impl Meter {
         &self.rule
     }
 
-    /// Its place in the order of locking: who locks several does it by this, ascending.
-    pub fn serial(&self) -> u64 {
-        self.serial
+    /// Its place in the order of locking: who locks several does it by this, ascending. It stays as
+    /// long as the counter lives, because it is where that lies in memory.
+    pub fn serial(self: &Arc<Self>) -> usize {
+        Arc::as_ptr(self).addr()
     }
 
     /// What is used now.
