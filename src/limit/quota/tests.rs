@@ -195,9 +195,9 @@ fn a_soft_quota_tells_and_refuses_nothing() {
     let mut soft = quota(calendar(Measure::Tokens, Span::Day, "UTC"), 100);
     Arc::make_mut(&mut soft.terms).enforce = Enforce::Soft;
     let desk = Desk::new(vec![soft]);
-    assert_eq!(desk.spend(tokens(49)), []);
+    assert_eq!(desk.spend(tokens(49)), [0_u32; 0]);
     assert_eq!(desk.spend(tokens(1)), [50]);
-    assert_eq!(desk.spend(tokens(1)), [], "each threshold once");
+    assert_eq!(desk.spend(tokens(1)), [0_u32; 0], "each threshold once");
     assert_eq!(desk.spend(tokens(500)), [100]);
     let permit = desk.admit(tokens(500)).unwrap();
     assert_eq!(permit.warnings().collect::<Vec<_>>(), [("Q", 551)]);
