@@ -106,6 +106,9 @@ permissions! {
     AddressesRead "addresses:read" Tenant [Owner Admin] "See address rules.";
     AddressesWrite "addresses:write" Tenant [Owner Admin] "Make, change and delete address rules.";
     AuditRead "audit:read" Tenant [Owner Admin] "Search and export the audit log.";
+    UsageOwn "usage:own" Tenant [Owner Admin Member] "See one's own usage and calls.";
+    UsageRead "usage:read" Tenant [Owner Admin] "See all usage and calls; those of one's tenant, for who belongs to one.";
+    UsageRebuild "usage:rebuild" Hub [Owner Admin] "Make the sums of usage anew from the books.";
     AuditVerify "audit:verify" Hub [Owner Admin] "Prove the audit log.";
     VaultRewrap "vault:rewrap" Hub [Owner] "Put all secrets under the master key in use.";
 }

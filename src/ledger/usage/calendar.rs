@@ -52,6 +52,14 @@ impl Step {
         TABLE.iter().find(|(_, own)| *own == self).map_or("", |(name, _)| name)
     }
 
+    /// The same, unless it is shorter than what is kept for good.
+    pub fn at_least_a_quarter(self) -> Self {
+        match self {
+            Step::Seconds(width) => Step::Seconds(width.max(QUARTER)),
+            longer => longer,
+        }
+    }
+
     /// One that makes a readable chart of so many seconds.
     pub fn fitting(seconds: i64) -> Self {
         match seconds {
@@ -229,7 +237,8 @@ mod tests {
         assert_eq!(bounds(&utc, Step::Week, from, from + 1).unwrap()[0], at("2026-11-16T00:00:00Z"));
         let quarter = bounds(&utc, Step::Months(3), from, from + 1).unwrap();
         assert_eq!(quarter, [at("2026-10-01T00:00:00Z"), at("2027-01-01T00:00:00Z")]);
-        let earlier = before(&utc, Step::Months(1), &[at("2026-03-01T00:00:00Z"), at("2026-04-01T00:00:00Z")]);
+        let earlier =
+            before(&utc, Step::Months(1), &[at("2026-03-01T00:00:00Z"), at("2026-04-01T00:00:00Z")]);
         assert_eq!(earlier.unwrap(), [at("2026-02-01T00:00:00Z"), at("2026-03-01T00:00:00Z")]);
     }
 
@@ -242,8 +251,14 @@ mod tests {
     }
 
     const ZONES: [&str; 8] = [
-        "UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata", "Asia/Kathmandu", "Australia/Lord_Howe",
-        "Pacific/Chatham", "America/St_Johns",
+        "UTC",
+        "Europe/Berlin",
+        "America/New_York",
+        "Asia/Kolkata",
+        "Asia/Kathmandu",
+        "Australia/Lord_Howe",
+        "Pacific/Chatham",
+        "America/St_Johns",
     ];
 
     proptest! {

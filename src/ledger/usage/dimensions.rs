@@ -57,9 +57,9 @@ impl Who {
     pub fn of(settlement: &Settlement) -> Self {
         Self {
             tenant: Arc::clone(settlement.tenant.shared()),
-            team: None,
-            user: None,
-            app: None,
+            team: settlement.party.team.clone(),
+            user: settlement.party.user.clone(),
+            app: settlement.party.app.clone(),
             key: Arc::clone(settlement.key.shared()),
         }
     }
@@ -84,7 +84,12 @@ impl Target {
     /// Some model of this provider.
     pub(super) fn other(&self) -> Self {
         let provider = Arc::clone(&self.provider);
-        Self { provider, model: OTHER.into(), upstream_model: OTHER.into(), credential: self.credential.clone() }
+        Self {
+            provider,
+            model: OTHER.into(),
+            upstream_model: OTHER.into(),
+            credential: self.credential.clone(),
+        }
     }
 }
 

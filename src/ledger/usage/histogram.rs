@@ -116,7 +116,10 @@ impl Histogram {
     }
 }
 
-fn smaller<I: Iterator<Item = (u16, u64)>>(left: &mut Peekable<I>, right: &mut Peekable<I>) -> Option<(u16, u64)> {
+fn smaller<I: Iterator<Item = (u16, u64)>>(
+    left: &mut Peekable<I>,
+    right: &mut Peekable<I>,
+) -> Option<(u16, u64)> {
     match (left.peek(), right.peek()) {
         (Some(a), Some(b)) if b.0 < a.0 => right.next(),
         (Some(_), _) => left.next(),

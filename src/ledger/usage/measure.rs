@@ -80,17 +80,34 @@ const DERIVED: &[(&str, Measure, &str)] = &[
     ("duration_us_p90", Measure::Duration(900), "90 % of the answered requests took no longer (±3.2 %)."),
     ("duration_us_p95", Measure::Duration(950), "95 % of the answered requests took no longer (±3.2 %)."),
     ("duration_us_p99", Measure::Duration(990), "99 % of the answered requests took no longer (±3.2 %)."),
-    ("first_token_us_p50", Measure::FirstToken(500), "Half of the streams had their first token by then (±3.2 %)."),
-    ("first_token_us_p90", Measure::FirstToken(900), "90 % of the streams had their first token by then (±3.2 %)."),
-    ("first_token_us_p95", Measure::FirstToken(950), "95 % of the streams had their first token by then (±3.2 %)."),
-    ("first_token_us_p99", Measure::FirstToken(990), "99 % of the streams had their first token by then (±3.2 %)."),
+    (
+        "first_token_us_p50",
+        Measure::FirstToken(500),
+        "Half of the streams had their first token by then (±3.2 %).",
+    ),
+    (
+        "first_token_us_p90",
+        Measure::FirstToken(900),
+        "90 % of the streams had their first token by then (±3.2 %).",
+    ),
+    (
+        "first_token_us_p95",
+        Measure::FirstToken(950),
+        "95 % of the streams had their first token by then (±3.2 %).",
+    ),
+    (
+        "first_token_us_p99",
+        Measure::FirstToken(990),
+        "99 % of the streams had their first token by then (±3.2 %).",
+    ),
 ];
 
 impl Measure {
     /// All of them, with their names and what they mean.
     pub fn all() -> impl Iterator<Item = (&'static str, Self, Cow<'static, str>)> {
         let counters = Counter::ALL.iter().map(|one| (one.name(), Measure::Counter(*one), one.what().into()));
-        let amounts = Amount::ALL.into_iter().map(|one| (one.name(), Measure::Amount(one), amount_text(one).into()));
+        let amounts =
+            Amount::ALL.into_iter().map(|one| (one.name(), Measure::Amount(one), amount_text(one).into()));
         let derived = DERIVED.iter().map(|(name, measure, what)| (*name, *measure, (*what).into()));
         counters.chain(amounts).chain(derived)
     }

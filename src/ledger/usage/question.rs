@@ -141,7 +141,9 @@ impl Group {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NoAnswer {
     /// It would read too much.
-    #[error("that reads too many rows: ask for a shorter time, choose fewer callers, or leave a grouping out")]
+    #[error(
+        "that reads too many rows: ask for a shorter time, choose fewer callers, or leave a grouping out"
+    )]
     TooWide,
     /// A row cannot be read.
     #[error("the sums on disk cannot be read; `aigne-hub usage rebuild` makes them anew")]
@@ -160,7 +162,14 @@ pub trait Pages {
     ///
     /// # Errors
     /// [`NoAnswer::Disk`].
-    fn read(&self, view: View, run: Run, heads: &[u32], half: Half, each: EachPage<'_>) -> Result<(), NoAnswer>;
+    fn read(
+        &self,
+        view: View,
+        run: Run,
+        heads: &[u32],
+        half: Half,
+        each: EachPage<'_>,
+    ) -> Result<(), NoAnswer>;
 }
 
 /// Answers. Groups come in no order, and only those that have something.
@@ -178,7 +187,8 @@ pub fn answer(
     let minutes = question.bounds.iter().any(|at| at % Grain::Quarter.seconds() != 0);
     let grains: Vec<Grain> =
         view.grains().iter().copied().filter(|grain| minutes || *grain != Grain::Minute).collect();
-    let mut tally = Tally { question, names, chosen: &chosen, groups: Groups::default(), rows: 0, failed: None };
+    let mut tally =
+        Tally { question, names, chosen: &chosen, groups: Groups::default(), rows: 0, failed: None };
     let heads = chosen.heads(view);
     let halves: &[Half] = if question.times { &[Half::Numbers, Half::Times] } else { &[Half::Numbers] };
     for run in cut(&question.bounds, &grains) {
@@ -301,7 +311,10 @@ impl Tally<'_> {
         let readable = page::decode(value, half, |written| {
             self.rows += 1;
             let group = self.group_of_row(view, head, written.row)?;
-            match group.and_then(|at| self.groups.list.get_mut(at)).and_then(|group| group.steps.get_mut(step)) {
+            match group
+                .and_then(|at| self.groups.list.get_mut(at))
+                .and_then(|group| group.steps.get_mut(step))
+            {
                 Some(sums) => written.add_to(sums),
                 None => Some(()),
             }
@@ -370,14 +383,14 @@ impl Tally<'_> {
             Caller::Tenant(tenant) => is(&self.chosen.tenants, tenant),
             Caller::Who(who) => is(&self.chosen.whos, who),
         };
-        let what = what.is_none_or(|(target, end)| {
-            is(&self.chosen.targets, target) && is(&self.chosen.ends, end)
-        });
+        let what =
+            what.is_none_or(|(target, end)| is(&self.chosen.targets, target) && is(&self.chosen.ends, end));
         caller && what
     }
 
     fn group_of_labels(&mut self, caller: Caller, what: Option<Row>) -> Option<usize> {
-        let labels: Vec<Label> = self.question.group.iter().map(|one| self.label(*one, caller, what)).collect();
+        let labels: Vec<Label> =
+            self.question.group.iter().map(|one| self.label(*one, caller, what)).collect();
         let told = self.question.only.as_ref().is_none_or(|only| only.contains(&labels));
         let labels = told.then_some(labels);
         if let Some(known) = self.groups.by_labels.get(&labels) {
@@ -396,7 +409,9 @@ impl Tally<'_> {
 
     fn label(&self, dimension: Dimension, caller: Caller, what: Option<Row>) -> Label {
         match (dimension.part(), caller, what) {
-            (Part::Who, Caller::Who(who), _) => self.names.whos.get(who).and_then(|who| dimension.of_who(who)),
+            (Part::Who, Caller::Who(who), _) => {
+                self.names.whos.get(who).and_then(|who| dimension.of_who(who))
+            }
             (Part::Who, Caller::Tenant(tenant), _) if dimension == Dimension::Tenant => {
                 self.names.tenants.get(tenant).cloned()
             }
