@@ -127,13 +127,13 @@ async fn replay(session: &mut ServerSession, job: Box<Job>, mut visit: Box<Visit
         }
         sink.last(Bytes::new()).await
     };
-    let _ = sent.await;
+    let reusable = sent.await.is_ok();
     visit.status = stored.status;
     visit.response_bytes = sink.bytes;
     let end =
         End { outcome: Outcome::CacheHit, failure: None, usage: stored.usage, source: UsageSource::None };
     settle::settle(job, visit, end).await;
-    Whole::Yes
+    sink.finish(reusable).await
 }
 
 /// Starts the vendor call in a task of its own and reads along like everybody else.
@@ -375,13 +375,9 @@ impl Watch {
             }
         }
         (seen.status, seen.bytes) = (sink.status, sink.bytes);
-        if sink.is_cut {
-            seen.whole = Whole::Cut;
-        }
         // A failure in place of an answer is an answer, and the connection goes on.
-        if seen.gone || (seen.failure.is_some() && seen.head.is_some()) {
-            session.set_keepalive(None);
-        }
+        let broken = seen.gone || (seen.failure.is_some() && seen.head.is_some());
+        seen.whole = sink.finish(!broken).await;
         seen
     }
 
