@@ -172,6 +172,11 @@ impl Directory {
         self.vault.load_full()
     }
 
+    /// The books.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
     /// Everything that is managed, now.
     pub fn state(&self) -> Arc<State> {
         self.state.load_full()

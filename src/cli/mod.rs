@@ -12,6 +12,7 @@ mod notices;
 mod out;
 mod remote;
 mod things;
+mod usage;
 mod wallet;
 
 use crate::config::{Boot, Document, Environment};
@@ -64,6 +65,10 @@ enum Command {
     Keys(keys::Keys),
     /// Grants keys to programs that wait for one, such as AIGNE's command line.
     Connect(connect::Connect),
+    /// Shows what was used, and by whom.
+    Usage(usage::Usage),
+    /// Shows and exports single calls.
+    Calls(usage::Calls),
     /// Exports, verifies and prunes the books.
     Ledger(ledger::Ledger),
     /// Shows wallets, gives credits and takes them back.
@@ -155,6 +160,8 @@ pub fn run() -> ExitCode {
         Command::Audit(audit) => audit.run(),
         Command::Keys(keys) => keys.run(),
         Command::Connect(connect) => connect.run(),
+        Command::Usage(usage) => usage.run(),
+        Command::Calls(calls) => calls.run(),
         Command::Ledger(ledger) => ledger.run(),
         Command::Wallet(wallet) => wallet.run(),
         Command::Notices(notices) => notices.run(),

@@ -1,5 +1,6 @@
 //! One request, after it is known who makes it, and its answer.
 
+use super::pour::Pour;
 use super::problem::Problem;
 use super::routes::Route;
 use crate::admin::directory::{Directory, Draft};
@@ -68,12 +69,22 @@ pub struct Reply {
     pub cookie: Option<String>,
     /// Not JSON: type and text.
     pub text: Option<(&'static str, String)>,
+    /// Too long to be held: still to be written.
+    pub pour: Option<Pour>,
 }
 
 impl Reply {
     /// With a body.
     pub fn ok(body: Value) -> Self {
-        Self { status: StatusCode::OK, body, version: None, once: Vec::new(), cookie: None, text: None }
+        Self {
+            status: StatusCode::OK,
+            body,
+            version: None,
+            once: Vec::new(),
+            cookie: None,
+            text: None,
+            pour: None,
+        }
     }
 
     /// Without one.
