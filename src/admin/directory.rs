@@ -5,6 +5,7 @@ mod disk;
 
 pub use disk::{audit_public_key, verify_audit};
 
+use super::identities::Identities;
 use crate::access::Pepper;
 use crate::config::{Extra, Snapshot};
 use crate::control::{
@@ -80,6 +81,8 @@ pub struct Directory {
     vault: ArcSwap<Vault>,
     bootstrap: Mutex<Option<Secret>>,
     hooks: OnceLock<Hooks>,
+    /// Providers of identities.
+    pub(super) identities: Identities,
     /// Counts changes; the one that is in force.
     changes: AtomicU64,
     in_force: Mutex<u64>,
@@ -131,6 +134,7 @@ impl Directory {
             vault: ArcSwap::default(),
             bootstrap: Mutex::default(),
             hooks: OnceLock::new(),
+            identities: Identities::new()?,
             changes: AtomicU64::new(0),
             in_force: Mutex::new(0),
         };

@@ -17,6 +17,7 @@ mod raw;
 mod raw_billing;
 mod registry;
 mod resolve;
+mod sign_in;
 mod snapshot;
 mod watch;
 
@@ -28,6 +29,7 @@ pub use extra::{CredentialSpec, Declared, Extra, LeftOut, ModelSpec, ProviderSpe
 pub use problems::{Problem, Problems};
 pub use registry::Registry;
 pub use resolve::{Inputs, ReadPrices, StoredKey};
+pub use sign_in::{GroupGrant, SignIn, SignInProvider};
 pub use snapshot::*;
 pub use watch::Watch;
 

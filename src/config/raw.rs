@@ -6,9 +6,11 @@
 //! schema: a table that lacks one is told so, and the rest of it is still read.
 
 mod catalogue;
+mod sign_in;
 mod speech;
 
 pub(crate) use catalogue::{Capabilities, Catalogue, CatalogueModel};
+pub(crate) use sign_in::{Group, Oidc, SignIn};
 pub(crate) use speech::{Aigne, Responses};
 
 use super::at::{At, Instant, Money, Period, Size};
@@ -40,6 +42,8 @@ pub(crate) struct File {
     pub(crate) security: Security,
     /// What is managed while the hub runs.
     pub(crate) control: Control,
+    /// How people sign in besides by password.
+    pub(crate) sign_in: SignIn,
     /// Answers kept in memory.
     pub(crate) cache: Cache,
     /// Responses kept for later requests.

@@ -13,6 +13,7 @@ mod master;
 mod models;
 mod providers;
 mod settings;
+mod sign_in;
 
 pub(super) use files::expand;
 
@@ -104,6 +105,7 @@ impl Document {
             responses: resolver.responses(&raw.responses),
             ledger: resolver.ledger(&raw.ledger),
             flood: resolver.flood(&raw.security),
+            sign_in: resolver.sign_in(&raw.sign_in),
             shutdown: resolver.shutdown(&raw.shutdown),
             callers: KeyTable::new(callers.iter().map(|c| (c.key.hash, Arc::clone(c)))),
             health,

@@ -12,8 +12,10 @@ mod check;
 mod compile;
 mod hex;
 mod moment;
+mod oidc;
 mod password;
 mod permission;
+mod proofs;
 mod session;
 mod state;
 mod totp;
@@ -32,10 +34,15 @@ pub use check::{Fault, check, is_hub_owner};
 pub use compile::{Compiled, address_table, compile};
 pub use hex::{from_hex, to_hex};
 pub use moment::Moment;
+pub use oidc::{
+    Arrival, Beginning, Claims, Expected, FLOW_COOKIE, FlowKey, Grant, Jwks, Metadata, Refusal, grant,
+    verify_id_token,
+};
 pub use password::{PasswordHash, password_faults};
 pub use permission::{
     BuiltIn, PERMISSIONS, Permission, PermissionRow, PermissionSet, Reach, permission_matrix,
 };
+pub use proofs::{Identity, Proofs};
 pub use session::{Session, Throttle};
 pub use state::{
     Change, IDEMPOTENCY_PREFIX, KeySecret, Previous, Private, RECORD_PREFIX, Record, Replay, SESSION_PREFIX,

@@ -64,8 +64,10 @@ pub struct Reply {
     pub version: Option<u64>,
     /// Members that are shown this once.
     pub once: Vec<(&'static str, Value)>,
-    /// A cookie to set.
-    pub cookie: Option<String>,
+    /// Cookies to set.
+    pub cookies: Vec<String>,
+    /// Where the browser is sent, with a status that says so.
+    pub location: Option<String>,
     /// Not JSON: type and text.
     pub text: Option<(&'static str, String)>,
 }
@@ -73,7 +75,7 @@ pub struct Reply {
 impl Reply {
     /// With a body.
     pub fn ok(body: Value) -> Self {
-        Self { status: StatusCode::OK, body, version: None, once: Vec::new(), cookie: None, text: None }
+        Self { status: StatusCode::OK, body, version: None, once: Vec::new(), cookies: Vec::new(), location: None, text: None }
     }
 
     /// Without one.

@@ -5,7 +5,7 @@ use super::file::of_the_file;
 use super::problem::Problem;
 use crate::admin::directory::Draft;
 use crate::control::{
-    AddressRule, Body, Change, Credential, Key, Kind, Permission, Private, Project, Record, Resource, State,
+    AddressRule, Body, Change, Credential, Key, Kind, Permission, Private, Project, Proofs, Record, Resource, State,
     Team, User, address_table,
 };
 use crate::types::TenantId;
@@ -194,7 +194,7 @@ pub fn create<R: Resource>(call: &Call<'_>) -> Result<Reply, Problem> {
             return Err(Problem::conflict(format!("there is already a {} {id}", R::KIND.name())));
         }
         let private = match R::KIND {
-            Kind::User => Private::User { password: None, totp: None, totp_step: 0 },
+            Kind::User => Private::User(Proofs::default()),
             _ => Private::Nothing,
         };
         let record = Record::new(&id, tenant.clone(), body.clone().body(), private, call.now);

@@ -9,9 +9,11 @@ mod keys;
 mod log;
 mod meta;
 mod openapi;
+mod page;
 mod people;
 mod problem;
 mod routes;
+mod sign_in;
 mod vendors;
 
 pub use call::{Incoming, Reply};

@@ -5,7 +5,7 @@ use super::call::{Call, Reply, typed};
 use super::crud::{fresh_id, made, patched, to_change, to_write};
 use super::problem::Problem;
 use crate::control::{
-    Change, Credential, Kind, Private, Provider, RANDOM_BYTES, Record, Resource, Sealed, Vault,
+    Change, Credential, Kind, Private, Proofs, Provider, RANDOM_BYTES, Record, Resource, Sealed, Vault,
 };
 use axum::http::StatusCode;
 use serde_json::{Map, Value, json};
@@ -111,7 +111,7 @@ pub fn rewrap(call: &Call<'_>) -> Result<Reply, Problem> {
 fn rewrapped(vault: &Vault, record: &Record) -> Result<Option<Private>, Problem> {
     let (owner, sealed) = match &record.private {
         Private::Credential { sealed, .. } => (owner_of(&record.id), sealed),
-        Private::User { totp: Some(sealed), .. } => (format!("totp/{}", record.id), sealed),
+        Private::User(Proofs { totp: Some(sealed), .. }) => (format!("totp/{}", record.id), sealed),
         _ => return Ok(None),
     };
     let mut nonce = [0; 12];
@@ -121,9 +121,7 @@ fn rewrapped(vault: &Vault, record: &Record) -> Result<Option<Private>, Problem>
     let again = again.map_err(|error| Problem::conflict(format!("{}: {error}", record.id)))?;
     Ok(again.map(|sealed| match &record.private {
         Private::Credential { masked, .. } => Private::Credential { sealed, masked: masked.clone() },
-        Private::User { password, totp_step, .. } => {
-            Private::User { password: password.clone(), totp: Some(sealed), totp_step: *totp_step }
-        }
+        Private::User(proofs) => Private::User(Proofs { totp: Some(sealed), ..proofs.clone() }),
         other => other.clone(),
     }))
 }

@@ -343,7 +343,7 @@ impl Resolver<'_> {
         Some((name, value))
     }
 
-    fn ca(&mut self, file: &At<String>) -> Option<Vec<Vec<u8>>> {
+    pub(super) fn ca(&mut self, file: &At<String>) -> Option<Vec<Vec<u8>>> {
         let text = self.text_file(&file.span, &file.value)?;
         let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(text.as_bytes()).collect();
         match read {
