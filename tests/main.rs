@@ -44,4 +44,5 @@ mod sdk;
 
 mod harness;
 mod images;
+mod import;
 mod tidy;

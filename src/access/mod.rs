@@ -19,5 +19,6 @@ pub use client::client_address;
 pub use generate::{NewKey, generate, looks_like_key};
 pub use key::{Key, KeyRefusal};
 pub use models::ModelFilter;
+pub use sealed::{is_sealed, open_sealed};
 pub use sessions::{Code, Open, Refusal as SessionRefusal, Seen, Sessions};
 pub use table::{KeyHash, KeyTable, Pepper};

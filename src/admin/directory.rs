@@ -2,8 +2,11 @@
 //! in one batch with its audit records, then a new snapshot.
 
 mod disk;
+mod draft;
+mod retention;
 
 pub use disk::{audit_public_key, verify_audit};
+pub use draft::{Draft, Unwritten};
 
 use super::identities::Identities;
 use crate::access::Pepper;
@@ -12,7 +15,7 @@ use crate::control::{
     AUDIT_HEAD, AUDIT_PREFIX, Audit, Change, Compiled, Entry, IDEMPOTENCY_PREFIX, Record, Replay,
     SESSION_PREFIX, Sealed, Session, Signer, State, Throttle, Vault, open_row, row_key, sequence_of, to_hex,
 };
-use crate::store::{ControlRow, Store};
+use crate::store::{Archive, ControlRow, Store};
 use crate::types::{Clock, Secret, Wall};
 use arc_swap::ArcSwap;
 use disk::{Loaded, hashes, index_of, load, signer};
@@ -20,7 +23,7 @@ use parking_lot::{Mutex, RwLock};
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -81,6 +84,8 @@ pub struct Directory {
     vault: ArcSwap<Vault>,
     bootstrap: Mutex<Option<Secret>>,
     hooks: OnceLock<Hooks>,
+    /// When is looked for old audit records again, in microseconds since the epoch.
+    prune_next: AtomicI64,
     /// Providers of identities.
     pub(super) identities: Identities,
     /// Counts changes; the one that is in force.
@@ -93,21 +98,6 @@ struct Turn {
     audit: Audit,
     /// A write failed: what is on disk is not certain and must be read again.
     stale: bool,
-}
-
-/// All that one request changes, to be written at once.
-#[derive(Default)]
-pub struct Draft {
-    /// The records.
-    pub changes: Vec<Change>,
-    /// What the audit log says about it.
-    pub entries: Vec<Entry>,
-    /// Sessions that begin.
-    pub begun: Vec<([u8; 32], Session)>,
-    /// Sessions that end.
-    pub ended: Vec<[u8; 32]>,
-    /// The answer, for when the request comes again: its name and what to say.
-    pub replay: Option<(String, Replay)>,
 }
 
 impl Directory {
@@ -134,6 +124,7 @@ impl Directory {
             vault: ArcSwap::default(),
             bootstrap: Mutex::default(),
             hooks: OnceLock::new(),
+            prune_next: AtomicI64::new(0),
             identities: Identities::new()?,
             changes: AtomicU64::new(0),
             in_force: Mutex::new(0),
@@ -309,6 +300,7 @@ impl Directory {
             let value = value.map_err(|error| Unwritten::Disk(error.to_string()))?;
             rows.push((row_key(change.kind, &change.id), value));
         }
+        rows.extend(draft.rows.iter().cloned());
         let session = |hash: &[u8; 32]| format!("{SESSION_PREFIX}{}", to_hex(hash)).into_bytes();
         for (hash, begun) in &draft.begun {
             rows.push((session(hash), serde_json::to_vec(begun).ok()));
@@ -454,6 +446,14 @@ impl Directory {
         Ok(())
     }
 
+    /// What is on disk now. Blocks.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub(super) fn archive(&self) -> Result<Archive, String> {
+        self.store.archive().map_err(|error| error.to_string())
+    }
+
     /// Proves the audit log.
     ///
     /// # Errors
@@ -472,24 +472,4 @@ impl Directory {
     pub fn until(&self) -> Option<Wall> {
         self.compile().until
     }
-}
-
-impl Draft {
-    fn is_empty(&self) -> bool {
-        self.changes.is_empty() && self.entries.is_empty() && self.begun.is_empty() && self.ended.is_empty()
-    }
-}
-
-/// Why a change was not made.
-#[derive(Debug, thiserror::Error)]
-pub enum Unwritten {
-    /// The disk refuses.
-    #[error("the change cannot be stored: {0}")]
-    Disk(String),
-    /// No snapshot could be built, for a reason outside of the change.
-    #[error("the configuration does not resolve: {0}")]
-    Snapshot(String),
-    /// The data plane would leave it out: field and text.
-    #[error("it does not fit")]
-    Unfit(Vec<(String, String)>),
 }

@@ -8,7 +8,7 @@ use crate::types::{Clock, Secret, Wall};
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use base64::Engine;
 use parking_lot::Mutex;
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,6 +16,9 @@ use std::time::Duration;
 
 /// How long what a provider says of itself, and its keys, are believed without asking again.
 const FRESH: Duration = Duration::from_secs(60 * 60);
+
+/// Everything but what no URL has to encode.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
 /// See the module.
 pub(super) struct Identities {
@@ -115,7 +118,8 @@ impl Identities {
             other => other,
         };
         let mut claims = claims.map_err(|refusal| format!("the ID token: {refusal}"))?;
-        let lacks = !claims.has("email") || (!provider.groups.is_empty() && !claims.has(&provider.groups_claim));
+        let lacks =
+            !claims.has("email") || (!provider.groups.is_empty() && !claims.has(&provider.groups_claim));
         if let (true, Some(url), Some(token)) =
             (lacks, &known.metadata.userinfo_endpoint, &tokens.access_token)
         {
@@ -207,7 +211,7 @@ fn secret_header(text: &str) -> Result<HeaderValue, String> {
 }
 
 fn encoded(text: &str) -> String {
-    utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
+    utf8_percent_encode(text, RESERVED).to_string()
 }
 
 fn form(fields: &[(&str, &str)]) -> String {

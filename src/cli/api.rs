@@ -131,9 +131,12 @@ impl Hub {
                     address: None,
                     request: "command line".to_owned(),
                 };
-                answer_operator(directory, &incoming)
-                    .map(text_of)
-                    .map_err(|problem| super::remote::told(&problem.body()))
+                let reply = answer_operator(directory, &incoming)
+                    .map_err(|problem| super::remote::told(&problem.body()))?;
+                match &reply.stream {
+                    Some(export) => export.whole(directory),
+                    None => Ok(text_of(reply)),
+                }
             }
         }
     }

@@ -6,6 +6,7 @@ mod audit;
 mod catalogue;
 mod check;
 mod connect;
+mod import;
 mod keys;
 mod ledger;
 mod out;
@@ -69,6 +70,8 @@ enum Command {
     Wallet(wallet::Wallet),
     /// Builds and shows what is known of models: limits, abilities, prices.
     Catalogue(catalogue::Catalogue),
+    /// Takes over what the AIGNE Hub before this one knew, from its aikit.db.
+    Import(Box<import::Import>),
     /// Prints the JSON schema of the configuration file.
     Schema,
 }
@@ -155,6 +158,7 @@ pub fn run() -> ExitCode {
         Command::Ledger(ledger) => ledger.run(),
         Command::Wallet(wallet) => wallet.run(),
         Command::Catalogue(catalogue) => catalogue.run(),
+        Command::Import(import) => import.run(),
         Command::Schema => out::print(format_args!("{:#}", crate::config::schema())),
     };
     match result {

@@ -25,7 +25,7 @@ pub use billing::{Billing, Gift, Payer, Plan};
 pub use check::schema;
 pub use document::{Boot, Document, EXAMPLE};
 pub use environment::Environment;
-pub use extra::{CredentialSpec, Declared, Extra, LeftOut, ModelSpec, ProviderSpec};
+pub use extra::{CredentialProof, CredentialSpec, Declared, Extra, LeftOut, ModelSpec, ProviderSpec};
 pub use problems::{Problem, Problems};
 pub use registry::Registry;
 pub use resolve::{Inputs, ReadPrices, StoredKey};

@@ -205,6 +205,8 @@ pub(crate) struct Control {
     pub(crate) master_key: Option<At<MasterKey>>,
     /// Keys that were used before; what they hold can still be opened, and is put under the new one by `vault/rewrap`.
     pub(crate) old_master_keys: Vec<At<MasterKey>>,
+    /// Days that audit records are kept. Default: for ever.
+    pub(crate) audit_days: Option<At<u32>>,
 }
 
 /// Where a master key is. Exactly one of the three.

@@ -68,6 +68,8 @@ pub struct Snapshot {
     pub ledger: LedgerSettings,
     /// Shedding of addresses.
     pub flood: Flood,
+    /// How long audit records are kept; `None`: for ever.
+    pub audit_keep: Option<Duration>,
     /// How people sign in besides by password.
     pub sign_in: SignIn,
     /// How the hub stops.

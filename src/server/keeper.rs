@@ -59,6 +59,8 @@ impl Keeper {
         if self.plane.snapshot.load().billing.is_some() {
             self.wallets().await;
         }
+        let reloader = Arc::clone(&self.reloader);
+        let _ = tokio::task::spawn_blocking(move || reloader.directory().prune_audit_when_due()).await;
         if self.plane.store.predecessors() > 0 {
             let reloader = Arc::clone(&self.reloader);
             let _ = tokio::task::spawn_blocking(move || reloader.inherit()).await;

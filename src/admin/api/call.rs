@@ -1,5 +1,6 @@
 //! One request, after it is known who makes it, and its answer.
 
+use super::export::Export;
 use super::problem::Problem;
 use super::routes::Route;
 use crate::admin::directory::{Directory, Draft};
@@ -70,12 +71,23 @@ pub struct Reply {
     pub location: Option<String>,
     /// Not JSON: type and text.
     pub text: Option<(&'static str, String)>,
+    /// Written while it is read.
+    pub stream: Option<Export>,
 }
 
 impl Reply {
     /// With a body.
     pub fn ok(body: Value) -> Self {
-        Self { status: StatusCode::OK, body, version: None, once: Vec::new(), cookies: Vec::new(), location: None, text: None }
+        Self {
+            status: StatusCode::OK,
+            body,
+            version: None,
+            once: Vec::new(),
+            cookies: Vec::new(),
+            location: None,
+            text: None,
+            stream: None,
+        }
     }
 
     /// Without one.

@@ -3,7 +3,10 @@
 mod call;
 mod crud;
 mod dispatch;
+mod export;
 mod file;
+mod health;
+mod history;
 mod http;
 mod keys;
 mod log;

@@ -5,7 +5,8 @@ use axum::http::StatusCode;
 use serde_json::Value;
 
 /// What a browser may do with such a page: show it.
-pub const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'";
+pub const POLICY: &str =
+    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'";
 /// What it is.
 pub const HTML: &str = "text/html; charset=utf-8";
 
@@ -62,7 +63,9 @@ mod tests {
         let reply = page(StatusCode::FORBIDDEN, "<b>", "\"&'", Some(("/a?b&c", "<i>")));
         let (kind, html) = reply.text.unwrap();
         assert_eq!((reply.status, kind), (StatusCode::FORBIDDEN, HTML));
-        assert!(html.contains("&lt;b&gt;") && html.contains("&quot;&amp;&#39;") && html.contains("/a?b&amp;c"));
+        assert!(
+            html.contains("&lt;b&gt;") && html.contains("&quot;&amp;&#39;") && html.contains("/a?b&amp;c")
+        );
         assert!(!html.contains("<i>") && !html.contains("<b>"));
     }
 }

@@ -5,8 +5,8 @@ use super::crud::{fresh_id, made, take_tenant, to_change, to_write};
 use super::problem::Problem;
 use crate::admin::directory::{Directory, Draft};
 use crate::control::{
-    BuiltIn, Change, Kind, Moment, Outcome, PasswordHash, PermissionSet, Principal, Private, Proofs, RANDOM_BYTES,
-    Record, Resource, Session, State, User, password_faults, to_hex, totp_uri, totp_verify,
+    BuiltIn, Change, Kind, Moment, Outcome, PasswordHash, PermissionSet, Principal, Private, Proofs,
+    RANDOM_BYTES, Record, Resource, Session, State, User, password_faults, to_hex, totp_uri, totp_verify,
 };
 use axum::http::{StatusCode, header};
 use schemars::JsonSchema;
@@ -188,7 +188,12 @@ fn totp_owner(user: &str) -> String {
 
 /// Begins a session of a user, however they have shown who they are. `step`: of the one-time code
 /// that was used up, or 0.
-pub(super) fn begin(call: &Call<'_>, record: &Arc<Record>, principal: Principal, step: u64) -> Result<Reply, Problem> {
+pub(super) fn begin(
+    call: &Call<'_>,
+    record: &Arc<Record>,
+    principal: Principal,
+    step: u64,
+) -> Result<Reply, Problem> {
     let secret: [u8; 32] = random()?;
     let cookie = to_hex(&secret);
     let agent = call.incoming.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());

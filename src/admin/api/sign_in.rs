@@ -9,8 +9,8 @@ use super::problem::Problem;
 use crate::admin::ROOT;
 use crate::config::{SignIn, SignInProvider};
 use crate::control::{
-    Arrival, Beginning, Change, Claims, FLOW_COOKIE, Grant, Identity, Kind, Outcome, Principal, Private, Proofs,
-    Record, Resource, State, Team, User, Who, grant,
+    Arrival, Beginning, Change, Claims, FLOW_COOKIE, Grant, Identity, Kind, Outcome, Principal, Private,
+    Proofs, Record, Resource, State, Team, User, Who, grant,
 };
 use axum::http::{StatusCode, header};
 use serde_json::{Value, json};
@@ -62,9 +62,7 @@ fn settings(call: &Call<'_>) -> SignIn {
 /// `GET /sign-in`: the ways to sign in besides a password.
 pub fn list(call: &Call<'_>) -> Result<Reply, Problem> {
     let settings = settings(call);
-    let way = |provider: &Arc<SignInProvider>| {
-        json!({ "id": provider.id, "label": provider.label, "url": format!("{ROOT}/sign-in/{}", provider.id) })
-    };
+    let way = |provider: &Arc<SignInProvider>| json!({ "id": provider.id, "label": provider.label, "url": format!("{ROOT}/sign-in/{}", provider.id) });
     let items: Vec<Value> = settings.providers.iter().map(way).collect();
     Ok(Reply::ok(json!({ "items": items, "next": null })))
 }
@@ -143,11 +141,7 @@ fn wait<T>(question: impl Future<Output = Result<T, String>>) -> Result<T, Strin
 }
 
 /// Somebody came back. With whom it was, as far as that is known, when it did not work.
-fn arrived(
-    call: &Call<'_>,
-    settings: &SignIn,
-    provider: &SignInProvider,
-) -> Result<Reply, (Halt, String)> {
+fn arrived(call: &Call<'_>, settings: &SignIn, provider: &SignInProvider) -> Result<Reply, (Halt, String)> {
     let nobody = |halt| (halt, String::new());
     let beginning = beginning(call, provider).map_err(nobody)?;
     let code = code(call).map_err(nobody)?;
@@ -179,7 +173,8 @@ fn code<'c>(call: &'c Call<'_>) -> Result<&'c str, Halt> {
         (Some("access_denied"), _) => Err(Halt::no("You have not allowed it at the provider.")),
         (error, _) => {
             let error = error.unwrap_or("no code");
-            let plain: String = error.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '_').take(60).collect();
+            let plain: String =
+                error.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '_').take(60).collect();
             Err(Halt { reason: format!("the provider says {plain}"), ..Halt::failed("") })
         }
     }
@@ -271,7 +266,8 @@ fn known<'s>(
     };
     // Only who has no identity yet is linked: an account that somebody made for themselves with an
     // address that was never theirs must not become another one's.
-    let linked = provider.link_by_email && arrival.email_verified && own(&record) && proofs(record).is_empty();
+    let linked =
+        provider.link_by_email && arrival.email_verified && own(&record) && proofs(record).is_empty();
     match linked {
         true => Ok(Some(record)),
         false => Err(Halt::no("There is another account with your e-mail address, which is not linked.")),
@@ -327,10 +323,15 @@ fn team_changes(
             record.tenant == provider.tenant && (*record.id == **wanted || team.name == *wanted)
         };
         let Some((record, team)) = state.each::<Team>().find(own) else {
-            tracing::warn!(team = wanted, provider = provider.id, "a group stands for a team that is not there");
+            tracing::warn!(
+                team = wanted,
+                provider = provider.id,
+                "a group stands for a team that is not there"
+            );
             continue;
         };
-        let (is_in, belongs) = (team.members.iter().any(|member| member == user), granted.teams.contains(wanted));
+        let (is_in, belongs) =
+            (team.members.iter().any(|member| member == user), granted.teams.contains(wanted));
         let mut members = team.members.clone();
         match (is_in, belongs) {
             (false, true) => members.push(user.to_owned()),

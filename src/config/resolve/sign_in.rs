@@ -55,6 +55,7 @@ impl Resolver<'_> {
             self.notes.below(&at.span, "role", "is missing, and there is no group: nobody could come in");
         }
         let groups: Vec<GroupGrant> = raw.group.iter().filter_map(|at| group(&at.value)).collect();
+        let (scopes, email_domains) = (self.scopes(raw.scopes.as_deref()), self.domains(&raw.email_domains));
         let ca = raw.ca_file.as_ref().map(|file| self.ca(file));
         Some(SignInProvider {
             label: raw.label.clone().or_else(|| id.clone())?,
@@ -62,7 +63,7 @@ impl Resolver<'_> {
             issuer: issuer?,
             client_id: raw.client_id.as_ref()?.value.clone(),
             client_secret,
-            scopes: self.scopes(raw.scopes.as_deref()),
+            scopes,
             tenant: match tenant {
                 Some(tenant) => Some(tenant?),
                 None => None,
@@ -70,7 +71,7 @@ impl Resolver<'_> {
             role: raw.role.as_ref().map(|at| at.value.clone()),
             groups_claim: raw.groups_claim.clone().unwrap_or_else(|| GROUPS_CLAIM.to_owned()),
             groups,
-            email_domains: self.domains(&raw.email_domains),
+            email_domains,
             create_users: raw.create_users.unwrap_or(true),
             link_by_email: raw.link_by_email.unwrap_or(false),
             ca: match ca {
@@ -108,7 +109,8 @@ impl Resolver<'_> {
     fn domains(&mut self, list: &[At<String>]) -> Vec<String> {
         for at in list {
             if at.value.is_empty() || at.value.contains(['@', ' ', '/', '*']) {
-                self.notes.at(&at.span, format!("{:?} is no domain; write it like \"example.com\"", at.value));
+                self.notes
+                    .at(&at.span, format!("{:?} is no domain; write it like \"example.com\"", at.value));
             }
         }
         list.iter().map(|at| at.value.to_ascii_lowercase()).collect()

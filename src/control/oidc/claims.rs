@@ -155,6 +155,7 @@ mod tests {
                 row("devs", Some("member"), "dev"),
                 row("readers", None, "all"),
             ],
+            role: None,
             ..SignInProvider::for_tests()
         }
     }

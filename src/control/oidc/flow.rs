@@ -92,7 +92,8 @@ impl FlowKey {
 
 /// A path of this hub; anything that could lead elsewhere becomes the root.
 fn safe_path(then: &str) -> &str {
-    let plain = then.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'\\' | b'"' | b'<' | b'>'));
+    let plain =
+        then.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'\\' | b'"' | b'<' | b'>'));
     match then.starts_with('/') && !then.starts_with("//") && plain && then.len() <= 2_000 {
         true => then,
         false => "/",

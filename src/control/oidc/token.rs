@@ -110,8 +110,7 @@ fn proved(token: &str, keys: &Jwks) -> Result<(Vec<u8>, &'static str), Refusal> 
     let (signed, signature) = token.rsplit_once('.').ok_or(Refusal::Wrong("it is no JWT"))?;
     let (header, payload) = signed.split_once('.').ok_or(Refusal::Wrong("it is no JWT"))?;
     let decoded = |part: &str| URL_SAFE_NO_PAD.decode(part).map_err(|_| Refusal::Wrong("it is no JWT"));
-    let header: Header =
-        super::read(&decoded(header)?).ok_or(Refusal::Wrong("its header cannot be read"))?;
+    let header: Header = super::read(&decoded(header)?).ok_or(Refusal::Wrong("its header cannot be read"))?;
     if header.crit.is_some() {
         return Err(Refusal::Wrong("it wants extensions to be understood, and none is"));
     }

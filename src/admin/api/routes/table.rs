@@ -10,7 +10,7 @@ use crate::control::{
 };
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
-fn schema<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
+pub(super) fn schema<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
     generator.subschema_for::<T>()
 }
 
@@ -215,7 +215,7 @@ static CREDENTIALS_W: [Route; 3] = writes!(
     Credential,
     "credential",
     Access::Any(&[P::ProvidersWrite]),
-    &["secret!"],
+    vendors::SECRETS,
     vendors::create,
     vendors::update,
     crud::remove::<Credential>
@@ -399,11 +399,11 @@ static OTHERS: [Route; 26] = [
         "GET",
         "/audit/export",
         "audit.export",
-        "Exports the audit log as JSON lines.",
+        "Exports the audit log as JSON lines or CSV.",
         Access::Any(&[P::AuditRead]),
         log::export,
     )
-    .asked(log::LOG_QUERY)
+    .asked(log::EXPORT_QUERY)
     .gives(Answer::Lines),
     route(
         "GET",
@@ -449,7 +449,9 @@ static OTHERS: [Route; 26] = [
 
 /// Every row, each path with fixed segments before those with `{id}`.
 pub fn routes() -> impl Iterator<Item = &'static Route> {
-    let kinds: [&'static [Route]; 24] = [
+    let kinds: [&'static [Route]; 26] = [
+        &super::history::HEALTH,
+        &super::history::HISTORY,
         &super::sign_in::SIGN_IN,
         &OTHERS,
         &TENANTS,

@@ -46,9 +46,7 @@ impl Op {
     fn token(&self, header: &Value, claims: &Value) -> String {
         let signed = format!("{}.{}", encoded(header.to_string()), encoded(claims.to_string()));
         let signature = match header["alg"].as_str() {
-            Some("ES256") => {
-                encoded(self.curve.sign(&SystemRandom::new(), signed.as_bytes()).unwrap())
-            }
+            Some("ES256") => encoded(self.curve.sign(&SystemRandom::new(), signed.as_bytes()).unwrap()),
             Some("HS256") => {
                 // The public key taken for a shared secret.
                 let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, self.curve.public_key().as_ref());
