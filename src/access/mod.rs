@@ -12,6 +12,7 @@ mod models;
 mod sealed;
 mod sessions;
 mod table;
+mod uses;
 
 pub use address_table::{AddressTable, Verdict};
 pub use addresses::{AddressRules, AddressSet, network};
@@ -22,3 +23,4 @@ pub use models::ModelFilter;
 pub use sealed::{is_sealed, open_sealed};
 pub use sessions::{Code, Open, Refusal as SessionRefusal, Seen, Sessions};
 pub use table::{KeyHash, KeyTable, Pepper};
+pub use uses::{KeyUse, Uses};

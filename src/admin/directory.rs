@@ -4,6 +4,7 @@
 mod disk;
 mod draft;
 mod retention;
+mod uses;
 
 pub use disk::{audit_public_key, verify_audit};
 pub use draft::{Draft, Unwritten};

@@ -378,7 +378,10 @@ fn credentials_are_written_and_never_read() {
     let body = json!({ "provider": provider, "name": "a", "secret": "sk-canary-0123456789abcdef" });
     let credential = place.operator("POST", "/credentials", body).unwrap();
     let id = credential.body["id"].as_str().unwrap().to_owned();
-    let open = |place: &Place| place.directory.compile().extra.providers[0].credentials[0].secret.clone();
+    let open = |place: &Place| match &place.directory.compile().extra.providers[0].credentials[0].proof {
+        crate::config::CredentialProof::Secret(secret) => secret.clone(),
+        crate::config::CredentialProof::Pair(..) => panic!("one secret was given"),
+    };
     assert_eq!(open(&place).expose(), "sk-canary-0123456789abcdef");
     let mut said = vec![credential.body.to_string()];
     for path in ["/credentials", "/audit", "/vault", &format!("/credentials/{id}")] {
