@@ -45,4 +45,5 @@ mod sdk;
 
 mod harness;
 mod images;
+mod import;
 mod tidy;

@@ -13,6 +13,7 @@ mod public;
 mod sealed;
 mod sessions;
 mod table;
+mod uses;
 
 pub use address_table::{AddressTable, Verdict};
 pub use addresses::{AddressRules, AddressSet, network};
@@ -21,5 +22,7 @@ pub use generate::{NewKey, generate, looks_like_key};
 pub use key::{Key, KeyRefusal};
 pub use models::ModelFilter;
 pub use public::{is_public, may_call};
+pub use sealed::{is_sealed, open_sealed};
 pub use sessions::{Code, Open, Refusal as SessionRefusal, Seen, Sessions};
 pub use table::{KeyHash, KeyTable, Pepper};
+pub use uses::{KeyUse, Uses};

@@ -2,18 +2,24 @@
 //! in one batch with its audit records, then a new snapshot.
 
 mod disk;
+mod draft;
 mod log;
 mod notices;
+mod retention;
+mod uses;
 
 pub use disk::{audit_public_key, verify_audit};
+pub use draft::{Draft, Unwritten};
+pub(super) use log::entries_before;
 
+use super::identities::Identities;
 use crate::access::Pepper;
 use crate::config::{Extra, Snapshot};
 use crate::control::{
     AUDIT_HEAD, Audit, Change, Compiled, Entry, IDEMPOTENCY_PREFIX, Record, Replay, SESSION_PREFIX, Sealed,
     Session, Signer, State, Throttle, Vault, row_key, to_hex,
 };
-use crate::notify::{Delivery, Notice, Notices};
+use crate::notify::Notices;
 use crate::store::{ControlRow, Store};
 use crate::types::{Clock, Secret, Wall};
 use arc_swap::ArcSwap;
@@ -21,7 +27,7 @@ use disk::{Loaded, hashes, index_of, load, signer};
 use parking_lot::{Mutex, RwLock};
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -83,6 +89,10 @@ pub struct Directory {
     notices: Notices,
     bootstrap: Mutex<Option<Secret>>,
     hooks: OnceLock<Hooks>,
+    /// When is looked for old audit records again, in microseconds since the epoch.
+    prune_next: AtomicI64,
+    /// Providers of identities.
+    pub(super) identities: Identities,
     /// Counts changes; the one that is in force.
     changes: AtomicU64,
     in_force: Mutex<u64>,
@@ -93,25 +103,6 @@ struct Turn {
     audit: Audit,
     /// A write failed: what is on disk is not certain and must be read again.
     stale: bool,
-}
-
-/// All that one request changes, to be written at once.
-#[derive(Default)]
-pub struct Draft {
-    /// The records.
-    pub changes: Vec<Change>,
-    /// What the audit log says about it.
-    pub entries: Vec<Entry>,
-    /// Sessions that begin.
-    pub begun: Vec<([u8; 32], Session)>,
-    /// Sessions that end.
-    pub ended: Vec<[u8; 32]>,
-    /// The answer, for when the request comes again: its name and what to say.
-    pub replay: Option<(String, Replay)>,
-    /// What it means that people and programs are told, written together with it.
-    pub notices: Vec<Notice>,
-    /// The same, for one endpoint each.
-    pub deliveries: Vec<Delivery>,
 }
 
 impl Directory {
@@ -142,6 +133,8 @@ impl Directory {
             vault: ArcSwap::default(),
             bootstrap: Mutex::default(),
             hooks: OnceLock::new(),
+            prune_next: AtomicI64::new(0),
+            identities: Identities::new()?,
             changes: AtomicU64::new(0),
             in_force: Mutex::new(0),
         };
@@ -322,6 +315,7 @@ impl Directory {
             let value = value.map_err(|error| Unwritten::Disk(error.to_string()))?;
             rows.push((row_key(change.kind, &change.id), value));
         }
+        rows.extend(draft.rows.iter().cloned());
         let session = |hash: &[u8; 32]| format!("{SESSION_PREFIX}{}", to_hex(hash)).into_bytes();
         for (hash, begun) in &draft.begun {
             rows.push((session(hash), serde_json::to_vec(begun).ok()));
@@ -435,29 +429,4 @@ impl Directory {
     pub fn until(&self) -> Option<Wall> {
         self.compile().until
     }
-}
-
-impl Draft {
-    fn is_empty(&self) -> bool {
-        self.changes.is_empty()
-            && self.entries.is_empty()
-            && self.begun.is_empty()
-            && self.ended.is_empty()
-            && self.notices.is_empty()
-            && self.deliveries.is_empty()
-    }
-}
-
-/// Why a change was not made.
-#[derive(Debug, thiserror::Error)]
-pub enum Unwritten {
-    /// The disk refuses.
-    #[error("the change cannot be stored: {0}")]
-    Disk(String),
-    /// No snapshot could be built, for a reason outside of the change.
-    #[error("the configuration does not resolve: {0}")]
-    Snapshot(String),
-    /// The data plane would leave it out: field and text.
-    #[error("it does not fit")]
-    Unfit(Vec<(String, String)>),
 }

@@ -5,6 +5,8 @@ mod api;
 mod books;
 mod connect;
 mod directory;
+mod fetch;
+mod identities;
 mod token;
 mod wallets;
 

@@ -18,6 +18,7 @@ mod raw;
 mod raw_billing;
 mod registry;
 mod resolve;
+mod sign_in;
 mod snapshot;
 mod watch;
 
@@ -25,11 +26,12 @@ pub use billing::{Billing, Gift, Payer, Plan};
 pub use check::schema;
 pub use document::{Boot, Document, EXAMPLE};
 pub use environment::Environment;
-pub use extra::{CredentialSpec, Declared, Extra, LeftOut, ModelSpec, ProviderSpec};
+pub use extra::{CredentialProof, CredentialSpec, Declared, Extra, LeftOut, ModelSpec, ProviderSpec};
 pub use notices::{MailSecurity, MailSettings, NoticeSettings};
 pub use problems::{Problem, Problems};
 pub use registry::Registry;
 pub use resolve::{Inputs, ReadPrices, StoredKey};
+pub use sign_in::{GroupGrant, SignIn, SignInProvider};
 pub use snapshot::*;
 pub use watch::Watch;
 

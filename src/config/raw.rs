@@ -7,10 +7,12 @@
 
 mod catalogue;
 mod notices;
+mod sign_in;
 mod speech;
 
 pub(crate) use catalogue::{Capabilities, Catalogue, CatalogueModel};
 pub(crate) use notices::{Mail, Notices, Security as MailSecurity};
+pub(crate) use sign_in::{Group, Oidc, SignIn};
 pub(crate) use speech::{Aigne, Responses};
 
 use super::at::{At, Instant, Money, Period, Size};
@@ -46,6 +48,8 @@ pub(crate) struct File {
     pub(crate) notices: Notices,
     /// The mail server. Default: none, and no e-mails.
     pub(crate) mail: Option<At<Mail>>,
+    /// How people sign in besides by password.
+    pub(crate) sign_in: SignIn,
     /// Answers kept in memory.
     pub(crate) cache: Cache,
     /// Responses kept for later requests.
@@ -207,6 +211,8 @@ pub(crate) struct Control {
     pub(crate) master_key: Option<At<MasterKey>>,
     /// Keys that were used before; what they hold can still be opened, and is put under the new one by `vault/rewrap`.
     pub(crate) old_master_keys: Vec<At<MasterKey>>,
+    /// Days that audit records are kept. Default: for ever.
+    pub(crate) audit_days: Option<At<u32>>,
 }
 
 /// Where a master key is. Exactly one of the three.

@@ -14,6 +14,7 @@ mod models;
 mod notices;
 mod providers;
 mod settings;
+mod sign_in;
 
 pub(super) use files::expand;
 
@@ -106,6 +107,8 @@ impl Document {
             responses: resolver.responses(&raw.responses),
             ledger: resolver.ledger(&raw.ledger),
             flood: resolver.flood(&raw.security),
+            audit_keep: resolver.audit_keep(&raw.control),
+            sign_in: resolver.sign_in(&raw.sign_in),
             shutdown: resolver.shutdown(&raw.shutdown),
             callers: KeyTable::new(callers.iter().map(|c| (c.key.hash, Arc::clone(c)))),
             health,

@@ -1,7 +1,7 @@
 //! Configuration resolved: immutable, shared by `Arc`, taken once per request.
 
 use super::billing::{Billing, Payer, Plan};
-use super::{Declared, LeftOut, NoticeSettings};
+use super::{Declared, LeftOut, NoticeSettings, SignIn};
 use crate::access::{AddressRules, AddressSet, Key, KeyTable, Pepper};
 use crate::cache;
 use crate::catalogue::{Card, Catalogue};
@@ -70,6 +70,10 @@ pub struct Snapshot {
     pub ledger: LedgerSettings,
     /// Shedding of addresses.
     pub flood: Flood,
+    /// How long audit records are kept; `None`: for ever.
+    pub audit_keep: Option<Duration>,
+    /// How people sign in besides by password.
+    pub sign_in: SignIn,
     /// How the hub stops.
     pub shutdown: Shutdown,
     /// As written; takes effect for new credentials only after a restart.

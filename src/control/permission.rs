@@ -112,6 +112,8 @@ permissions! {
     UsageRead "usage:read" Tenant [Owner Admin] "See all usage and calls; those of one's tenant, for who belongs to one.";
     UsageRebuild "usage:rebuild" Hub [Owner Admin] "Make the sums of usage anew from the books.";
     AuditVerify "audit:verify" Hub [Owner Admin] "Prove the audit log.";
+    HistoryImport "history:import" Hub [Owner] "Take in the history of a hub that was there before.";
+    HistoryRead "history:read" Hub [Owner Admin] "See that history.";
     VaultRewrap "vault:rewrap" Hub [Owner] "Put all secrets under the master key in use.";
 }
 

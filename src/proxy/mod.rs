@@ -49,7 +49,7 @@ pub use keeping::KeptResponses;
 pub use probe::{Said, probe};
 pub use service::Gateway;
 
-use crate::access::Sessions;
+use crate::access::{Sessions, Uses};
 use crate::cache::{Cache, Flights, Recall};
 use crate::config::Snapshot;
 use crate::store::Store;
@@ -83,6 +83,8 @@ pub struct Plane {
     pub recall: Recall,
     /// Requests in flight, and whether new ones are still welcome.
     pub drain: Drain,
+    /// How keys are used, by the hour.
+    pub uses: Uses,
     keeping: Keeping,
     upstreams: Upstreams,
     buffered: Buffered,
@@ -105,6 +107,7 @@ impl Plane {
             connect: Arc::default(),
             recall: Recall::new(MAX_RECALL_BYTES),
             drain: Drain::default(),
+            uses: Uses::default(),
             upstreams: Upstreams::new(),
             buffered: Buffered::default(),
             flood: Flood::default(),

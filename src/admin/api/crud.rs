@@ -5,8 +5,8 @@ use super::file::of_the_file;
 use super::problem::Problem;
 use crate::admin::directory::Draft;
 use crate::control::{
-    AddressRule, Body, Change, Credential, Key, Kind, Permission, Private, Project, Record, Resource, State,
-    Team, User, address_table,
+    AddressRule, Body, Change, Credential, Key, Kind, Permission, Private, Project, Proofs, Record, Resource,
+    State, Team, User, address_table,
 };
 use crate::types::TenantId;
 use serde_json::{Map, Value, json};
@@ -173,7 +173,7 @@ pub fn read<R: Resource>(call: &Call<'_>) -> Result<Reply, Problem> {
 /// What the data plane knows of a credential or a provider at this moment.
 fn with_health(call: &Call<'_>, mut shown: Value) -> Value {
     if shown.get("masked").is_some() {
-        let health = super::vendors::health(call, &shown);
+        let health = super::health::of_managed(call, &shown);
         if let Some(map) = shown.as_object_mut() {
             map.insert("health".into(), health);
         }
@@ -196,7 +196,7 @@ pub fn create<R: Resource>(call: &Call<'_>) -> Result<Reply, Problem> {
             return Err(Problem::conflict(format!("there is already a {} {id}", R::KIND.name())));
         }
         let private = match R::KIND {
-            Kind::User => Private::User { password: None, totp: None, totp_step: 0 },
+            Kind::User => Private::User(Proofs::default()),
             _ => Private::Nothing,
         };
         let record = Record::new(&id, tenant.clone(), body.clone().body(), private, call.now);

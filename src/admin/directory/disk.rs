@@ -2,8 +2,8 @@
 //! that failed.
 
 use crate::control::{
-    AUDIT_HEAD, AUDIT_PREFIX, Audit, Broken, Head, IDEMPOTENCY_PREFIX, Moment, RECORD_PREFIX, Record, Replay,
-    SESSION_PREFIX, Seal, Session, Signer, State, Verifier, from_hex, to_hex,
+    AUDIT_ANCHOR, AUDIT_HEAD, AUDIT_PREFIX, Anchor, Audit, Broken, Head, IDEMPOTENCY_PREFIX, Moment,
+    RECORD_PREFIX, Record, Replay, SESSION_PREFIX, Seal, Session, Signer, State, Verifier, from_hex, to_hex,
 };
 use crate::store::Archive;
 use crate::types::Wall;
@@ -29,7 +29,12 @@ pub(super) struct Loaded {
 /// # Errors
 /// When the store cannot be read.
 pub fn verify_audit(archive: &Archive, public_key: &str) -> Result<Result<u64, Broken>, String> {
-    let (mut verifier, mut broken, mut head) = (Verifier::default(), None, None);
+    let mut verifier = match anchor(archive)?.map(|anchor| anchor.seal(public_key)) {
+        None => Verifier::default(),
+        Some(Ok(seal)) => Verifier::after(seal),
+        Some(Err(broken)) => return Ok(Err(broken)),
+    };
+    let (mut broken, mut head) = (None, None);
     let each = &mut |key: &[u8], value: &[u8]| match verifier.row(key, value) {
         Ok(()) => ControlFlow::Continue(()),
         Err(error) => {
@@ -47,6 +52,20 @@ pub fn verify_audit(archive: &Archive, public_key: &str) -> Result<Result<u64, B
     };
     archive.control(AUDIT_HEAD.as_bytes(), each).map_err(|error| error.to_string())?;
     Ok(verifier.finish(head.as_ref(), public_key))
+}
+
+/// What stays of audit records that were pruned.
+///
+/// # Errors
+/// When the store cannot be read.
+pub(super) fn anchor(archive: &Archive) -> Result<Option<Anchor>, String> {
+    let mut found = None;
+    let each = &mut |_: &[u8], value: &[u8]| {
+        found = serde_json::from_slice(value).ok();
+        ControlFlow::Break(())
+    };
+    archive.control(AUDIT_ANCHOR.as_bytes(), each).map_err(|error| error.to_string())?;
+    Ok(found)
 }
 
 /// The key that proves the audit log in a data folder.
@@ -98,16 +117,23 @@ pub(super) fn load(archive: &Archive, now: Wall) -> Result<Loaded, String> {
         ControlFlow::Continue(())
     };
     archive.control(IDEMPOTENCY_PREFIX.as_bytes(), each).map_err(|error| error.to_string())?;
+    loaded.audit.seal = load_head(archive)?;
+    Ok(loaded)
+}
+
+/// The end of the audit log.
+pub(super) fn load_head(archive: &Archive) -> Result<Seal, String> {
+    let mut seal = Seal::default();
     let each = &mut |_: &[u8], value: &[u8]| {
         if let Ok(head) = serde_json::from_slice::<Head>(value)
             && let Some(digest) = from_hex(&head.digest).and_then(|digest| digest.try_into().ok())
         {
-            loaded.audit.seal = Seal { sequence: head.sequence, digest };
+            seal = Seal { sequence: head.sequence, digest };
         }
         ControlFlow::Continue(())
     };
     archive.control(AUDIT_HEAD.as_bytes(), each).map_err(|error| error.to_string())?;
-    Ok(loaded)
+    Ok(seal)
 }
 
 pub(super) fn index_of(state: &State) -> HashMap<[u8; 32], Arc<str>> {
