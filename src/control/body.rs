@@ -1,6 +1,7 @@
 //! What is managed: one type for each kind. These are the fields that people
 //! write; ids, versions and secrets are kept beside them.
 
+use super::oauth::Client;
 use super::{Moment, Permission};
 use crate::route::Strategy;
 use crate::types::Pico;
@@ -379,4 +380,5 @@ kinds! {
     Credential "credential" "credentials" "cred_";
     Model "model" "models" "model_";
     AddressRule "address-rule" "address-rules" "addr_";
+    Client "client" "clients" "client_";
 }

@@ -1,5 +1,7 @@
 //! Is what somebody wrote right? Every fault is told, with its field.
 
+mod client;
+
 use super::authority::{fits, role_permissions};
 use super::{
     AddressRule, App, Body, BuiltIn, Credential, Key, Kind, Model, Owner, OwnerKind, Project, Provider,
@@ -58,6 +60,7 @@ pub fn check(
         Body::Credential(body) => check.credential(body),
         Body::Model(body) => check.model(body),
         Body::AddressRule(body) => check.address_rule(body),
+        Body::Client(body) => check.client(body),
     }
     check.faults
 }

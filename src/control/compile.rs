@@ -2,7 +2,7 @@
 
 use super::{
     AddressRule, Body, Credential, Key, Kind, Model, Permission, Private, Provider, Record, RuleVerdict,
-    State, Vault, key_permissions,
+    State, Tenant, Vault, key_permissions,
 };
 use crate::access::{self, AddressRules, AddressSet, AddressTable, KeyHash, ModelFilter, Verdict, network};
 use crate::config::{CredentialSpec, Extra, ModelSpec, ProviderSpec, StoredKey};
@@ -42,6 +42,8 @@ pub fn compile(state: &State, vault: &Vault, now: Wall) -> Compiled {
     compiled.extra.models = state.each::<Model>().map(|(_, model)| model_spec(model)).collect();
     compiled.extra.addresses = rules.hub;
     compiled.extra.tenants = rules.tenants;
+    let disabled = state.each::<Tenant>().filter(|(_, tenant)| !tenant.enabled.0);
+    compiled.extra.disabled = disabled.filter_map(|(record, _)| TenantId::parse(&record.id).ok()).collect();
     compiled
 }
 

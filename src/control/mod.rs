@@ -12,6 +12,7 @@ mod check;
 mod compile;
 mod hex;
 mod moment;
+pub mod oauth;
 mod password;
 mod permission;
 mod session;

@@ -105,6 +105,8 @@ permissions! {
     ProvidersWrite "providers:write" Hub [Owner Admin] "Make, change and delete providers and credentials, and test them.";
     AddressesRead "addresses:read" Tenant [Owner Admin] "See address rules.";
     AddressesWrite "addresses:write" Tenant [Owner Admin] "Make, change and delete address rules.";
+    ClientsRead "clients:read" Tenant [Owner Admin] "See OAuth clients, and what they were allowed.";
+    ClientsWrite "clients:write" Tenant [Owner Admin] "Make, change and delete OAuth clients, and end what they were allowed.";
     AuditRead "audit:read" Tenant [Owner Admin] "Search and export the audit log.";
     AuditVerify "audit:verify" Hub [Owner Admin] "Prove the audit log.";
     VaultRewrap "vault:rewrap" Hub [Owner] "Put all secrets under the master key in use.";

@@ -2,6 +2,7 @@
 //! new state, and nobody sees half of it.
 
 use super::hex::as_text;
+use super::oauth::ClientSecret;
 use super::{Body, Kind, Moment, PasswordHash, Resource, Sealed};
 use crate::types::{TenantId, Wall};
 use serde::{Deserialize, Serialize};
@@ -63,6 +64,8 @@ pub enum Private {
         /// What people see of it.
         masked: String,
     },
+    /// How a confidential client of OAuth proves who it is.
+    Client(ClientSecret),
 }
 
 /// No variant shows what is in it.
@@ -145,6 +148,10 @@ impl Private {
             Private::Credential { sealed, masked } => {
                 map.insert("masked".into(), json!(masked));
                 map.insert("master_key".into(), json!(sealed.master));
+            }
+            Private::Client(secret) => {
+                map.insert("prefix".into(), json!(secret.prefix));
+                map.insert("previous_until".into(), json!(secret.previous.as_ref().map(|p| p.until)));
             }
         }
     }

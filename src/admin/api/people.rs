@@ -253,6 +253,7 @@ fn me_of(principal: &Principal) -> Value {
         crate::control::Actor::Operator => ("operator", None),
         crate::control::Actor::User(id) => ("user", Some(id)),
         crate::control::Actor::Key { id, .. } => ("key", Some(id)),
+        crate::control::Actor::Token { id, .. } => ("token", Some(id)),
         crate::control::Actor::Nobody => ("nobody", None),
     };
     let permissions: Vec<_> = PermissionSet::iter(principal.permissions).collect();

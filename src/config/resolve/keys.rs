@@ -3,7 +3,7 @@
 use super::{Inputs, Resolver, StoredKey};
 use crate::access::{Key, KeyHash, ModelFilter, Pepper};
 use crate::config::at::At;
-use crate::config::{Billing, Caller, Declared, Payer, Plan, raw};
+use crate::config::{Billing, Caller, Declared, Plan, raw};
 use crate::ledger::wallet::Member;
 use crate::limit::Limits;
 use crate::types::{KeyId, TenantId};
@@ -85,7 +85,7 @@ impl Resolver<'_> {
             id,
         };
         let gate = inputs.registry.gate(&key.id);
-        let mut payer = billing.and_then(|billing| payer(billing, &key.tenant));
+        let mut payer = billing.and_then(|billing| billing.payer(&key.tenant));
         if let (Some(payer), Some(at)) = (&mut payer, &raw.member) {
             payer.member = self.member(&payer.plan, at);
         }
@@ -121,17 +121,11 @@ impl Resolver<'_> {
     }
 }
 
-/// Who pays for a tenant's requests, if it does.
-fn payer(billing: &Billing, tenant: &TenantId) -> Option<Payer> {
-    let plan = billing.plan(tenant);
-    plan.billed.then_some(Payer { plan, member: None })
-}
-
 fn stored_caller(stored: &StoredKey, billing: Option<&Billing>, inputs: &Inputs<'_>) -> Caller {
     let mut key = stored.key.clone();
     key.addresses.tables.extend(inputs.extra.tenants.get(&key.tenant).cloned());
     Caller {
-        payer: billing.and_then(|billing| payer(billing, &key.tenant)),
+        payer: billing.and_then(|billing| billing.payer(&key.tenant)),
         key,
         limits: stored.limits.clone(),
         gate: inputs.registry.gate(&stored.key.id),
