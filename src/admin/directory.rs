@@ -2,22 +2,25 @@
 //! in one batch with its audit records, then a new snapshot.
 
 mod disk;
+mod notes;
+mod oauth;
 
 pub use disk::{audit_public_key, verify_audit};
 
 use crate::access::Pepper;
 use crate::config::{Extra, Snapshot};
+use crate::control::oauth::Step;
 use crate::control::{
-    AUDIT_HEAD, AUDIT_PREFIX, Audit, Change, Compiled, Entry, IDEMPOTENCY_PREFIX, Record, Replay,
-    SESSION_PREFIX, Sealed, Session, Signer, State, Throttle, Vault, open_row, row_key, sequence_of, to_hex,
+    AUDIT_HEAD, Audit, Change, Compiled, Entry, IDEMPOTENCY_PREFIX, Record, Replay,
+    SESSION_PREFIX, Sealed, Session, Signer, State, Throttle, Vault, row_key, to_hex,
 };
 use crate::store::{ControlRow, Store};
 use crate::types::{Clock, Secret, Wall};
 use arc_swap::ArcSwap;
 use disk::{Loaded, hashes, index_of, load, signer};
+pub(super) use oauth::Desk;
 use parking_lot::{Mutex, RwLock};
 use std::collections::HashMap;
-use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -80,6 +83,8 @@ pub struct Directory {
     vault: ArcSwap<Vault>,
     bootstrap: Mutex<Option<Secret>>,
     hooks: OnceLock<Hooks>,
+    /// Codes, tokens and consents.
+    pub(super) desk: Desk,
     /// Counts changes; the one that is in force.
     changes: AtomicU64,
     in_force: Mutex<u64>,
@@ -103,6 +108,8 @@ pub struct Draft {
     pub begun: Vec<([u8; 32], Session)>,
     /// Sessions that end.
     pub ended: Vec<[u8; 32]>,
+    /// What becomes of authorisations.
+    pub oauth: Vec<Step>,
     /// The answer, for when the request comes again: its name and what to say.
     pub replay: Option<(String, Replay)>,
 }
@@ -131,6 +138,7 @@ impl Directory {
             vault: ArcSwap::default(),
             bootstrap: Mutex::default(),
             hooks: OnceLock::new(),
+            desk: Desk::default(),
             changes: AtomicU64::new(0),
             in_force: Mutex::new(0),
         };
@@ -140,6 +148,7 @@ impl Directory {
 
     fn take(&self, loaded: Loaded, turn: &mut Turn) {
         *self.index.write() = index_of(&loaded.state);
+        self.desk.replace(loaded.book, &loaded.state);
         self.state.store(Arc::new(loaded.state));
         *self.sessions.lock() = loaded.sessions;
         *self.replays.lock() = loaded.replays;
@@ -168,7 +177,9 @@ impl Directory {
 
     /// What a snapshot takes in, now.
     pub fn compile(&self) -> Compiled {
-        crate::control::compile(&self.state.load(), &self.vault.load(), self.clock.wall())
+        let mut compiled = crate::control::compile(&self.state.load(), &self.vault.load(), self.clock.wall());
+        compiled.extra.tokens = self.desk.tokens();
+        compiled
     }
 
     /// The snapshot in force, if a data plane runs.
@@ -243,10 +254,11 @@ impl Directory {
             self.changes.fetch_add(1, Ordering::AcqRel);
         }
         let state = self.state.load_full();
-        let (value, draft) = work(&state)?;
+        let (value, mut draft) = work(&state)?;
         if draft.is_empty() {
             return Ok(value);
         }
+        self.desk.complete(&mut draft, self.clock.wall());
         let mut next = State::clone(&state);
         draft.changes.iter().for_each(|change| next.apply(change));
         self.try_out(&draft, &next)?;
@@ -310,6 +322,7 @@ impl Directory {
             rows.push((session(hash), serde_json::to_vec(begun).ok()));
         }
         rows.extend(draft.ended.iter().map(|hash| (session(hash), None)));
+        rows.extend(draft.oauth.iter().map(Step::row));
         if let Some((name, replay)) = &draft.replay {
             rows.push((format!("{IDEMPOTENCY_PREFIX}{name}").into_bytes(), serde_json::to_vec(replay).ok()));
             rows.extend(self.old_replays());
@@ -359,6 +372,7 @@ impl Directory {
                 *self.bootstrap.lock() = None;
             }
         }
+        self.desk.enter(draft.oauth, &draft.changes, &self.state.load());
         let mut sessions = self.sessions.lock();
         sessions.extend(draft.begun);
         draft.ended.iter().for_each(|hash| drop(sessions.remove(hash)));
@@ -389,81 +403,6 @@ impl Directory {
         (self.hooks.get().ok_or("no data plane runs")?.probe)(provider, credential)
     }
 
-    /// Notes a refusal, at most so many a minute: nobody may fill the disk by being refused.
-    pub(super) fn note_refusal(&self, entry: Entry) {
-        const MOST_A_MINUTE: u32 = 120;
-        let minute = entry.at.0.seconds().div_euclid(60);
-        let mut refusals = self.refusals.lock();
-        *refusals = if refusals.0 == minute { (minute, refusals.1.saturating_add(1)) } else { (minute, 1) };
-        let count = refusals.1;
-        drop(refusals);
-        match count {
-            0..=MOST_A_MINUTE => self.note(entry),
-            _ => tracing::warn!(
-                action = entry.action,
-                "refused; the audit log is not told of more this minute"
-            ),
-        }
-    }
-
-    /// Adds to the audit log alone. A disk that refuses is told in the log.
-    pub(super) fn note(&self, entry: Entry) {
-        let draft = || Draft { entries: vec![entry], ..Draft::default() };
-        if let Err(error) = self.change::<(), Unwritten>(|_| Ok(((), draft()))) {
-            tracing::error!(%error, "the audit log cannot be written");
-        }
-    }
-
-    /// Records of the audit log before a number, the newest first, until told to stop.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub(super) fn audit_before(
-        &self,
-        before: u64,
-        each: &mut dyn FnMut(Entry) -> ControlFlow<()>,
-    ) -> Result<(), String> {
-        const PIECE: u64 = 512;
-        let archive = self.store.archive().map_err(|error| error.to_string())?;
-        let mut end = before.min(self.turn.lock().audit.seal.sequence.saturating_add(1));
-        while end > 1 {
-            let begin = end.saturating_sub(PIECE).max(1);
-            let from = [AUDIT_PREFIX.as_bytes(), &begin.to_be_bytes()].concat();
-            let mut piece = Vec::new();
-            let collect = &mut |key: &[u8], value: &[u8]| {
-                if sequence_of(key).is_none_or(|sequence| sequence >= end) {
-                    return ControlFlow::Break(());
-                }
-                piece.extend(open_row(value).map(|(_, entry)| entry));
-                ControlFlow::Continue(())
-            };
-            archive
-                .control_from(AUDIT_PREFIX.as_bytes(), &from, collect)
-                .map_err(|error| error.to_string())?;
-            for entry in piece.into_iter().rev() {
-                if each(entry).is_break() {
-                    return Ok(());
-                }
-            }
-            end = begin;
-        }
-        Ok(())
-    }
-
-    /// Proves the audit log.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub fn verify_audit(&self) -> Result<Result<u64, crate::control::Broken>, String> {
-        let archive = self.store.archive().map_err(|error| error.to_string())?;
-        verify_audit(&archive, &self.signer.public_key())
-    }
-
-    /// The key that proves the audit log's head.
-    pub fn audit_public_key(&self) -> String {
-        self.signer.public_key()
-    }
-
     /// When something of what is managed expires next.
     pub fn until(&self) -> Option<Wall> {
         self.compile().until
@@ -472,7 +411,8 @@ impl Directory {
 
 impl Draft {
     fn is_empty(&self) -> bool {
-        self.changes.is_empty() && self.entries.is_empty() && self.begun.is_empty() && self.ended.is_empty()
+        let nothing = self.changes.is_empty() && self.entries.is_empty() && self.oauth.is_empty();
+        nothing && self.begun.is_empty() && self.ended.is_empty()
     }
 }
 

@@ -5,7 +5,7 @@ use super::BaseUrl;
 use crate::access::jwt::{Claims, KeySet, Policy};
 use crate::access::{AddressRules, Key, KeyHash, ModelFilter};
 use crate::limit::Limits;
-use crate::types::{KeyId, TenantId, Wall};
+use crate::types::{KeyId, Party, TenantId, Wall};
 use arc_swap::ArcSwapOption;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -120,6 +120,7 @@ impl Issuer {
                 mapped.or_else(own).ok_or_else(|| fault(claim, "names no tenant"))?
             }
         };
+        let app = claims.plain(&self.app_claim).map(Arc::from);
         let models = self.models_of(claims)?;
         let required = self.required_scope.as_deref();
         let may_infer = required.is_none_or(|wanted| claims.words(&self.scope_claim).contains(&wanted));
@@ -138,6 +139,7 @@ impl Issuer {
             expires_at,
             models,
             addresses: AddressRules::default(),
+            party: Arc::new(Party { user: Some(subject.as_str().into()), app, team: None }),
         };
         Ok((key, may_infer))
     }

@@ -155,6 +155,7 @@ mod tests {
             expires_at: Some(Wall(until)),
             models: ModelFilter::default(),
             addresses: AddressRules::default(),
+            party: Arc::default(),
         };
         Outsider::new(key, Limits::default(), true)
     }

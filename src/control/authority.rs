@@ -1,6 +1,6 @@
 //! Who acts, and how far they may go.
 
-use super::oauth::{Access, Client, Family, client_permissions, standing};
+use super::oauth::{Access, Client, Family, Scopes, client_permissions, scopes_now};
 use super::{
     App, Body, BuiltIn, Fault, Key, Owner, OwnerKind, Permission, PermissionSet, Private, Reach, Record,
     Role, State, User,
@@ -98,12 +98,12 @@ impl Principal {
     /// Who presents an access token, for what the token itself is good for. `None` when its user,
     /// its client or their tenant is gone or switched off.
     pub fn token(state: &State, family: &Family, access: &Access) -> Option<Self> {
-        let permissions = standing(state, family)?.and(access.scopes.permissions);
+        let Scopes { permissions, models } = scopes_now(state, family, access)?;
         let client = state.find::<Client>(&family.client)?;
         let id = Arc::clone(family.id.shared());
         let owner = family.user.as_ref().map(|id| Owner { kind: OwnerKind::User, id: id.to_string() });
         // Keys that are made with it reach no further than itself, to its models too.
-        let bound = Key { models: access.scopes.models.clone(), ..Key::default() };
+        let bound = Key { models, ..Key::default() };
         let bound =
             Record::new(&id, family.tenant.clone(), Body::Key(bound), Private::Nothing, family.since.0);
         Some(Self {
@@ -159,6 +159,11 @@ pub fn role_permissions(state: &State, role: &str, tenant: Option<&TenantId>) ->
         }
     };
     Some(if tenant.is_some() { all.of_a_tenant() } else { all })
+}
+
+/// The team that an app works for: that of its project.
+pub(super) fn project_team<'s>(state: &'s State, app: &App) -> Option<&'s str> {
+    state.find::<super::Project>(app.project.as_ref()?)?.team.as_deref()
 }
 
 /// What a key may do: what it is for, and never more than its owner. `None` when the owner or

@@ -30,7 +30,7 @@ pub use body::{
     Provider, Resource, Role, RuleVerdict, Switch, Target as ModelTarget, Team, Tenant, Timeouts, User,
 };
 pub use check::{Fault, check, is_hub_owner};
-pub use compile::{Compiled, address_table, compile};
+pub use compile::{Compiled, Teams, address_table, compile};
 pub use hex::{from_hex, to_hex};
 pub use moment::Moment;
 pub use password::{PasswordHash, password_faults};

@@ -18,10 +18,10 @@ mod standing;
 
 pub use book::{Book, CONSENT_PREFIX, Consent, FAMILY_PREFIX, Step};
 pub use client::{Client, ClientSecret, ClientType, GrantType};
-pub use family::{Access, Family, Presented};
+pub use family::{Access, Digest, Family, Presented};
 pub use minted::{Minted, family_of_refresh, mint, mint_refresh};
 pub use pending::{Code, Device, DeviceAnswer, Full, Pending, Poll, Taken, user_code};
 pub use pkce::{challenge_fits, is_challenge, is_verifier};
 pub use redirect::{fault as redirect_fault, matches as redirect_matches, origin_of, with_query};
 pub use scope::{Scopes, UnknownScope};
-pub use standing::{client_permissions, standing};
+pub use standing::{client_permissions, scopes_now, standing};

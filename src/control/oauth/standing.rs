@@ -1,7 +1,7 @@
 //! What a token is good for at this moment: what it was made for, and never
 //! more than its user and its client may now.
 
-use super::{Client, Family};
+use super::{Access, Client, Family, Scopes};
 use crate::control::{App, Permission, PermissionSet, Principal, Record, State, role_permissions};
 
 /// What a client may do for itself. `None` when it, its tenant or its app is gone or switched off.
@@ -34,4 +34,21 @@ pub fn standing(state: &State, family: &Family) -> Option<PermissionSet> {
     }
     let user = Principal::user(state, user)?;
     Some(user.permissions.and(client.most().permissions).and(family.scopes.permissions))
+}
+
+/// What one of its tokens is good for now. `None`: nothing.
+pub fn scopes_now(state: &State, family: &Family, access: &Access) -> Option<Scopes> {
+    let permissions = standing(state, family)?.and(access.scopes.permissions);
+    let most = &state.find::<Client>(&family.client)?.models;
+    let models = match (most.is_empty(), access.scopes.models.is_empty()) {
+        (true, _) => access.scopes.models.clone(),
+        (false, true) => most.clone(),
+        // Those that the client has lost meanwhile are gone; without any left, no model is.
+        (false, false) => {
+            let kept: Vec<String> =
+                access.scopes.models.iter().filter(|model| most.contains(model)).cloned().collect();
+            (!kept.is_empty()).then_some(kept)?
+        }
+    };
+    Some(Scopes { permissions, models })
 }
