@@ -11,8 +11,8 @@ use crate::access::Pepper;
 use crate::config::{Extra, Snapshot};
 use crate::control::oauth::Step;
 use crate::control::{
-    AUDIT_HEAD, Audit, Change, Compiled, Entry, IDEMPOTENCY_PREFIX, Record, Replay,
-    SESSION_PREFIX, Sealed, Session, Signer, State, Throttle, Vault, row_key, to_hex,
+    AUDIT_HEAD, Audit, Change, Compiled, Entry, IDEMPOTENCY_PREFIX, Record, Replay, SESSION_PREFIX, Sealed,
+    Session, Signer, State, Throttle, Vault, row_key, to_hex,
 };
 use crate::store::{ControlRow, Store};
 use crate::types::{Clock, Secret, Wall};

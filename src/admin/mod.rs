@@ -4,13 +4,19 @@
 mod api;
 mod books;
 mod connect;
+mod console;
 mod directory;
+mod oauth;
 mod token;
 mod wallets;
 
-pub use api::{Access, Incoming, Problem, ROOT, Reply, Route, answer, answer_operator, document, routes};
+pub use api::{
+    Access, Incoming, Problem, ROOT, Reply, Route, Visitor, answer, answer_operator, document, routes,
+};
 pub use books::reach;
+pub use console::Console;
 pub use directory::{Directory, Hooks, Probed, audit_public_key, verify_audit};
+pub use oauth::Way;
 pub use token::{Missing, token};
 pub use wallets::{NewOperation, shown_done, shown_wallet, shown_wallets};
 
@@ -52,6 +58,8 @@ pub struct Control {
     pub verify: Box<dyn Fn() -> Result<Report, String> + Send + Sync>,
     /// What is managed.
     pub directory: Arc<Directory>,
+    /// Other ways to sign in, to end at this path of the hub.
+    pub ways: Box<dyn Fn(&str) -> Vec<Way> + Send + Sync>,
 }
 
 /// Serves until `stop` completes.
@@ -83,8 +91,17 @@ fn router(control: Arc<Control>) -> Router {
         .route("/metrics", get(metrics))
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(readiness))
-        .route(&format!("{ROOT}/{{*path}}"), any(api::handle))
         .merge(guarded)
+        .with_state(Arc::clone(&control))
+        .merge(console_router(control))
+}
+
+/// What may be within reach on the public listener too.
+fn console_router(control: Arc<Control>) -> Router {
+    Router::new()
+        .route(&format!("{ROOT}/{{*path}}"), any(api::handle))
+        .route("/oauth/{*path}", any(oauth::handle))
+        .route(oauth::METADATA, any(oauth::handle))
         .fallback(|| async { problem(StatusCode::NOT_FOUND, "no such path") })
         .with_state(control)
 }

@@ -267,7 +267,7 @@ fn me_of(principal: &Principal) -> Value {
 }
 
 /// Id of the user who asks; keys and the operator have no account.
-fn own_account<'c>(call: &'c Call<'_>) -> Result<&'c Arc<str>, Problem> {
+pub(super) fn own_account<'c>(call: &'c Call<'_>) -> Result<&'c Arc<str>, Problem> {
     match &call.principal.actor {
         crate::control::Actor::User(id) => Ok(id),
         _ => Err(Problem::conflict("only somebody who signed in has an account of their own")),

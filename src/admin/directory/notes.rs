@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 
 impl Directory {
     /// Notes a refusal, at most so many a minute: nobody may fill the disk by being refused.
-    pub(super) fn note_refusal(&self, entry: Entry) {
+    pub(in crate::admin) fn note_refusal(&self, entry: Entry) {
         const MOST_A_MINUTE: u32 = 120;
         let minute = entry.at.0.seconds().div_euclid(60);
         let mut refusals = self.refusals.lock();
@@ -23,7 +23,7 @@ impl Directory {
     }
 
     /// Adds to the audit log alone. A disk that refuses is told in the log.
-    pub(super) fn note(&self, entry: Entry) {
+    pub(in crate::admin) fn note(&self, entry: Entry) {
         let draft = || Draft { entries: vec![entry], ..Draft::default() };
         if let Err(error) = self.change::<(), Unwritten>(|_| Ok(((), draft()))) {
             tracing::error!(%error, "the audit log cannot be written");
@@ -34,7 +34,7 @@ impl Directory {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub(super) fn audit_before(
+    pub(in crate::admin) fn audit_before(
         &self,
         before: u64,
         each: &mut dyn FnMut(Entry) -> ControlFlow<()>,

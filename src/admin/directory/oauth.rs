@@ -64,15 +64,20 @@ impl Desk {
         let mut book = self.book.lock();
         let teams = Teams::of(state);
         for step in steps {
-            if let Step::Keep(family) | Step::End(family) = &step
-                && let Some(known) = book.family(family.id.as_str())
-            {
-                self.hide(known);
-            }
+            let known = match &step {
+                Step::Keep(family) | Step::End(family) => book.family(family.id.as_str()).cloned(),
+                Step::Consent(_) | Step::Withdraw(..) => None,
+            };
             if let Step::Keep(family) = &step {
                 self.show(state, &teams, family);
             }
             book.apply(step);
+            // After the new ones are there, so that no token is missing for a moment.
+            for access in known.iter().flat_map(|family| &family.access) {
+                if book.of_token(&access.hash.0).is_none() {
+                    self.tokens.remove(&access.hash.0);
+                }
+            }
         }
         let standing = |change: &Change| {
             matches!(
@@ -81,10 +86,7 @@ impl Desk {
             )
         };
         if changes.iter().any(standing) {
-            for family in book.families() {
-                self.hide(family);
-                self.show(state, &teams, family);
-            }
+            book.families().for_each(|family| self.show(state, &teams, family));
         }
         drop(book);
         let gone = |id: &str| changes.iter().any(|change| *change.id == *id && change.after.is_none());
@@ -93,15 +95,12 @@ impl Desk {
         }
     }
 
-    fn hide(&self, family: &Family) {
-        family.access.iter().for_each(|access| self.tokens.remove(&access.hash.0));
-    }
-
     /// Shows the data plane what of a family works now.
     fn show(&self, state: &State, teams: &Teams<'_>, family: &Family) {
         for access in &family.access {
-            if let Some(outsider) = outsider(state, teams, family, access) {
-                self.tokens.put(outsider);
+            match outsider(state, teams, family, access) {
+                Some(outsider) => self.tokens.put(outsider),
+                None => self.tokens.remove(&access.hash.0),
             }
         }
     }
@@ -136,7 +135,8 @@ impl Directory {
     pub(in crate::admin) fn access_token(&self, hash: &[u8; 32]) -> Option<(Arc<Family>, Access)> {
         let family = Arc::clone(self.desk.book().of_token(hash)?);
         let now = self.clock.wall();
-        let access = family.access.iter().find(|access| access.hash.0 == *hash && access.until.0 > now)?.clone();
+        let access =
+            family.access.iter().find(|access| access.hash.0 == *hash && access.until.0 > now)?.clone();
         Some((family, access))
     }
 }

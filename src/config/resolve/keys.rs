@@ -122,20 +122,12 @@ impl Resolver<'_> {
     }
 }
 
-<<<<<<< HEAD
-=======
-/// Who pays for a tenant's requests, if it does.
+/// On whose behalf a key of the file calls.
 fn party(raw: &raw::Key) -> Arc<Party> {
     let id = |text: &Option<String>| text.as_deref().map(Arc::from);
     Arc::new(Party { user: id(&raw.user), app: id(&raw.app), team: id(&raw.team) })
 }
 
-fn payer(billing: &Billing, tenant: &TenantId) -> Option<Payer> {
-    let plan = billing.plan(tenant);
-    plan.billed.then_some(Payer { plan, member: None })
-}
-
->>>>>>> main
 fn stored_caller(stored: &StoredKey, billing: Option<&Billing>, inputs: &Inputs<'_>) -> Caller {
     let mut key = stored.key.clone();
     key.addresses.tables.extend(inputs.extra.tenants.get(&key.tenant).cloned());

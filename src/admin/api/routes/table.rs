@@ -120,6 +120,8 @@ macro_rules! writes {
     };
 }
 
+mod oauth;
+
 static TENANTS: [Route; 2] = reads!("tenants", Tenant, "tenant", Access::Any(&[P::TenantsRead]));
 static TENANTS_W: [Route; 3] = writes!(
     "tenants",
@@ -449,8 +451,11 @@ static OTHERS: [Route; 26] = [
 
 /// Every row, each path with fixed segments before those with `{id}`.
 pub fn routes() -> impl Iterator<Item = &'static Route> {
-    let kinds: [&'static [Route]; 23] = [
+    let kinds: [&'static [Route]; 26] = [
         &OTHERS,
+        &oauth::OTHERS,
+        &oauth::CLIENTS,
+        &oauth::CLIENTS_W,
         &TENANTS,
         &TENANTS_W,
         &TEAMS,
