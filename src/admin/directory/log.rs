@@ -1,11 +1,36 @@
-//! Looking at the audit log, and proving it.
+//! What the audit log is told beside changes, what it tells, and its proof.
 
-use super::{Directory, verify_audit};
+use super::{Directory, Draft, Unwritten, verify_audit};
 use crate::control::{AUDIT_PREFIX, Entry, open_row, sequence_of};
 use crate::store::{Archive, Store};
 use std::ops::ControlFlow;
 
 impl Directory {
+    /// Notes a refusal, at most so many a minute: nobody may fill the disk by being refused.
+    pub(in crate::admin) fn note_refusal(&self, entry: Entry) {
+        const MOST_A_MINUTE: u32 = 120;
+        let minute = entry.at.0.seconds().div_euclid(60);
+        let mut refusals = self.refusals.lock();
+        *refusals = if refusals.0 == minute { (minute, refusals.1.saturating_add(1)) } else { (minute, 1) };
+        let count = refusals.1;
+        drop(refusals);
+        match count {
+            0..=MOST_A_MINUTE => self.note(entry),
+            _ => tracing::warn!(
+                action = entry.action,
+                "refused; the audit log is not told of more this minute"
+            ),
+        }
+    }
+
+    /// Adds to the audit log alone. A disk that refuses is told in the log.
+    pub(in crate::admin) fn note(&self, entry: Entry) {
+        let draft = || Draft { entries: vec![entry], ..Draft::default() };
+        if let Err(error) = self.change::<(), Unwritten>(|_| Ok(((), draft()))) {
+            tracing::error!(%error, "the audit log cannot be written");
+        }
+    }
+
     /// Records of the audit log before a number, the newest first, until told to stop.
     ///
     /// # Errors
