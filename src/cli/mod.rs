@@ -6,6 +6,7 @@ mod audit;
 mod catalogue;
 mod check;
 mod connect;
+mod import;
 mod keys;
 mod ledger;
 mod notices;
@@ -13,6 +14,7 @@ mod out;
 mod quotas;
 mod remote;
 mod things;
+mod usage;
 mod wallet;
 
 use crate::config::{Boot, Document, Environment};
@@ -65,6 +67,10 @@ enum Command {
     Keys(keys::Keys),
     /// Grants keys to programs that wait for one, such as AIGNE's command line.
     Connect(connect::Connect),
+    /// Shows what was used, and by whom.
+    Usage(usage::Usage),
+    /// Shows and exports single calls.
+    Calls(usage::Calls),
     /// Exports, verifies and prunes the books.
     Ledger(ledger::Ledger),
     /// Shows wallets, gives credits and takes them back.
@@ -75,6 +81,8 @@ enum Command {
     Notices(notices::Notices),
     /// Builds and shows what is known of models: limits, abilities, prices.
     Catalogue(catalogue::Catalogue),
+    /// Takes over what the AIGNE Hub before this one knew, from its aikit.db.
+    Import(Box<import::Import>),
     /// Prints the JSON schema of the configuration file.
     Schema,
 }
@@ -158,11 +166,14 @@ pub fn run() -> ExitCode {
         Command::Audit(audit) => audit.run(),
         Command::Keys(keys) => keys.run(),
         Command::Connect(connect) => connect.run(),
+        Command::Usage(usage) => usage.run(),
+        Command::Calls(calls) => calls.run(),
         Command::Ledger(ledger) => ledger.run(),
         Command::Wallet(wallet) => wallet.run(),
         Command::Quotas(quotas) => quotas.run(),
         Command::Notices(notices) => notices.run(),
         Command::Catalogue(catalogue) => catalogue.run(),
+        Command::Import(import) => import.run(),
         Command::Schema => out::print(format_args!("{:#}", crate::config::schema())),
     };
     match result {

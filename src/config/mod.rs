@@ -13,12 +13,16 @@ mod environment;
 mod extra;
 mod lookup;
 mod notices;
+mod oauth;
+mod outside;
 mod problems;
 mod quotas;
 mod raw;
 mod raw_billing;
+mod raw_oauth;
 mod registry;
 mod resolve;
+mod sign_in;
 mod snapshot;
 mod watch;
 
@@ -26,12 +30,17 @@ pub use billing::{Billing, Gift, Payer, Plan};
 pub use check::schema;
 pub use document::{Boot, Document, EXAMPLE};
 pub use environment::Environment;
-pub use extra::{CredentialSpec, Declared, Extra, LeftOut, ModelSpec, ProviderSpec};
+pub use extra::{CredentialProof, CredentialSpec, Declared, Extra, LeftOut, ModelSpec, ProviderSpec};
 pub use notices::{MailSecurity, MailSettings, NoticeSettings};
+pub use oauth::{Issuer, KeySource, LiveKeys, OAuth, TenantOf};
+pub use outside::{OutsideGates, Outsider, Tokens};
 pub use problems::{Problem, Problems};
-pub use quotas::{Amount, HeldTo, Quota, QuotaSpec, QuotaText, QuotaWindow, Quotas, SubjectKind, Who};
+pub use quotas::{
+    Amount, HeldTo, MeterShelf, Quota, QuotaSpec, QuotaText, QuotaWindow, Quotas, SubjectKind, Who,
+};
 pub use registry::Registry;
 pub use resolve::{Inputs, QuotaTable, ReadPrices, StoredKey};
+pub use sign_in::{GroupGrant, SignIn, SignInProvider};
 pub use snapshot::*;
 pub use watch::Watch;
 

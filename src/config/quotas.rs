@@ -2,8 +2,9 @@
 //! its books go by them.
 
 use crate::access::ModelFilter;
-use crate::limit::{Cycle, Enforce, Measure, Rule, Span, Terms};
+use crate::limit::{Cycle, Enforce, Measure, Meter, Rule, Span, Tally, Terms};
 use crate::types::{Op, Party, Pico, TenantId};
+use dashmap::DashMap;
 use jiff::tz::TimeZone;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -409,6 +410,44 @@ pub struct HeldTo {
     pub quota: Arc<Quota>,
     /// Its counter and terms for the key's subject.
     pub counted: crate::limit::Counted,
+}
+
+/// The live counters of all quotas, by what [`Quota::counter`] calls them. Outlives snapshots.
+#[derive(Default)]
+pub struct MeterShelf {
+    meters: DashMap<String, Arc<Meter>>,
+    /// What was used by those that have no counter.
+    tallies: DashMap<String, Tally>,
+}
+
+impl MeterShelf {
+    /// The counter of a quota for one subject; made, with what was used, when first asked for.
+    pub fn meter(&self, quota: &Quota, subject: &str) -> Arc<Meter> {
+        let name = quota.counter(subject);
+        if let Some(known) = self.meters.get(&name) {
+            return Arc::clone(&known);
+        }
+        let tally = self.tallies.get(&name).map(|tally| tally.clone()).unwrap_or_default();
+        Arc::clone(&self.meters.entry(name).or_insert_with(|| Meter::new(quota.rule.clone(), tally)))
+    }
+
+    /// What the books say, for counters that are made from now on.
+    pub fn remember(&self, tallies: HashMap<String, Tally>) {
+        for (name, tally) in tallies {
+            self.tallies.insert(name, tally);
+        }
+    }
+
+    /// Lets go of counters that no snapshot, caller or request holds; what was used is kept.
+    pub(super) fn sweep(&self) {
+        self.meters.retain(|name, meter| {
+            let keep = Arc::strong_count(meter) > 1;
+            if !keep {
+                self.tallies.insert(name.clone(), meter.tally());
+            }
+            keep
+        });
+    }
 }
 
 #[cfg(test)]

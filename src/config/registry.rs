@@ -1,7 +1,7 @@
 //! What must survive a reload: health of credentials, counters of keys.
 
-use super::{Caller, Provider, Quota, QuotaTable};
-use crate::limit::{Gate, Meter, Spent, Tally};
+use super::{Caller, LiveKeys, MeterShelf, OutsideGates, Provider};
+use crate::limit::{Gate, Spent};
 use crate::route::{Health, HealthPolicy};
 use crate::types::{CredentialId, KeyId, ProviderName};
 use dashmap::DashMap;
@@ -18,24 +18,28 @@ pub struct Registry {
     gates: DashMap<KeyId, Arc<Gate>>,
     /// What keys without a gate have spent: before the start, or before they
     /// were taken out of the configuration.
-    spent: DashMap<KeyId, Spent>,
-    /// By what `Quota::counter` calls them.
-    meters: DashMap<String, Arc<Meter>>,
-    /// What was used by those that have no counter, as `spent`.
-    tallies: DashMap<String, Tally>,
+    spent: Arc<DashMap<KeyId, Spent>>,
+    /// Counters of callers that no configuration names.
+    pub(super) outside: Arc<OutsideGates>,
+    /// Keys of issuers, by where they are.
+    issuers: DashMap<String, Arc<LiveKeys>>,
+    /// Counters of quotas.
+    pub meters: Arc<MeterShelf>,
     version: AtomicU64,
 }
 
 impl Registry {
     /// An empty one. `spent` is what the store restored.
     pub fn new(health_policy: HealthPolicy, spent: HashMap<KeyId, Spent>) -> Self {
+        let spent: Arc<DashMap<_, _>> = Arc::new(spent.into_iter().collect());
         Self {
             health_policy,
             health: DashMap::new(),
             gates: DashMap::new(),
-            spent: spent.into_iter().collect(),
-            meters: DashMap::new(),
-            tallies: DashMap::new(),
+            outside: Arc::new(OutsideGates::new(Arc::clone(&spent))),
+            issuers: DashMap::new(),
+            spent,
+            meters: Arc::default(),
             version: AtomicU64::new(0),
         }
     }
@@ -51,21 +55,17 @@ impl Registry {
         Arc::clone(&self.gates.entry(id.clone()).or_insert_with(make))
     }
 
-    /// The counter of a quota for one subject; made, with what was used, when first asked for.
-    pub fn meter(&self, quota: &Quota, subject: &str) -> Arc<Meter> {
-        let name = quota.counter(subject);
-        if let Some(known) = self.meters.get(&name) {
-            return Arc::clone(&known);
+    /// The gate of a request that another process admitted: that of a key, or of an outside caller.
+    pub fn gate_of_any(&self, id: &KeyId) -> Arc<Gate> {
+        match self.gates.contains_key(id) {
+            true => self.gate(id),
+            false => self.outside.gate(id),
         }
-        let tally = self.tallies.get(&name).map(|tally| tally.clone()).unwrap_or_default();
-        Arc::clone(&self.meters.entry(name).or_insert_with(|| Meter::new(quota.rule.clone(), tally)))
     }
 
-    /// What the books say of quotas, for counters that are made from now on.
-    pub fn remember(&self, tallies: HashMap<String, Tally>) {
-        for (name, tally) in tallies {
-            self.tallies.insert(name, tally);
-        }
+    /// The keys of an issuer, by where they are; they outlive reloads.
+    pub(super) fn issuer(&self, source: &str) -> Arc<LiveKeys> {
+        Arc::clone(&self.issuers.entry(source.to_owned()).or_default())
     }
 
     /// The number of the newest accepted configuration; 0 before the first.
@@ -78,7 +78,6 @@ impl Registry {
         &self,
         providers: &HashMap<ProviderName, Arc<Provider>>,
         callers: &[Arc<Caller>],
-        quotas: &QuotaTable,
     ) -> u64 {
         let credentials: HashSet<&CredentialId> =
             providers.values().flat_map(|p| p.credentials.iter().map(|c| &c.id)).collect();
@@ -92,17 +91,7 @@ impl Registry {
             }
             keep
         });
-        let used: HashSet<String> = quotas
-            .all()
-            .flat_map(|(quota, counted)| counted.keys().map(|subject| quota.counter(subject)))
-            .collect();
-        self.meters.retain(|name, meter| {
-            let keep = used.contains(name);
-            if !keep {
-                self.tallies.insert(name.clone(), meter.tally());
-            }
-            keep
-        });
+        self.meters.sweep();
         self.version.fetch_add(1, Ordering::Relaxed) + 1
     }
 }

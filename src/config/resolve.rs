@@ -12,9 +12,11 @@ mod keys;
 mod master;
 mod models;
 mod notices;
+mod oauth;
 mod providers;
 mod quotas;
 mod settings;
+mod sign_in;
 
 pub(super) use files::expand;
 pub use quotas::QuotaTable;
@@ -79,10 +81,11 @@ impl Document {
             resolver.models(raw, bounds.clocks, &providers, &catalogue, inputs.extra);
         let pepper = resolver.pepper(&raw.security, inputs.pepper);
         let billing = resolver.billing(&raw.billing);
+        let (oauth, issuers) = resolver.oauth(&raw.oauth, inputs.registry);
         let quotas = resolver.quotas(&raw.quota, inputs.extra);
-        let mut quotas = QuotaTable::new(quotas, inputs.registry);
+        let quotas = QuotaTable::new(quotas, Arc::clone(&inputs.registry.meters));
         let (callers, mut declared) =
-            resolver.callers(&raw.key, &pepper, billing.as_deref(), &mut quotas, inputs);
+            resolver.callers(&raw.key, &pepper, billing.as_deref(), &quotas, inputs);
         declared.providers = providers.of_file;
         declared.models = declared_models;
         let mut addresses = resolver.address_rules(&raw.security.allow, &raw.security.deny);
@@ -112,6 +115,14 @@ impl Document {
             responses: resolver.responses(&raw.responses),
             ledger: resolver.ledger(&raw.ledger),
             flood: resolver.flood(&raw.security),
+            audit_keep: resolver.audit_keep(&raw.control),
+            sign_in: resolver.sign_in(&raw.sign_in),
+            oauth,
+            issuers,
+            tokens: Arc::clone(&inputs.extra.tokens),
+            outside_gates: Arc::clone(&inputs.registry.outside),
+            tenant_tables: inputs.extra.tenants.clone(),
+            disabled_tenants: inputs.extra.disabled.clone(),
             shutdown: resolver.shutdown(&raw.shutdown),
             callers: KeyTable::new(callers.iter().map(|c| (c.key.hash, Arc::clone(c)))),
             health,
@@ -123,7 +134,7 @@ impl Document {
         resolver.notes.finish()?;
         snapshot.left_out = resolver.left_out;
         snapshot.watched = resolver.watched.into_iter().collect();
-        snapshot.version = inputs.registry.accept(&snapshot.providers, &callers, &snapshot.quotas);
+        snapshot.version = inputs.registry.accept(&snapshot.providers, &callers);
         Ok(Arc::new(snapshot))
     }
 }

@@ -14,7 +14,7 @@ impl Reloader {
     /// these is used. Counters that live already go on by themselves.
     pub(super) fn count_quotas(&self, document: &Document, extra: &Extra) {
         match self.store().count_by(document.quotas(extra), self.clock().wall()) {
-            Ok(tallies) => self.registry().remember(tallies),
+            Ok(tallies) => self.registry().meters.remember(tallies),
             Err(error) => {
                 tracing::error!(%error, "the books cannot say what of new quotas is used; they begin at nothing");
             }
@@ -29,7 +29,7 @@ impl Reloader {
         snapshot.quotas.quotas().of(Who { key, tenant, party }, |_, quota, subject| {
             if quota.is_about(settlement.op, &settlement.model) {
                 let amount = quota.rule.measure.of(used);
-                self.registry().meter(quota, subject).inherit(amount, settlement.at);
+                self.registry().meters.meter(quota, subject).inherit(amount, settlement.at);
             }
         });
     }

@@ -275,7 +275,7 @@ impl Reloader {
         let Some(plane) = self.plane.get().and_then(Weak::upgrade) else { return };
         let mut ended = |settlement: &Settlement| {
             let used = used_by(settlement);
-            self.registry.gate(&settlement.key).inherit(used, settlement.at);
+            self.registry.gate_of_any(&settlement.key).inherit(used, settlement.at);
             self.inherit_quotas(settlement, used);
         };
         if let Err(error) = recover(&self.store, &plane.snapshot.load(), &mut ended) {

@@ -25,7 +25,8 @@ pub fn all(call: &Call<'_>) -> Result<Reply, Problem> {
 /// `GET /quotas/{id}/use`: the counters of one quota, by subject.
 pub fn one(call: &Call<'_>) -> Result<Reply, Problem> {
     let snapshot = call.directory.snapshot();
-    let known = snapshot.as_ref().and_then(|snapshot| snapshot.quotas.get(call.id).map(|(quota, _)| quota));
+    let quotas = snapshot.iter().flat_map(|snapshot| snapshot.quotas.quotas().all());
+    let known = quotas.into_iter().find(|quota| *quota.id == *call.id);
     match known.filter(|quota| visible(call, quota)) {
         Some(_) => page(call, Some(call.id)),
         None => Err(Problem::not_found()),
@@ -49,14 +50,14 @@ fn page(call: &Call<'_>, only: Option<&str>) -> Result<Reply, Problem> {
     let name = |quota: &Quota, subject: &str| format!("{}/{subject}", quota.id);
     let mut found = quotas
         .into_iter()
-        .flat_map(|(quota, counted)| counted.iter().map(move |(subject, counted)| (quota, subject, counted)))
+        .flat_map(|(quota, counted)| counted.into_iter().map(move |(s, counted)| (quota, s, counted)))
         .skip_while(|(quota, subject, _)| {
-            !after.is_empty() && (&*quota.id, &***subject) <= after.split_once('/').unwrap_or((after, ""))
+            !after.is_empty() && (&*quota.id, &**subject) <= after.split_once('/').unwrap_or((after, ""))
         });
     let shown: Vec<(String, Value)> = found
         .by_ref()
         .take(limit)
-        .map(|(quota, subject, counted)| (name(quota, subject), shown(call, quota, subject, counted)))
+        .map(|(quota, subject, counted)| (name(quota, &subject), shown(call, quota, &subject, &counted)))
         .collect();
     let next = shown.last().map(|(name, _)| name.clone()).filter(|_| found.next().is_some());
     let items: Vec<Value> = shown.into_iter().map(|(_, value)| value).collect();

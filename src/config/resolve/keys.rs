@@ -3,7 +3,7 @@
 use super::{Inputs, QuotaTable, Resolver, StoredKey};
 use crate::access::{Key, KeyHash, ModelFilter, Pepper};
 use crate::config::at::At;
-use crate::config::{Billing, Caller, Declared, Payer, Plan, raw};
+use crate::config::{Billing, Caller, Declared, Plan, raw};
 use crate::ledger::wallet::Member;
 use crate::limit::Limits;
 use crate::types::{KeyId, Party, TenantId};
@@ -22,7 +22,7 @@ impl Resolver<'_> {
         keys: &[At<raw::Key>],
         pepper: &Pepper,
         billing: Option<&Billing>,
-        quotas: &mut QuotaTable,
+        quotas: &QuotaTable,
         inputs: &Inputs<'_>,
     ) -> (Vec<Arc<Caller>>, Declared) {
         let mut ids = HashSet::new();
@@ -31,7 +31,7 @@ impl Resolver<'_> {
         let mut declared = Declared::default();
         for at in keys {
             let Some(mut caller) = self.caller(at, pepper, billing, inputs) else { continue };
-            caller.quotas = quotas.of(&caller.key, inputs.registry);
+            caller.quotas = quotas.of(&caller.key);
             declared.keys.insert(caller.key.id.as_str().to_owned());
             declared.tenants.insert(caller.key.tenant.as_str().to_owned());
             caller.key.addresses.tables.extend(inputs.extra.tenants.get(&caller.key.tenant).cloned());
@@ -88,7 +88,7 @@ impl Resolver<'_> {
             id,
         };
         let gate = inputs.registry.gate(&key.id);
-        let mut payer = billing.and_then(|billing| payer(billing, &key.tenant));
+        let mut payer = billing.and_then(|billing| billing.payer(&key.tenant));
         if let (Some(payer), Some(at)) = (&mut payer, &raw.member) {
             payer.member = self.member(&payer.plan, at);
         }
@@ -124,28 +124,23 @@ impl Resolver<'_> {
     }
 }
 
-/// Who pays for a tenant's requests, if it does.
+/// On whose behalf a key of the file calls.
 fn party(raw: &raw::Key) -> Arc<Party> {
     let id = |text: &Option<String>| text.as_deref().map(Arc::from);
     Arc::new(Party { user: id(&raw.user), app: id(&raw.app), team: id(&raw.team) })
 }
 
-fn payer(billing: &Billing, tenant: &TenantId) -> Option<Payer> {
-    let plan = billing.plan(tenant);
-    plan.billed.then_some(Payer { plan, member: None })
-}
-
 fn stored_caller(
     stored: &StoredKey,
     billing: Option<&Billing>,
-    quotas: &mut QuotaTable,
+    quotas: &QuotaTable,
     inputs: &Inputs<'_>,
 ) -> Caller {
     let mut key = stored.key.clone();
     key.addresses.tables.extend(inputs.extra.tenants.get(&key.tenant).cloned());
     Caller {
-        payer: billing.and_then(|billing| payer(billing, &key.tenant)),
-        quotas: quotas.of(&key, inputs.registry),
+        payer: billing.and_then(|billing| billing.payer(&key.tenant)),
+        quotas: quotas.of(&key),
         key,
         limits: stored.limits.clone(),
         gate: inputs.registry.gate(&stored.key.id),

@@ -4,9 +4,12 @@ use super::Resolver;
 use crate::access::Key;
 use crate::config::at::At;
 use crate::config::raw;
-use crate::config::{Extra, HeldTo, LeftOut, Problem, Quota, QuotaSpec, QuotaText, Quotas, Registry, Who};
+use crate::config::{
+    Extra, HeldTo, LeftOut, MeterShelf, Problem, Quota, QuotaSpec, QuotaText, Quotas, SubjectKind, Who,
+};
 use crate::limit::Counted;
 use crate::types::{KeyId, TenantId};
+use parking_lot::Mutex;
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
@@ -14,68 +17,57 @@ use std::sync::Arc;
 #[derive(Default)]
 pub struct QuotaTable {
     quotas: Quotas,
-    /// By place of the quota, then by subject.
-    counted: Vec<BTreeMap<Arc<str>, Counted>>,
+    shelf: Arc<MeterShelf>,
+    /// By place of the quota, then by subject. Callers that no snapshot lists come in late.
+    counted: Vec<Mutex<BTreeMap<Arc<str>, Counted>>>,
 }
 
 impl QuotaTable {
-    pub(super) fn new(quotas: Quotas, registry: &Registry) -> Self {
-        let counted = quotas.all().iter().map(|_| BTreeMap::new()).collect();
-        let mut table = Self { quotas, counted };
+    pub(super) fn new(quotas: Quotas, shelf: Arc<MeterShelf>) -> Self {
+        let counted = quotas.all().iter().map(|_| Mutex::default()).collect();
+        let table = Self { quotas, shelf, counted };
         // Those that name their subject are counted, and can be looked at, before it has a key.
-        for (place, quota) in table.quotas.all().to_vec().iter().enumerate() {
+        for (place, quota) in table.quotas.all().iter().enumerate() {
             match (&quota.subject, quota.kind) {
-                (Some(subject), _) => drop(table.counter(place, quota, subject, registry)),
-                (None, crate::config::SubjectKind::Hub) => drop(table.counter(place, quota, "", registry)),
+                (Some(subject), _) => drop(table.counter(place, quota, subject)),
+                (None, SubjectKind::Hub) => drop(table.counter(place, quota, "")),
                 (None, _) => {}
             }
         }
         table
     }
 
-    fn counter(
-        &mut self,
-        place: usize,
-        quota: &Arc<Quota>,
-        subject: &str,
-        registry: &Registry,
-    ) -> Option<Counted> {
-        let counted = self.counted.get_mut(place)?;
+    fn counter(&self, place: usize, quota: &Arc<Quota>, subject: &str) -> Option<Counted> {
+        let mut counted = self.counted.get(place)?.lock();
         if let Some(known) = counted.get(subject) {
             return Some(known.clone());
         }
-        let made = Counted { meter: registry.meter(quota, subject), terms: Arc::new(quota.terms(subject)) };
+        let terms = Arc::new(quota.terms(subject));
+        let made = Counted { meter: self.shelf.meter(quota, subject), terms };
         counted.insert(subject.into(), made.clone());
         Some(made)
     }
 
     /// What a key is held to, in the order in which counters are locked.
-    pub(super) fn of(&mut self, key: &Key, registry: &Registry) -> Arc<[HeldTo]> {
+    pub fn of(&self, key: &Key) -> Arc<[HeldTo]> {
         if self.quotas.is_empty() {
             return Arc::default();
         }
         let who = Who { key: key.id.shared(), tenant: &key.tenant, party: &key.party };
-        let mut found: Vec<(usize, Arc<Quota>, Box<str>)> = Vec::new();
-        self.quotas.of(who, |place, quota, subject| found.push((place, Arc::clone(quota), subject.into())));
-        let mut held: Vec<HeldTo> = Vec::with_capacity(found.len());
-        for (place, quota, subject) in found {
-            if let Some(counted) = self.counter(place, &quota, &subject, registry) {
-                held.push(HeldTo { quota, counted });
+        let mut held: Vec<HeldTo> = Vec::new();
+        self.quotas.of(who, |place, quota, subject| {
+            if let Some(counted) = self.counter(place, quota, subject) {
+                held.push(HeldTo { quota: Arc::clone(quota), counted });
             }
-        }
+        });
         held.sort_by_key(|held| held.counted.meter.serial());
         held.dedup_by_key(|held| held.counted.meter.serial());
         held.into()
     }
 
-    /// Every quota with its counters, by subject.
-    pub fn all(&self) -> impl Iterator<Item = (&Arc<Quota>, &BTreeMap<Arc<str>, Counted>)> {
-        self.quotas.all().iter().zip(&self.counted)
-    }
-
-    /// One of them.
-    pub fn get(&self, id: &str) -> Option<(&Arc<Quota>, &BTreeMap<Arc<str>, Counted>)> {
-        self.all().find(|(quota, _)| *quota.id == *id)
+    /// Every quota with its counters at this moment, by subject.
+    pub fn all(&self) -> impl Iterator<Item = (&Arc<Quota>, BTreeMap<Arc<str>, Counted>)> {
+        self.quotas.all().iter().zip(&self.counted).map(|(quota, counted)| (quota, counted.lock().clone()))
     }
 
     /// The quotas by themselves.
