@@ -59,6 +59,13 @@ impl<'h> Api<'h> {
     }
 }
 
+/// A command of the command line that asks this hub, whose ports are the system's choice.
+pub async fn on_line(hub: &Gateway, arguments: &[&str]) -> std::process::Output {
+    let token = std::fs::read_to_string(hub.home().data().join("admin.token")).unwrap();
+    let (url, token) = (format!("http://{}", hub.admin), token.trim().to_owned());
+    hub.home().run(&[arguments, &["--url", &url, "--token", &token]].concat()).await
+}
+
 /// Text of a member.
 pub fn text<'v>(value: &'v Value, name: &str) -> &'v str {
     value[name].as_str().unwrap_or_else(|| panic!("no {name} in {value}"))

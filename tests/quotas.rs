@@ -1,7 +1,7 @@
 //! Quotas of the real hub: nobody gets more than there is, however many ask at
 //! once, and what was used is known after every kind of end.
 
-use super::control::{Api, chat_by, text};
+use super::control::{Api, chat_by, on_line, text};
 use super::support::conf::{KEY, SECOND_KEY};
 use super::support::receiver::Receiver;
 use super::support::*;
@@ -68,6 +68,9 @@ async fn a_crowd_of_two_keys_never_spends_more_than_their_teams_money() {
     assert!(pico(&spent) > 0 && pico(&spent) <= 20_000_000_000, "{spent}");
     assert_eq!(held, "0");
     let hub = Arc::into_inner(hub).unwrap();
+    // Every request is settled, and with this change on disk all before it is.
+    hub.metrics_after(u32::try_from(CROWD).unwrap()).await;
+    Api::operator(&hub).make("/tenants", json!({ "id": "later" })).await;
     let home = hub.kill9().await.home;
     let hub = Gateway::start_in(home).await;
     assert_eq!(pico(&used(&hub, "filed").await.0), pico(&spent), "what was used is known after a kill");
@@ -126,7 +129,7 @@ async fn a_quota_that_is_made_late_knows_what_was_used_before() {
     let home = hub.stop().await.home;
     let hub = Gateway::start_in(home).await;
     assert_eq!(used(&hub, &quota).await.0, "6");
-    let output = hub.home().run(&["quotas"]).await;
+    let output = on_line(&hub, &["quotas"]).await;
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(said.contains("five") && said.contains("tenant:acme"), "{said}{output:?}");
 }
