@@ -8,6 +8,7 @@ mod check;
 mod connect;
 mod keys;
 mod ledger;
+mod notices;
 mod out;
 mod remote;
 mod things;
@@ -72,6 +73,8 @@ enum Command {
     Ledger(ledger::Ledger),
     /// Shows wallets, gives credits and takes them back.
     Wallet(wallet::Wallet),
+    /// Lists notices and deliveries, tests webhooks, replays deliveries.
+    Notices(notices::Notices),
     /// Builds and shows what is known of models: limits, abilities, prices.
     Catalogue(catalogue::Catalogue),
     /// Prints the JSON schema of the configuration file.
@@ -161,6 +164,7 @@ pub fn run() -> ExitCode {
         Command::Calls(calls) => calls.run(),
         Command::Ledger(ledger) => ledger.run(),
         Command::Wallet(wallet) => wallet.run(),
+        Command::Notices(notices) => notices.run(),
         Command::Catalogue(catalogue) => catalogue.run(),
         Command::Schema => out::print(format_args!("{:#}", crate::config::schema())),
     };

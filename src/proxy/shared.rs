@@ -10,7 +10,7 @@ use super::guard::{Guard, Waited};
 use super::job::{Caching, Job};
 use super::service::{Whole, carry_out, direct};
 use super::settle;
-use super::sink::{Direct, Gone, Sink, early_head};
+use super::sink::{Direct, Early, Gone, Sink, early_head};
 use super::visit::Visit;
 use crate::cache::{CacheKey, Head, Part, Piece, Reader, Stored, Writer};
 use crate::chat::Dialect;
@@ -317,7 +317,7 @@ struct Watch {
     dialect: Dialect,
     standing: crate::limit::Standing,
     ours: AnswerHead,
-    early: Option<AnswerHead>,
+    early: Option<Early>,
 }
 
 impl Watch {

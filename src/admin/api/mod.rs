@@ -8,6 +8,7 @@ mod http;
 mod keys;
 mod log;
 mod meta;
+mod notices;
 mod openapi;
 mod people;
 mod pour;
@@ -15,6 +16,7 @@ mod problem;
 mod routes;
 mod usage;
 mod vendors;
+mod webhooks;
 
 pub use call::{Incoming, Reply};
 pub use dispatch::{ROOT, answer, answer_operator};
