@@ -3,6 +3,7 @@
 //! A path that is not here is not answered.
 
 mod table;
+mod usage;
 
 pub use table::routes;
 

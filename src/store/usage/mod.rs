@@ -312,6 +312,11 @@ impl UsageBooks {
         result
     }
 
+    /// While this is held, nobody reads sums or calls.
+    pub(super) fn quiet(&self) -> impl Drop + '_ {
+        self.state.write()
+    }
+
     /// Saves everything up to now, so that old days of the journal may go.
     pub(super) fn catch_up(&self) -> Result<(), StoreError> {
         loop {
