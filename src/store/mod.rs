@@ -181,8 +181,7 @@ impl Store {
     /// [`StoreError::Write`] when there can be no spool; the books then stay here.
     pub fn hand_over(&self) -> Result<(), StoreError> {
         // Who reads holds sled's lock, and the successor waits for that only a moment.
-        let _quiet = self.handle.usage.quiet();
-        self.ask(Command::HandOver)
+        self.handle.usage.quietly(|| self.ask(Command::HandOver))
     }
 
     /// Undoes [`Store::hand_over`] after the successor has ended. May be

@@ -312,9 +312,10 @@ impl UsageBooks {
         result
     }
 
-    /// While this is held, nobody reads sums or calls.
-    pub(super) fn quiet(&self) -> impl Drop + '_ {
-        self.state.write()
+    /// Does something while nobody reads sums or calls.
+    pub(super) fn quietly<T>(&self, work: impl FnOnce() -> T) -> T {
+        let _guard = self.state.write();
+        work()
     }
 
     /// Saves everything up to now, so that old days of the journal may go.
