@@ -209,7 +209,7 @@ impl UsageBooks {
         followed: Followed,
         guard: &mut Option<State>,
     ) -> Result<Followed, StoreError> {
-        tracing::warn!(why = stale.why(), "the sums of usage are made anew from the journal");
+        tracing::info!(why = stale.why(), "the sums of usage are made anew from the journal");
         self.ask(|reply| Command::PutUsage(vec![state.begin_clearing()], reply))?;
         loop {
             let rows = rows::to_clear(&followed.journal, stale.from_day())?;

@@ -157,8 +157,8 @@ proptest! {
         questions in prop::collection::vec(question(), 30),
     ) {
         let town = Town::new();
-        let (member, _) = (&town.people[1], ());
-        let others: Vec<&str> = town.people.iter().filter(|one| one.0 != member.0).map(|one| one.0.as_str()).collect();
+        let member = &town.people[1].0;
+        let others: Vec<&str> = town.people.iter().filter(|one| one.0 != *member).map(|one| one.0.as_str()).collect();
         for path in &questions {
             for (user, tenant, role) in town.people.iter().take(2) {
                 prop_assert_eq!(*tenant, "acme");
