@@ -10,7 +10,7 @@ use crate::control::{
 };
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
-fn schema<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
+pub(super) fn schema<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
     generator.subschema_for::<T>()
 }
 
@@ -121,6 +121,7 @@ macro_rules! writes {
 }
 
 mod notices_rows;
+mod oauth;
 
 static TENANTS: [Route; 2] = reads!("tenants", Tenant, "tenant", Access::Any(&[P::TenantsRead]));
 static TENANTS_W: [Route; 3] = writes!(
@@ -217,7 +218,7 @@ static CREDENTIALS_W: [Route; 3] = writes!(
     Credential,
     "credential",
     Access::Any(&[P::ProvidersWrite]),
-    &["secret!"],
+    vendors::SECRETS,
     vendors::create,
     vendors::update,
     crud::remove::<Credential>
@@ -401,11 +402,11 @@ static OTHERS: [Route; 26] = [
         "GET",
         "/audit/export",
         "audit.export",
-        "Exports the audit log as JSON lines.",
+        "Exports the audit log as JSON lines or CSV.",
         Access::Any(&[P::AuditRead]),
         log::export,
     )
-    .asked(log::LOG_QUERY)
+    .asked(log::EXPORT_QUERY)
     .gives(Answer::Lines),
     route(
         "GET",
@@ -451,9 +452,15 @@ static OTHERS: [Route; 26] = [
 
 /// Every row, each path with fixed segments before those with `{id}`.
 pub fn routes() -> impl Iterator<Item = &'static Route> {
-    let kinds: [&'static [Route]; 27] = [
+    static TABLES: &[&[Route]] = &[
+        &super::history::HEALTH,
+        &super::history::HISTORY,
+        &super::sign_in::SIGN_IN,
         &OTHERS,
         &super::usage::ROUTES,
+        &oauth::OTHERS,
+        &oauth::CLIENTS,
+        &oauth::CLIENTS_W,
         &TENANTS,
         &TENANTS_W,
         &TEAMS,
@@ -480,5 +487,5 @@ pub fn routes() -> impl Iterator<Item = &'static Route> {
         &notices_rows::WEBHOOKS_W,
         &notices_rows::NOTICES,
     ];
-    kinds.into_iter().flatten()
+    TABLES.iter().copied().flatten()
 }
