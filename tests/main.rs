@@ -38,6 +38,7 @@ mod responses;
 mod run;
 mod streams;
 mod tokens;
+mod usage;
 mod wallet;
 
 mod ai_sdk;

@@ -60,7 +60,7 @@ pub(super) async fn settle(job: Box<Job>, mut visit: Box<Visit>, end: End) {
     let used = Ask { requests: u64::from(visit.intended || !billed), ..used };
     give_back(&job, used);
     if visit.intended || !billed {
-        let settlement = settlement(&job, &visit, &end, charge.clone(), billed);
+        let settlement = settlement(&job, &mut visit, &end, charge.clone(), billed);
         if let Err(error) = book(&job, settlement, &end, charge.as_ref()).await {
             tracing::error!(%error, request_id = %visit.id, "a settlement could not be queued");
         }
@@ -119,7 +119,7 @@ fn charge(job: &Job, visit: &Visit, usage: &Usage) -> Option<Charge> {
     job.price(visit).map(|price| price.charge(usage))
 }
 
-fn settlement(job: &Job, visit: &Visit, end: &End, charge: Option<Charge>, billed: bool) -> Settlement {
+fn settlement(job: &Job, visit: &mut Visit, end: &End, charge: Option<Charge>, billed: bool) -> Settlement {
     let key = &job.caller.key;
     let saved = if billed { Pico::ZERO } else { charge.as_ref().map_or(Pico::ZERO, |c| c.cost) };
     Settlement {
@@ -146,7 +146,7 @@ fn settlement(job: &Job, visit: &Visit, end: &End, charge: Option<Charge>, bille
         saved,
         end_user: visit.end_user.clone(),
         party: Arc::clone(&key.party),
-        tried: Vec::new(),
+        tried: std::mem::take(&mut visit.tried),
     }
 }
 

@@ -3,6 +3,7 @@
 
 use crate::chat::Dialect;
 use crate::config::Caller;
+use crate::ledger::Tried;
 use crate::telemetry::{CacheStatus, InFlight, Phases};
 use crate::types::{Clock, Mono, Op, RequestId, Wall};
 use crate::wire::translate::AnswerForm;
@@ -43,6 +44,8 @@ pub(super) struct Visit {
     /// An intent is in the books.
     pub intended: bool,
     pub tags: Vec<String>,
+    /// The single attempts, once one has failed.
+    pub tried: Vec<Tried>,
     /// Keeps the in-flight gauge until the visit is over.
     pub in_flight: Option<InFlight>,
 }
@@ -78,6 +81,7 @@ impl Visit {
             response_bytes: 0,
             intended: false,
             tags: Vec::new(),
+            tried: Vec::new(),
             in_flight: None,
         })
     }

@@ -184,7 +184,8 @@ impl Store {
     /// # Errors
     /// [`StoreError::Write`] when there can be no spool; the books then stay here.
     pub fn hand_over(&self) -> Result<(), StoreError> {
-        self.ask(Command::HandOver)
+        // Who reads holds sled's lock, and the successor waits for that only a moment.
+        self.handle.usage.quietly(|| self.ask(Command::HandOver))
     }
 
     /// Undoes [`Store::hand_over`] after the successor has ended. May be

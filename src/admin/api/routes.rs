@@ -5,6 +5,7 @@
 mod history;
 mod sign_in;
 mod table;
+mod usage;
 
 pub use table::routes;
 

@@ -3,7 +3,7 @@
 use super::{Access, Answer, Route};
 use crate::admin::api::call::{Call, Reply};
 use crate::admin::api::problem::Problem;
-use crate::admin::api::{crud, keys, log, meta, notices, people, quotas, usage, vendors, webhooks};
+use crate::admin::api::{crud, keys, log, meta, notices, people, quotas, vendors, webhooks};
 use crate::control::{
     AddressRule, App, Credential, Entry, Key, Model, Permission as P, Project, Provider, Role, Team, Tenant,
     User,
@@ -248,62 +248,6 @@ static ADDRESSES_W: [Route; 3] = writes!(
     crud::remove::<AddressRule>
 );
 
-/// Who may see usage.
-const USAGE: Access = Access::Any(&[P::UsageRead, P::UsageOwn]);
-
-static USAGE_ROUTES: [Route; 8] = [
-    route(
-        "GET",
-        "/usage/series",
-        "usage.series",
-        "Sums by step of time, told apart by `group` (names with commas). Names of dimensions choose; repeated, \
-         any of their values counts. `compare=previous` adds the time before.",
-        USAGE,
-        usage::series,
-    )
-    .asked(usage::SERIES_QUERY),
-    route(
-        "GET",
-        "/usage/top",
-        "usage.top",
-        "The largest groups of a time, the rest and the total.",
-        USAGE,
-        usage::top,
-    )
-    .asked(usage::TOP_QUERY),
-    route("GET", "/usage/summary", "usage.summary", "The sums of a time.", USAGE, usage::summary)
-        .asked(usage::SUMMARY_QUERY),
-    route(
-        "GET",
-        "/usage/fields",
-        "usage.fields",
-        "What usage can be told apart and measured by.",
-        USAGE,
-        usage::fields,
-    ),
-    route(
-        "POST",
-        "/usage/rebuild",
-        "usage.rebuild",
-        "Makes the sums anew from the books, as far as these go back.",
-        Access::Any(&[P::UsageRebuild]),
-        usage::rebuild,
-    ),
-    route(
-        "GET",
-        "/calls",
-        "call.list",
-        "Single calls, those that ended last first. A page may be empty and yet have a `next`.",
-        USAGE,
-        usage::calls,
-    )
-    .asked(usage::CALLS_QUERY),
-    route("GET", "/calls/export", "call.export", "All calls that fit, as CSV or JSON lines.", USAGE, usage::export)
-        .asked(usage::EXPORT_QUERY)
-        .gives(Answer::Lines),
-    route("GET", "/calls/{id}", "call.read", "Everything that the books say of one call.", USAGE, usage::story),
-];
-
 static OTHERS: [Route; 26] = [
     route("GET", "/openapi.json", "meta.openapi", "This document.", Access::Open, meta::openapi),
     route(
@@ -514,7 +458,7 @@ pub fn routes() -> impl Iterator<Item = &'static Route> {
         &super::history::HISTORY,
         &super::sign_in::SIGN_IN,
         &OTHERS,
-        &USAGE_ROUTES,
+        &super::usage::ROUTES,
         &oauth::OTHERS,
         &oauth::CLIENTS,
         &oauth::CLIENTS_W,
