@@ -1,11 +1,13 @@
 //! What is managed, in memory and on disk: one writer at a time, each change
 //! in one batch with its audit records, then a new snapshot.
 
+mod bodies;
 mod disk;
 mod draft;
 mod retention;
 mod uses;
 
+pub(super) use bodies::{Doomed, Gone};
 pub use disk::{audit_public_key, verify_audit};
 pub use draft::{Draft, Unwritten};
 
@@ -85,6 +87,9 @@ pub struct Directory {
     vault: ArcSwap<Vault>,
     bootstrap: Mutex<Option<Secret>>,
     hooks: OnceLock<Hooks>,
+    /// Keys of kept bodies. Held while something is sealed under one, or one is destroyed.
+    body_keys: Mutex<bodies::OpenKeys>,
+    bodies_dropped: OnceLock<Arc<AtomicU64>>,
     /// When is looked for old audit records again, in microseconds since the epoch.
     prune_next: AtomicI64,
     /// Providers of identities.
@@ -125,6 +130,8 @@ impl Directory {
             vault: ArcSwap::default(),
             bootstrap: Mutex::default(),
             hooks: OnceLock::new(),
+            body_keys: Mutex::default(),
+            bodies_dropped: OnceLock::new(),
             prune_next: AtomicI64::new(0),
             identities: Identities::new()?,
             changes: AtomicU64::new(0),
@@ -405,10 +412,18 @@ impl Directory {
 
     /// Adds to the audit log alone. A disk that refuses is told in the log.
     pub(super) fn note(&self, entry: Entry) {
-        let draft = || Draft { entries: vec![entry], ..Draft::default() };
-        if let Err(error) = self.change::<(), Unwritten>(|_| Ok(((), draft()))) {
+        if let Err(error) = self.record(entry) {
             tracing::error!(%error, "the audit log cannot be written");
         }
+    }
+
+    /// The same, for what may only be done when it is written down.
+    ///
+    /// # Errors
+    /// The disk refuses.
+    pub(super) fn record(&self, entry: Entry) -> Result<(), Unwritten> {
+        let draft = Draft { entries: vec![entry], ..Draft::default() };
+        self.change(|_| Ok(((), draft)))
     }
 
     /// Records of the audit log before a number, the newest first, until told to stop.

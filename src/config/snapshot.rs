@@ -1,7 +1,7 @@
 //! Configuration resolved: immutable, shared by `Arc`, taken once per request.
 
 use super::billing::{Billing, Payer, Plan};
-use super::{Declared, LeftOut, SignIn};
+use super::{BodyPolicy, Declared, LeftOut, SignIn};
 use crate::access::{AddressRules, AddressSet, Key, KeyTable, Pepper};
 use crate::cache;
 use crate::catalogue::{Card, Catalogue};
@@ -68,6 +68,8 @@ pub struct Snapshot {
     pub ledger: LedgerSettings,
     /// Shedding of addresses.
     pub flood: Flood,
+    /// Tenants whose requests and answers are kept, and what of them.
+    pub bodies: HashMap<TenantId, Arc<BodyPolicy>>,
     /// How long audit records are kept; `None`: for ever.
     pub audit_keep: Option<Duration>,
     /// How people sign in besides by password.

@@ -107,6 +107,8 @@ permissions! {
     AddressesWrite "addresses:write" Tenant [Owner Admin] "Make, change and delete address rules.";
     AuditRead "audit:read" Tenant [Owner Admin] "Search and export the audit log.";
     AuditVerify "audit:verify" Hub [Owner Admin] "Prove the audit log.";
+    BodiesRead "bodies:read" Tenant [Owner] "Read kept requests and answers; each reading is in the audit log.";
+    BodiesDelete "bodies:delete" Tenant [Owner Admin] "Delete kept requests and answers, and destroy their keys.";
     HistoryImport "history:import" Hub [Owner] "Take in the history of a hub that was there before.";
     HistoryRead "history:read" Hub [Owner Admin] "See that history.";
     VaultRewrap "vault:rewrap" Hub [Owner] "Put all secrets under the master key in use.";

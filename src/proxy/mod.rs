@@ -6,6 +6,7 @@ mod aigne;
 mod answer;
 mod body;
 mod buffered;
+mod chunked;
 mod connect;
 mod decide;
 mod drain;
@@ -13,6 +14,7 @@ mod endpoint;
 mod exchange;
 mod failure;
 mod flood;
+mod front;
 mod funds;
 mod guard;
 mod hold;
@@ -27,6 +29,7 @@ mod outgoing;
 mod pipes;
 mod probe;
 mod realtime;
+mod recording;
 mod relay;
 mod resend;
 mod service;
@@ -42,8 +45,10 @@ mod upstream;
 mod visit;
 
 pub use drain::Drain;
+pub use front::Front;
 pub use keeping::KeptResponses;
 pub use probe::{Said, probe};
+pub use recording::{Recorder, Recording};
 pub use service::Gateway;
 
 use crate::access::{Sessions, Uses};
@@ -82,6 +87,8 @@ pub struct Plane {
     pub drain: Drain,
     /// How keys are used, by the hour.
     pub uses: Uses,
+    /// Bodies of tenants that want them kept.
+    pub recorder: Recorder,
     keeping: Keeping,
     upstreams: Upstreams,
     buffered: Buffered,
@@ -105,6 +112,7 @@ impl Plane {
             recall: Recall::new(MAX_RECALL_BYTES),
             drain: Drain::default(),
             uses: Uses::default(),
+            recorder: Recorder::default(),
             upstreams: Upstreams::new(),
             buffered: Buffered::default(),
             flood: Flood::default(),

@@ -4,7 +4,7 @@
 use super::exchange::End;
 use super::job::Job;
 use super::visit::Visit;
-use super::{Plane, funds};
+use super::{Plane, funds, recording};
 use crate::error::{Failure, Kind};
 use crate::ledger::{Charge, Intent, Outcome, Settlement};
 use crate::limit::Ask;
@@ -32,6 +32,7 @@ pub(super) async fn intend(job: &Job, visit: &mut Visit) -> Result<(), Failure> 
         input_bound: job.request().map_or(0, |r| r.input_bound),
         output_bound: job.held.tokens.saturating_sub(job.request().map_or(0, |r| r.input_bound)),
         hold: job.held.cost,
+        party: Arc::clone(&key.party),
     };
     visit.intended = true;
     let hold = if job.pays { job.funds.lock().as_mut().map(|funds| funds.book()) } else { None };
@@ -140,6 +141,8 @@ fn settlement(job: &Job, visit: &Visit, end: &End, charge: Option<Charge>, bille
         charge: charge.filter(|_| billed),
         saved,
         end_user: visit.end_user.clone(),
+        party: Arc::clone(&key.party),
+        tried: Vec::new(),
     }
 }
 
@@ -169,6 +172,7 @@ fn report(plane: &Plane, mut visit: Box<Visit>, end: &End, cost: Option<Pico>) {
     if let Some(caller) = &visit.caller {
         plane.uses.note(&caller.key, visit.at, visit.address, visit.status >= 400);
     }
+    recording::end(plane, &mut visit);
     let visit = *visit;
     let (key, tenant) = match &visit.caller {
         Some(caller) => (Arc::clone(caller.key.id.shared()), Arc::clone(caller.key.tenant.shared())),

@@ -2,6 +2,9 @@
 //! several callers read.
 
 use super::answer::{AnswerHead, EVENT_STREAM};
+use super::chunked::Chunked;
+use super::recording::Tee;
+use super::service::Whole;
 use super::visit::Visit;
 use crate::error::Failure;
 use crate::wire::translate::{self, AnswerForm};
@@ -43,6 +46,8 @@ pub(super) trait Sink: Send {
 /// The caller's own connection.
 pub(super) struct Direct<'a> {
     session: &'a mut ServerSession,
+    /// The connection itself, once a stream of events runs over HTTP/1.1.
+    stream: Option<Chunked>,
     head_sent: bool,
     /// Sent by the first heartbeat when the vendor has not answered yet.
     early: Option<AnswerHead>,
@@ -52,6 +57,8 @@ pub(super) struct Direct<'a> {
     pub status: u16,
     /// The head came by a beat and promises a whole answer.
     is_silent: bool,
+    /// What is kept of the answer, if anything.
+    pub tee: Option<Box<Tee>>,
     /// The body was left unfinished on purpose.
     pub is_cut: bool,
     left: bool,
@@ -62,17 +69,53 @@ impl<'a> Direct<'a> {
     pub(super) fn new(session: &'a mut ServerSession, early: Option<AnswerHead>) -> Self {
         Self {
             session,
+            stream: None,
             head_sent: false,
             early,
             bytes: 0,
             status: 0,
             is_silent: false,
+            tee: None,
             is_cut: false,
             left: false,
         }
     }
 
-    fn said<T>(&mut self, result: pingora::Result<T>) -> Result<T, Gone> {
+    /// What became of the connection. `reusable`: as far as the answer goes, another request may come.
+    pub(super) async fn finish(self, reusable: bool) -> Whole {
+        let Some(mut stream) = self.stream else {
+            if !reusable {
+                self.session.set_keepalive(None);
+            }
+            return if self.is_cut { Whole::Cut } else { Whole::Yes };
+        };
+        if !reusable {
+            stream.close_after();
+        }
+        if stream.give_back(self.session).await { Whole::Anew } else { Whole::Cut }
+    }
+
+    async fn send(&mut self, bytes: Bytes, last: bool) -> Result<(), Gone> {
+        if self.left {
+            return Err(Gone);
+        }
+        self.bytes += bytes.len() as u64;
+        if let Some(tee) = &mut self.tee {
+            tee.take(&bytes);
+        }
+        match &mut self.stream {
+            Some(stream) => {
+                let sent = stream.write(bytes, last).await;
+                self.said(sent)
+            }
+            None => {
+                let sent = self.session.write_response_body(bytes, last).await;
+                self.said(sent)
+            }
+        }
+    }
+
+    fn said<T, E>(&mut self, result: Result<T, E>) -> Result<T, Gone> {
         result.map_err(|_| {
             self.left = true;
             Gone
@@ -95,27 +138,21 @@ impl Sink for Direct<'_> {
         }
         (self.head_sent, self.status) = (true, head.status);
         let chunked = !self.session.is_http2();
+        let streams = chunked && head.length.is_none() && head.is_events();
         let header = response(head, chunked);
         let sent = self.session.write_response_header(header).await;
+        if streams && sent.is_ok() {
+            self.stream = Chunked::take(self.session).await;
+        }
         self.said(sent)
     }
 
-    async fn write(&mut self, bytes: Bytes) -> Result<(), Gone> {
-        if self.left {
-            return Err(Gone);
-        }
-        self.bytes += bytes.len() as u64;
-        let sent = self.session.write_response_body(bytes, false).await;
-        self.said(sent)
+    fn write(&mut self, bytes: Bytes) -> impl Future<Output = Result<(), Gone>> + Send {
+        self.send(bytes, false)
     }
 
-    async fn last(&mut self, bytes: Bytes) -> Result<(), Gone> {
-        if self.left {
-            return Err(Gone);
-        }
-        self.bytes += bytes.len() as u64;
-        let sent = self.session.write_response_body(bytes, true).await;
-        self.said(sent)
+    fn last(&mut self, bytes: Bytes) -> impl Future<Output = Result<(), Gone>> + Send {
+        self.send(bytes, true)
     }
 
     fn cut(&mut self) {
@@ -135,7 +172,10 @@ impl Sink for Direct<'_> {
         if self.left {
             return;
         }
-        let _ = self.session.read_body_or_idle(true).await;
+        match &mut self.stream {
+            Some(stream) => stream.gone().await,
+            None => drop(self.session.read_body_or_idle(true).await),
+        }
         self.left = true;
     }
 }

@@ -2,6 +2,7 @@
 //! one order that works, and stopped so that nothing is lost. How a new process
 //! takes over from an old one is told in `succession`.
 
+mod bodies;
 mod gifts;
 mod keeper;
 mod listen;
@@ -14,7 +15,7 @@ mod tls;
 use crate::admin::{self, Control};
 use crate::config::{Boot, Document, Environment, Registry, Snapshot};
 use crate::ledger::{Price, PriceTable};
-use crate::proxy::{Gateway, Plane};
+use crate::proxy::{Front, Gateway, Plane};
 use crate::store::{Options, Store, StoreError};
 use crate::telemetry::{LogGuard, Metrics, init_logs};
 use crate::types::Clock;
@@ -161,12 +162,14 @@ fn open_patiently(boot: &Boot, clock: &Clock, metrics: &Arc<Metrics>, wait: bool
     }
 }
 
-fn pingora_server(upgrade: bool, data_dir: &Path) -> Server {
+fn pingora_server(upgrade: bool, data_dir: &Path, threads: usize) -> Server {
     let absolute = std::path::absolute(data_dir).unwrap_or_else(|_| data_dir.to_owned());
     let conf = ServerConf {
         upgrade_sock: succession::socket(&absolute).display().to_string(),
         grace_period_seconds: Some(PINGORA_GRACE_SECONDS),
         graceful_shutdown_timeout_seconds: Some(1),
+        // One thread has nobody to take work from, and a runtime that need not look is cheaper.
+        work_stealing: threads > 1,
         ..ServerConf::default()
     };
     let opt = Opt { upgrade, ..Opt::default() };
@@ -181,12 +184,12 @@ fn run(
     logs: LogGuard,
 ) -> Result<(), String> {
     let snapshot = plane.snapshot.load_full();
-    let mut server = pingora_server(successor.is_some(), data);
-    let addresses = Addresses::reserve(&snapshot, successor.is_some())?;
     let threads = threads(&snapshot);
+    let mut server = pingora_server(successor.is_some(), data, threads);
+    let addresses = Addresses::reserve(&snapshot, successor.is_some())?;
     let conf = Arc::clone(&server.configuration);
     let gateway = Gateway::new(Arc::clone(plane), &conf, snapshot.public.http2_cleartext);
-    let mut public = Service::new(PUBLIC_SERVICE.to_owned(), gateway);
+    let mut public = Service::new(PUBLIC_SERVICE.to_owned(), Front::new(gateway));
     public.threads = Some(threads);
     let resolver = listen::add(&mut public, &snapshot, &addresses)?;
     server.add_service(public);
