@@ -105,9 +105,10 @@ fn client_config(ca: Option<&[Vec<u8>]>) -> Result<ClientConfig, String> {
             }
         }
         None => {
-            let native = rustls_native_certs::load_native_certs();
-            let native = native.map_err(|error| format!("the system's certificates: {error}"))?;
-            roots.add_parsable_certificates(native);
+            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+            if roots.is_empty() {
+                return Err("the system trusts no certificates; name a ca_file".to_owned());
+            }
         }
     }
     let provider = Arc::new(rustls::crypto::ring::default_provider());

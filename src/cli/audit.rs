@@ -41,7 +41,7 @@ impl Audit {
                     let (name, value) = filter.split_once('=').ok_or("a filter is NAME=VALUE")?;
                     path.push_str(&format!("&{}={}", segment(name), segment(value)));
                 }
-                Hub::of_this_machine(&self.config, false)?.print("GET", &path, None)
+                Hub::of_this_machine(&self.config, false)?.copy(&path)
             }
             Action::Verify => self.verify(),
         }

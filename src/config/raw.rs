@@ -8,12 +8,14 @@
 mod bodies;
 mod catalogue;
 mod control;
+mod notices;
 mod sign_in;
 mod speech;
 
 pub(crate) use bodies::Bodies;
 pub(crate) use catalogue::{Capabilities, Catalogue, CatalogueModel};
 pub(crate) use control::{Control, MasterKey};
+pub(crate) use notices::{Mail, Notices, Security as MailSecurity};
 pub(crate) use sign_in::{Group, Oidc, SignIn};
 pub(crate) use speech::{Aigne, Responses};
 
@@ -48,6 +50,10 @@ pub(crate) struct File {
     pub(crate) control: Control,
     /// How people sign in besides by password.
     pub(crate) sign_in: SignIn,
+    /// What the hub tells by itself.
+    pub(crate) notices: Notices,
+    /// The mail server. Default: none, and no e-mails.
+    pub(crate) mail: Option<At<Mail>>,
     /// Answers kept in memory.
     pub(crate) cache: Cache,
     /// Responses kept for later requests.

@@ -24,6 +24,7 @@ mod session;
 mod state;
 mod totp;
 mod vault;
+mod webhook;
 
 pub use anchor::{AUDIT_ANCHOR, Anchor};
 pub use audit::{
@@ -38,6 +39,7 @@ pub use bodies::{
 pub use body::{
     AddressRule, App, Body, Credential, CredentialType, Http2, Key, Kind, Model, Owner, OwnerKind, Project,
     Provider, Resource, Role, RuleVerdict, Switch, Target as ModelTarget, Team, Tenant, Timeouts, User,
+    Webhook,
 };
 pub use check::{Fault, check, is_hub_owner};
 pub use compile::{Compiled, address_table, compile};
@@ -62,3 +64,4 @@ pub use state::{
 pub use totp::{totp_code, totp_uri, totp_verify};
 pub(crate) use vault::RANDOM_BYTES;
 pub use vault::{Sealed, Vault, VaultError};
+pub use webhook::{WebhookSecret, mail_addresses, webhook_owner};

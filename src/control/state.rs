@@ -2,7 +2,7 @@
 //! new state, and nobody sees half of it.
 
 use super::hex::as_text;
-use super::{Body, Kind, Moment, Proofs, Resource, Sealed};
+use super::{Body, Kind, Moment, Proofs, Resource, Sealed, WebhookSecret};
 use crate::types::{TenantId, Wall};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -55,6 +55,8 @@ pub enum Private {
         /// What people see of it.
         masked: String,
     },
+    /// What a webhook's notices are signed with.
+    Webhook(WebhookSecret),
 }
 
 /// No variant shows what is in it.
@@ -138,6 +140,10 @@ impl Private {
             Private::Credential { sealed, masked } => {
                 map.insert("masked".into(), json!(masked));
                 map.insert("master_key".into(), json!(sealed.master));
+            }
+            Private::Webhook(secret) => {
+                map.insert("master_key".into(), json!(secret.sealed.master));
+                map.insert("previous_until".into(), json!(secret.previous.as_ref().map(|(_, until)| until)));
             }
         }
     }

@@ -2,8 +2,8 @@
 //!
 //! A session keeps what was needed to read a request and to begin an answer: 4 KiB of header,
 //! two header maps, a write state. A stream that runs for minutes needs none of it. So when
-//! its header is out, the connection is taken out of the session, which is let go, and each
-//! piece leaves as one chunk (RFC 9112 §7.1). At the end the connection serves the next request.
+//! its first event is out, the connection is taken out of the session, which is let go, and each
+//! further piece leaves as one chunk (RFC 9112 §7.1). At the end the connection serves the next request.
 
 use bytes::{Buf, Bytes};
 use http::{Method, Version};
@@ -28,7 +28,7 @@ pub(super) struct Chunked {
 }
 
 impl Chunked {
-    /// Takes the connection out of a session whose header, just written, has announced chunks.
+    /// Takes the connection out of a session whose header, written before, has announced chunks.
     /// `None`: it stays where it is.
     pub(super) async fn take(session: &mut ServerSession) -> Option<Self> {
         let ServerSession::H1(_) = session else { return None };

@@ -11,7 +11,7 @@ use super::job::{Caching, Job};
 use super::recording::{self, Tee};
 use super::service::{Whole, carry_out, direct};
 use super::settle;
-use super::sink::{Direct, Gone, Sink, early_head};
+use super::sink::{Direct, Early, Gone, Sink, early_head};
 use super::visit::Visit;
 use crate::cache::{CacheKey, Head, Part, Piece, Reader, Stored, Writer};
 use crate::chat::Dialect;
@@ -327,7 +327,7 @@ struct Watch {
     dialect: Dialect,
     standing: crate::limit::Standing,
     ours: AnswerHead,
-    early: Option<AnswerHead>,
+    early: Option<Early>,
     /// What a tenant wants to keep of the answer, for a reader who has a settlement of its own.
     tee: Option<Box<Tee>>,
 }

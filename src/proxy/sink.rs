@@ -6,7 +6,9 @@ use super::chunked::Chunked;
 use super::recording::Tee;
 use super::service::Whole;
 use super::visit::Visit;
+use crate::chat::Dialect;
 use crate::error::Failure;
+use crate::types::RequestId;
 use crate::wire::translate::{self, AnswerForm};
 use bytes::Bytes;
 use http::{HeaderValue, header};
@@ -48,9 +50,11 @@ pub(super) struct Direct<'a> {
     session: &'a mut ServerSession,
     /// The connection itself, once a stream of events runs over HTTP/1.1.
     stream: Option<Chunked>,
+    /// It is to become that after the first event, which nothing should hold up.
+    leaves: bool,
     head_sent: bool,
     /// Sent by the first heartbeat when the vendor has not answered yet.
-    early: Option<AnswerHead>,
+    early: Option<Early>,
     /// Bytes of body written.
     pub bytes: u64,
     /// The status that went out.
@@ -66,10 +70,11 @@ pub(super) struct Direct<'a> {
 
 impl<'a> Direct<'a> {
     /// `early`: the head that a heartbeat may send before the vendor's.
-    pub(super) fn new(session: &'a mut ServerSession, early: Option<AnswerHead>) -> Self {
+    pub(super) fn new(session: &'a mut ServerSession, early: Option<Early>) -> Self {
         Self {
             session,
             stream: None,
+            leaves: false,
             head_sent: false,
             early,
             bytes: 0,
@@ -98,6 +103,10 @@ impl<'a> Direct<'a> {
     async fn send(&mut self, bytes: Bytes, last: bool) -> Result<(), Gone> {
         if self.left {
             return Err(Gone);
+        }
+        if self.leaves && self.bytes > 0 {
+            self.leaves = false;
+            self.stream = Chunked::take(self.session).await;
         }
         self.bytes += bytes.len() as u64;
         if let Some(tee) = &mut self.tee {
@@ -138,12 +147,9 @@ impl Sink for Direct<'_> {
         }
         (self.head_sent, self.status) = (true, head.status);
         let chunked = !self.session.is_http2();
-        let streams = chunked && head.length.is_none() && head.is_events();
+        self.leaves = chunked && head.length.is_none() && head.is_events();
         let header = response(head, chunked);
         let sent = self.session.write_response_header(header).await;
-        if streams && sent.is_ok() {
-            self.stream = Chunked::take(self.session).await;
-        }
         self.said(sent)
     }
 
@@ -160,7 +166,7 @@ impl Sink for Direct<'_> {
     }
 
     async fn beat(&mut self) -> Result<(), Gone> {
-        let Some(early) = self.early.clone() else { return Ok(()) };
+        let Some(early) = self.early.map(Early::head) else { return Ok(()) };
         let events = early.is_events();
         self.is_silent |= !events && !self.head_sent;
         self.head(early).await?;
@@ -198,9 +204,25 @@ pub(super) fn response(head: AnswerHead, http1: bool) -> Box<ResponseHeader> {
     Box::new(header)
 }
 
-/// The head that a heartbeat may send: an answer that has begun, from nobody yet. `None`: this
-/// caller waits without one.
-pub(super) fn early_head(visit: &Visit) -> Option<AnswerHead> {
+/// The head that a heartbeat may send: an answer that has begun, from nobody yet.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Early {
+    content_type: &'static str,
+    dialect: Dialect,
+    id: RequestId,
+}
+
+impl Early {
+    fn head(self) -> AnswerHead {
+        let mut head = AnswerHead::new(200, self.content_type);
+        head.id(self.dialect, &self.id.to_string());
+        head.events();
+        head
+    }
+}
+
+/// What a heartbeat may send to this caller. `None`: it waits without.
+pub(super) fn early_head(visit: &Visit) -> Option<Early> {
     let content_type = match visit.stream {
         // Comments keep a stream of events alive; a list has none.
         true if visit.form == AnswerForm::List => return None,
@@ -208,8 +230,5 @@ pub(super) fn early_head(visit: &Visit) -> Option<AnswerHead> {
         false if translate::beats_whole(visit.dialect) => "application/json",
         false => return None,
     };
-    let mut head = AnswerHead::new(200, content_type);
-    head.id(visit.dialect, &visit.id.to_string());
-    head.events();
-    Some(head)
+    Some(Early { content_type, dialect: visit.dialect, id: visit.id })
 }

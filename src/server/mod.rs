@@ -232,13 +232,14 @@ fn control(plane: &Arc<Plane>, reloader: &Arc<Reloader>) -> Control {
     let for_verify = Arc::clone(plane);
     let reload = Arc::clone(reloader);
     let failures = Arc::clone(reloader);
+    let notices = reloader.directory().notices().clone();
     Control {
         metrics: Arc::clone(&plane.metrics),
         store: plane.store.clone(),
         connect: Arc::clone(&plane.connect),
         clock: plane.clock.clone(),
         token: reloader.admin_token(),
-        gauges: Box::new(move || ready::gauges(&for_gauges, failures.failures())),
+        gauges: Box::new(move || ready::gauges(&for_gauges, failures.failures(), notices.counts())),
         ready: Box::new(move || !for_ready.drain.draining()),
         reload: Box::new(move || reload.reload().map_err(|problems| problems.to_string())),
         verify: Box::new(move || {
@@ -276,8 +277,16 @@ impl pingora::services::background::BackgroundService for AdminService {
                 std::future::pending::<()>().await;
             }
         };
-        if let Err(error) = admin::serve(listener, Arc::clone(&self.control), stop).await {
-            tracing::error!(%error, "the admin listener failed");
-        }
+        let directory = Arc::clone(&self.control.directory);
+        let (ended, over) = tokio::sync::oneshot::channel::<()>();
+        let over = async { drop(over.await) };
+        let courier = crate::notify::run(directory.notices().clone(), directory, over);
+        let serving = async move {
+            if let Err(error) = admin::serve(listener, Arc::clone(&self.control), stop).await {
+                tracing::error!(%error, "the admin listener failed");
+            }
+            drop(ended);
+        };
+        tokio::join!(courier, serving);
     }
 }

@@ -1,6 +1,6 @@
 //! One request, after it is known who makes it, and its answer.
 
-use super::export::Export;
+use super::pour::Pour;
 use super::problem::Problem;
 use super::routes::Route;
 use crate::admin::directory::{Directory, Draft};
@@ -71,8 +71,8 @@ pub struct Reply {
     pub location: Option<String>,
     /// Not JSON: type and text.
     pub text: Option<(&'static str, String)>,
-    /// Written while it is read.
-    pub stream: Option<Export>,
+    /// Too long to be held: still to be written.
+    pub pour: Option<Pour>,
 }
 
 impl Reply {
@@ -86,7 +86,7 @@ impl Reply {
             cookies: Vec::new(),
             location: None,
             text: None,
-            stream: None,
+            pour: None,
         }
     }
 

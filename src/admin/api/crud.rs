@@ -30,6 +30,7 @@ pub fn to_read(kind: Kind) -> Permission {
         Kind::Provider | Kind::Credential => Permission::ProvidersRead,
         Kind::Model => Permission::ModelsRead,
         Kind::AddressRule => Permission::AddressesRead,
+        Kind::Webhook => Permission::WebhooksRead,
     }
 }
 
@@ -45,6 +46,7 @@ pub fn to_write(kind: Kind) -> Permission {
         Kind::Provider | Kind::Credential => Permission::ProvidersWrite,
         Kind::Model => Permission::ModelsWrite,
         Kind::AddressRule => Permission::AddressesWrite,
+        Kind::Webhook => Permission::WebhooksWrite,
     }
 }
 
@@ -345,7 +347,9 @@ fn dependants(state: &State, record: &Record) -> Result<Vec<Arc<Record>>, Proble
             let own = state.each::<Credential>().filter(|(_, credential)| credential.provider == id);
             Ok(own.map(|(record, _)| Arc::clone(record)).collect())
         }
-        Body::Key(_) | Body::Credential(_) | Body::Model(_) | Body::AddressRule(_) => Ok(Vec::new()),
+        Body::Key(_) | Body::Credential(_) | Body::Model(_) | Body::AddressRule(_) | Body::Webhook(_) => {
+            Ok(Vec::new())
+        }
     }
 }
 

@@ -1,8 +1,10 @@
 //! The audit log on its way out, written while it is read: it may be longer than memory.
 
 use super::log::Wanted;
-use crate::admin::directory::Directory;
+use crate::admin::directory::audit_in;
 use crate::control::Entry;
+use crate::store::Store;
+use std::io::{self, Write};
 use std::ops::ControlFlow;
 
 /// How records are written.
@@ -25,57 +27,36 @@ pub struct Export {
     pub wanted: Wanted,
 }
 
-/// What reads pieces of text, and may have enough.
-pub type Sink<'s> = &'s mut dyn FnMut(String) -> ControlFlow<()>;
-
 const HEADER: &str = "sequence,at,who_kind,who_id,who_name,who_tenant,action,outcome,reason,kind,id,tenant,\
                       address,request,before,after\r\n";
-/// Pieces are about this long.
-const PIECE: usize = 32 * 1024;
-
 impl Export {
-    /// What it is.
-    pub fn content_type(&self) -> &'static str {
+    /// What it is, and the name of its file.
+    pub fn kind(&self) -> (&'static str, &'static str) {
         match self.form {
-            Form::Lines => "application/x-ndjson",
-            Form::Csv => "text/csv; charset=utf-8",
+            Form::Lines => ("application/x-ndjson", "audit.jsonl"),
+            Form::Csv => ("text/csv; charset=utf-8", "audit.csv"),
         }
     }
 
     /// Writes everything, the newest first. Blocks.
     ///
     /// # Errors
-    /// When the store cannot be read.
-    pub fn write(&self, directory: &Directory, sink: Sink<'_>) -> Result<(), String> {
-        let mut piece = if self.form == Form::Csv { HEADER.to_owned() } else { String::new() };
-        let mut enough = false;
-        directory.audit_before(self.before, &mut |entry| {
-            if self.wanted.fits(&entry) {
-                self.add(&entry, &mut piece);
-            }
-            if piece.len() >= PIECE && sink(std::mem::take(&mut piece)).is_break() {
-                enough = true;
-                return ControlFlow::Break(());
-            }
-            ControlFlow::Continue(())
-        })?;
-        if !enough && !piece.is_empty() {
-            let _ = sink(piece);
+    /// Those of the writer, and when the store cannot be read.
+    pub fn write(&self, store: &Store, out: &mut dyn Write) -> io::Result<()> {
+        if self.form == Form::Csv {
+            out.write_all(HEADER.as_bytes())?;
         }
-        Ok(())
-    }
-
-    /// The whole text, for who has the memory.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub fn whole(&self, directory: &Directory) -> Result<String, String> {
-        let mut whole = String::new();
-        self.write(directory, &mut |piece| {
-            whole.push_str(&piece);
-            ControlFlow::Continue(())
-        })?;
-        Ok(whole)
+        let mut written = Ok(());
+        let each = &mut |entry: Entry| {
+            if self.wanted.fits(&entry) {
+                let mut text = String::new();
+                self.add(&entry, &mut text);
+                written = out.write_all(text.as_bytes());
+            }
+            if written.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        };
+        audit_in(store, self.before, each).map_err(io::Error::other)?;
+        written
     }
 
     fn add(&self, entry: &Entry, to: &mut String) {

@@ -2,17 +2,15 @@
 
 use super::call::{Incoming, Reply, etag};
 use super::dispatch::{ROOT, answer};
-use super::export::Export;
 use super::page::{HTML, POLICY};
 use super::problem::Problem;
 use crate::access::client_address;
 use crate::admin::Control;
-use axum::body::{Body, Bytes};
+use axum::body::Body;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use std::net::{IpAddr, SocketAddr};
-use std::ops::ControlFlow;
 use std::sync::Arc;
 
 /// Largest body that the API takes.
@@ -39,8 +37,7 @@ pub async fn handle(State(control): State<Arc<Control>>, request: Request) -> Re
                 body: body.to_vec(),
                 request: name.clone(),
             };
-            let own = Arc::clone(&control);
-            let work = move || answer(&own.directory, &own.token, &incoming);
+            let work = move || answer(&control.directory, &control.token, &incoming);
             match tokio::task::spawn_blocking(work).await {
                 Ok(answered) => answered,
                 Err(error) => {
@@ -51,10 +48,7 @@ pub async fn handle(State(control): State<Arc<Control>>, request: Request) -> Re
         }
     };
     let mut response = match answered {
-        Ok(mut reply) => match reply.stream.take() {
-            Some(export) => streamed(export, control),
-            None => of_reply(reply),
-        },
+        Ok(reply) => of_reply(reply),
         Err(problem) => of_problem(&problem),
     };
     let headers = response.headers_mut();
@@ -74,31 +68,8 @@ fn address(control: &Control, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
     client_address(peer, &lines, &snapshot.trusted_proxies)
 }
 
-/// An answer that is written while it is read. One that cannot be read to its end is cut, so that
-/// nobody takes a part for the whole.
-fn streamed(export: Export, control: Arc<Control>) -> Response {
-    let kind = export.content_type();
-    let (sender, receiver) = tokio::sync::mpsc::channel::<Result<Bytes, std::io::Error>>(4);
-    // It ends when the reader is gone or everything is written; nobody has to wait for it.
-    tokio::task::spawn_blocking(move || {
-        let sink = &mut |piece: String| match sender.blocking_send(Ok(piece.into())) {
-            Ok(()) => ControlFlow::Continue(()),
-            Err(_) => ControlFlow::Break(()),
-        };
-        if let Err(error) = export.write(&control.directory, sink) {
-            tracing::error!(error, "the audit log cannot be exported");
-            let _ = sender.blocking_send(Err(std::io::Error::other(error)));
-        }
-    });
-    let pieces = futures_util::stream::unfold(receiver, async |mut receiver| {
-        receiver.recv().await.map(|piece| (piece, receiver))
-    });
-    let response = Response::builder().header(header::CONTENT_TYPE, kind).body(Body::from_stream(pieces));
-    response.unwrap_or_else(|_| Response::new(Body::empty()))
-}
-
 fn of_reply(reply: Reply) -> Response {
-    let Reply { status, mut body, version, once, cookies, location, text, stream: _ } = reply;
+    let Reply { status, mut body, version, once, cookies, location, text, pour } = reply;
     for (name, value) in once {
         if let Some(map) = body.as_object_mut() {
             map.insert(name.to_owned(), value);
@@ -113,6 +84,11 @@ fn of_reply(reply: Reply) -> Response {
     }
     if let Some(location) = location {
         builder = builder.header(header::LOCATION, location);
+    }
+    if let Some(pour) = pour {
+        let name = format!("attachment; filename=\"{}\"", pour.name);
+        builder = builder.header(header::CONTENT_TYPE, pour.kind).header(header::CONTENT_DISPOSITION, name);
+        return builder.body(pour.body()).unwrap_or_else(|_| Response::new(Body::empty()));
     }
     let response = match text {
         Some((HTML, page)) => builder

@@ -2,6 +2,7 @@
 
 use super::call::{Call, Reply};
 use super::export::{Export, Form};
+use super::pour::Pour;
 use super::problem::Problem;
 use crate::control::{Entry, Moment, Outcome};
 use crate::types::TenantId;
@@ -115,8 +116,11 @@ pub fn export(call: &Call<'_>) -> Result<Reply, Problem> {
         Some("csv") => Form::Csv,
         Some(_) => return Err(Problem::bad_request("format is json or csv")),
     };
-    let export = Export { form, before: before(call)?, wanted: Wanted::of(call)? };
-    Ok(Reply { stream: Some(export), ..Reply::ok(serde_json::Value::Null) })
+    let before = call.directory.audit_end(before(call)?);
+    let export = Export { form, before, wanted: Wanted::of(call)? };
+    let (store, (kind, name)) = (call.directory.store().clone(), export.kind());
+    let pour = Pour::new(kind, name, move |out| export.write(&store, out));
+    Ok(Reply { pour: Some(pour), ..Reply::ok(serde_json::Value::Null) })
 }
 
 /// `GET /audit/verify`

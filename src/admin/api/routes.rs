@@ -6,6 +6,7 @@ mod bodies;
 mod history;
 mod sign_in;
 mod table;
+mod usage;
 
 pub use table::routes;
 

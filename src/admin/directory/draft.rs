@@ -1,6 +1,7 @@
 //! What one request changes, and why it may not be written.
 
 use crate::control::{Change, Entry, Replay, Session};
+use crate::notify::{Delivery, Notice};
 use crate::store::ControlRow;
 
 /// All that one request changes, to be written at once.
@@ -18,6 +19,10 @@ pub struct Draft {
     pub rows: Vec<ControlRow>,
     /// The answer, for when the request comes again: its name and what to say.
     pub replay: Option<(String, Replay)>,
+    /// What it means that people and programs are told, written together with it.
+    pub notices: Vec<Notice>,
+    /// The same, for one endpoint each.
+    pub deliveries: Vec<Delivery>,
 }
 
 impl Draft {
@@ -27,6 +32,8 @@ impl Draft {
             && self.begun.is_empty()
             && self.ended.is_empty()
             && self.rows.is_empty()
+            && self.notices.is_empty()
+            && self.deliveries.is_empty()
     }
 }
 

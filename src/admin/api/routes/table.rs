@@ -3,7 +3,7 @@
 use super::{Access, Answer, Route};
 use crate::admin::api::call::{Call, Reply};
 use crate::admin::api::problem::Problem;
-use crate::admin::api::{crud, keys, log, meta, people, vendors};
+use crate::admin::api::{crud, keys, log, meta, notices, people, vendors, webhooks};
 use crate::control::{
     AddressRule, App, Credential, Entry, Key, Model, Permission as P, Project, Provider, Role, Team, Tenant,
     User,
@@ -119,6 +119,8 @@ macro_rules! writes {
         ]
     };
 }
+
+mod notices_rows;
 
 static TENANTS: [Route; 2] = reads!("tenants", Tenant, "tenant", Access::Any(&[P::TenantsRead]));
 static TENANTS_W: [Route; 3] = writes!(
@@ -449,12 +451,13 @@ static OTHERS: [Route; 26] = [
 
 /// Every row, each path with fixed segments before those with `{id}`.
 pub fn routes() -> impl Iterator<Item = &'static Route> {
-    let kinds: [&'static [Route]; 27] = [
+    let kinds: [&'static [Route]; 31] = [
         &super::bodies::BODIES,
         &super::history::HEALTH,
         &super::history::HISTORY,
         &super::sign_in::SIGN_IN,
         &OTHERS,
+        &super::usage::USAGE_ROUTES,
         &TENANTS,
         &TENANTS_W,
         &TEAMS,
@@ -477,6 +480,9 @@ pub fn routes() -> impl Iterator<Item = &'static Route> {
         &MODELS_W,
         &ADDRESSES,
         &ADDRESSES_W,
+        &notices_rows::WEBHOOKS,
+        &notices_rows::WEBHOOKS_W,
+        &notices_rows::NOTICES,
     ];
     kinds.into_iter().flatten()
 }
