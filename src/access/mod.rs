@@ -7,6 +7,7 @@ mod address_table;
 mod addresses;
 mod client;
 mod generate;
+pub mod jwt;
 mod key;
 mod models;
 mod public;

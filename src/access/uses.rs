@@ -144,6 +144,7 @@ mod tests {
             expires_at: None,
             models: ModelFilter::new(Vec::new()).unwrap(),
             addresses: AddressRules::default(),
+            party: Arc::default(),
         }
     }
 

@@ -6,26 +6,28 @@ mod disk;
 mod draft;
 mod log;
 mod notices;
+mod oauth;
 mod retention;
 mod uses;
 
 pub(super) use bodies::{Doomed, Gone};
 pub use disk::{audit_public_key, verify_audit};
 pub use draft::{Draft, Unwritten};
-pub(super) use log::audit_in;
+pub(super) use log::entries_before;
 
 use super::identities::Identities;
 use crate::access::Pepper;
 use crate::config::{Extra, Snapshot};
 use crate::control::{
-    AUDIT_HEAD, Audit, Change, Compiled, Entry, IDEMPOTENCY_PREFIX, Record, Replay, SESSION_PREFIX, Sealed,
-    Session, Signer, State, Throttle, Vault, row_key, to_hex,
+    AUDIT_HEAD, Audit, Change, Compiled, IDEMPOTENCY_PREFIX, Record, Replay, SESSION_PREFIX, Sealed, Session,
+    Signer, State, Throttle, Vault, row_key, to_hex,
 };
-use crate::notify::{Delivery, Notices};
-use crate::store::{Archive, ControlRow, Store};
+use crate::notify::Notices;
+use crate::store::{ControlRow, Store};
 use crate::types::{Clock, Secret, Wall};
 use arc_swap::ArcSwap;
 use disk::{Loaded, hashes, index_of, load, signer};
+pub(super) use oauth::Desk;
 use parking_lot::{Mutex, RwLock};
 use std::collections::HashMap;
 use std::path::Path;
@@ -98,6 +100,8 @@ pub struct Directory {
     prune_next: AtomicI64,
     /// Providers of identities.
     pub(super) identities: Identities,
+    /// Codes, tokens and consents.
+    pub(super) desk: Desk,
     /// Counts changes; the one that is in force.
     changes: AtomicU64,
     in_force: Mutex<u64>,
@@ -142,6 +146,7 @@ impl Directory {
             bodies_dropped: OnceLock::new(),
             prune_next: AtomicI64::new(0),
             identities: Identities::new()?,
+            desk: Desk::default(),
             changes: AtomicU64::new(0),
             in_force: Mutex::new(0),
         };
@@ -151,6 +156,7 @@ impl Directory {
 
     fn take(&self, loaded: Loaded, turn: &mut Turn) {
         *self.index.write() = index_of(&loaded.state);
+        self.desk.replace(loaded.book, &loaded.state);
         self.state.store(Arc::new(loaded.state));
         *self.sessions.lock() = loaded.sessions;
         *self.replays.lock() = loaded.replays;
@@ -184,7 +190,9 @@ impl Directory {
 
     /// What a snapshot takes in, now.
     pub fn compile(&self) -> Compiled {
-        crate::control::compile(&self.state.load(), &self.vault.load(), self.clock.wall())
+        let mut compiled = crate::control::compile(&self.state.load(), &self.vault.load(), self.clock.wall());
+        compiled.extra.tokens = self.desk.tokens();
+        compiled
     }
 
     /// The snapshot in force, if a data plane runs.
@@ -259,10 +267,11 @@ impl Directory {
             self.changes.fetch_add(1, Ordering::AcqRel);
         }
         let state = self.state.load_full();
-        let (value, draft) = work(&state)?;
+        let (value, mut draft) = work(&state)?;
         if draft.is_empty() {
             return Ok(value);
         }
+        self.desk.complete(&mut draft, self.clock.wall());
         let mut next = State::clone(&state);
         draft.changes.iter().for_each(|change| next.apply(change));
         self.try_out(&draft, &next)?;
@@ -328,6 +337,7 @@ impl Directory {
             rows.push((session(hash), serde_json::to_vec(begun).ok()));
         }
         rows.extend(draft.ended.iter().map(|hash| (session(hash), None)));
+        rows.extend(draft.oauth.iter().map(crate::control::oauth::Step::row));
         if let Some((name, replay)) = &draft.replay {
             rows.push((format!("{IDEMPOTENCY_PREFIX}{name}").into_bytes(), serde_json::to_vec(replay).ok()));
             rows.extend(self.old_replays());
@@ -377,6 +387,7 @@ impl Directory {
                 *self.bootstrap.lock() = None;
             }
         }
+        self.desk.enter(draft.oauth, &draft.changes, &self.state.load());
         let mut sessions = self.sessions.lock();
         sessions.extend(draft.begun);
         draft.ended.iter().for_each(|hash| drop(sessions.remove(hash)));
@@ -405,47 +416,6 @@ impl Directory {
     /// Asks a vendor with a credential that is in force.
     pub(super) fn probe(&self, provider: &str, credential: &str) -> Result<Probed, String> {
         (self.hooks.get().ok_or("no data plane runs")?.probe)(provider, credential)
-    }
-
-    /// Notes a refusal, at most so many a minute: nobody may fill the disk by being refused.
-    pub(super) fn note_refusal(&self, entry: Entry) {
-        const MOST_A_MINUTE: u32 = 120;
-        let minute = entry.at.0.seconds().div_euclid(60);
-        let mut refusals = self.refusals.lock();
-        *refusals = if refusals.0 == minute { (minute, refusals.1.saturating_add(1)) } else { (minute, 1) };
-        let count = refusals.1;
-        drop(refusals);
-        match count {
-            0..=MOST_A_MINUTE => self.note(entry),
-            _ => tracing::warn!(
-                action = entry.action,
-                "refused; the audit log is not told of more this minute"
-            ),
-        }
-    }
-
-    /// Adds to the audit log alone. A disk that refuses is told in the log.
-    pub(super) fn note(&self, entry: Entry) {
-        if let Err(error) = self.record(entry) {
-            tracing::error!(%error, "the audit log cannot be written");
-        }
-    }
-
-    /// The same, for what may only be done when it is written down.
-    ///
-    /// # Errors
-    /// The disk refuses.
-    pub(super) fn record(&self, entry: Entry) -> Result<(), Unwritten> {
-        let draft = Draft { entries: vec![entry], ..Draft::default() };
-        self.change(|_| Ok(((), draft)))
-    }
-
-    /// What is on disk now. Blocks.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub(super) fn archive(&self) -> Result<Archive, String> {
-        self.store.archive().map_err(|error| error.to_string())
     }
 
     /// When something of what is managed expires next.

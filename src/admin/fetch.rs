@@ -105,9 +105,10 @@ fn client_config(ca: Option<&[Vec<u8>]>) -> Result<ClientConfig, String> {
             }
         }
         None => {
-            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+            let native = rustls_native_certs::load_native_certs();
+            roots.add_parsable_certificates(native.certs);
             if roots.is_empty() {
-                return Err("the system trusts no certificates; name a ca_file".to_owned());
+                return Err(format!("the system has no certificates of authorities: {:?}", native.errors));
             }
         }
     }

@@ -2,7 +2,7 @@
 //! file's own, but one by one, so that a bad one is left out and told instead
 //! of keeping the rest from running.
 
-use super::{Http2, Problem, StoredKey};
+use super::{Http2, Problem, StoredKey, Tokens};
 use crate::access::AddressTable;
 use crate::route::Strategy;
 use crate::types::{Secret, TenantId};
@@ -23,6 +23,10 @@ pub struct Extra {
     pub addresses: Option<Arc<AddressTable>>,
     /// Who may call for a tenant.
     pub tenants: HashMap<TenantId, Arc<AddressTable>>,
+    /// Tenants that are switched off.
+    pub disabled: BTreeSet<TenantId>,
+    /// Access tokens that work; they change without a new snapshot.
+    pub tokens: Arc<Tokens>,
 }
 
 /// A provider as a person described it.

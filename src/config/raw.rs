@@ -21,6 +21,7 @@ pub(crate) use speech::{Aigne, Responses};
 
 use super::at::{At, Instant, Money, Period, Size};
 pub(crate) use super::raw_billing::Billing;
+pub(crate) use super::raw_oauth::OAuth;
 use crate::route::Strategy;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -48,12 +49,14 @@ pub(crate) struct File {
     pub(crate) security: Security,
     /// What is managed while the hub runs.
     pub(crate) control: Control,
-    /// How people sign in besides by password.
-    pub(crate) sign_in: SignIn,
     /// What the hub tells by itself.
     pub(crate) notices: Notices,
     /// The mail server. Default: none, and no e-mails.
     pub(crate) mail: Option<At<Mail>>,
+    /// How people sign in besides by password.
+    pub(crate) sign_in: SignIn,
+    /// Access tokens: those that the hub issues, and those of others that it takes.
+    pub(crate) oauth: OAuth,
     /// Answers kept in memory.
     pub(crate) cache: Cache,
     /// Responses kept for later requests.
@@ -94,6 +97,8 @@ pub(crate) struct Public {
     pub(crate) threads: Option<At<u16>>,
     /// Accept HTTP/2 without TLS (prior knowledge). Default: false.
     pub(crate) http2_cleartext: Option<bool>,
+    /// Answer the control plane's API, its pages and OAuth here too. Default: true.
+    pub(crate) console: Option<bool>,
     /// HTTPS.
     pub(crate) tls: Option<At<Tls>>,
 }

@@ -22,7 +22,7 @@ const DIGEST_BYTES: usize = 32;
 /// Who did it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Who {
-    /// operator, user, key, app or nobody.
+    /// operator, user, key, app, token, client or nobody.
     pub kind: String,
     /// Their id, if they have one.
     pub id: Option<String>,

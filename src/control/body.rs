@@ -1,6 +1,7 @@
 //! What is managed: one type for each kind. These are the fields that people
 //! write; ids, versions and secrets are kept beside them.
 
+use super::oauth::Client;
 use super::{Moment, Permission};
 use crate::route::Strategy;
 use crate::types::{NoticeKind, Pico};
@@ -417,4 +418,5 @@ kinds! {
     Model "model" "models" "model_";
     AddressRule "address-rule" "address-rules" "addr_";
     Webhook "webhook" "webhooks" "hook_";
+    Client "client" "clients" "client_";
 }

@@ -1,5 +1,7 @@
 //! Is what somebody wrote right? Every fault is told, with its field.
 
+mod client;
+
 use super::authority::{fits, project_team, role_permissions};
 use super::{
     AddressRule, App, Body, BuiltIn, Credential, CredentialType, Key, Kind, Model, Owner, OwnerKind, Project,
@@ -61,6 +63,7 @@ pub fn check(
         Body::Model(body) => check.model(body),
         Body::AddressRule(body) => check.address_rule(body),
         Body::Webhook(body) => check.webhook(body),
+        Body::Client(body) => check.client(body),
     }
     check.faults
 }

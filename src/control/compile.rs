@@ -3,7 +3,7 @@
 use super::authority::project_team;
 use super::{
     AddressRule, App, Body, Credential, CredentialType, Http2, Key, KeyPair, Kind, Model, OwnerKind,
-    Permission, Private, Provider, Record, RuleVerdict, State, Team, Vault, key_permissions,
+    Permission, Private, Provider, Record, RuleVerdict, State, Team, Tenant, Vault, key_permissions,
 };
 use crate::access::{self, AddressRules, AddressSet, AddressTable, KeyHash, ModelFilter, Verdict, network};
 use crate::config::{self, CredentialProof, CredentialSpec, Extra, ModelSpec, ProviderSpec, StoredKey};
@@ -43,6 +43,8 @@ pub fn compile(state: &State, vault: &Vault, now: Wall) -> Compiled {
     compiled.extra.models = state.each::<Model>().map(|(_, model)| model_spec(model)).collect();
     compiled.extra.addresses = rules.hub;
     compiled.extra.tenants = rules.tenants;
+    let disabled = state.each::<Tenant>().filter(|(_, tenant)| !tenant.enabled.0);
+    compiled.extra.disabled = disabled.filter_map(|(record, _)| TenantId::parse(&record.id).ok()).collect();
     compiled
 }
 
@@ -103,10 +105,11 @@ pub fn address_table<'r>(rules: impl Iterator<Item = &'r AddressRule>) -> Addres
 type Owners = HashMap<(Option<TenantId>, Option<String>), bool>;
 
 /// Which teams somebody is in.
-struct Teams<'s>(HashMap<&'s str, Vec<&'s str>>);
+pub struct Teams<'s>(HashMap<&'s str, Vec<&'s str>>);
 
 impl<'s> Teams<'s> {
-    fn of(state: &'s State) -> Self {
+    /// Those of this state.
+    pub fn of(state: &'s State) -> Self {
         let mut by_member = HashMap::<_, Vec<_>>::new();
         for (record, team) in state.each::<Team>() {
             for member in &team.members {
@@ -116,15 +119,20 @@ impl<'s> Teams<'s> {
         Self(by_member)
     }
 
+    /// The team that somebody's calls count for when nobody says: the only one that they are in.
+    pub fn only(&self, user: &str) -> Option<&'s str> {
+        match self.0.get(user).map(Vec::as_slice) {
+            Some([only]) => Some(*only),
+            _ => None,
+        }
+    }
+
     /// Who is behind a key.
     fn party(&self, state: &State, key: &Key) -> Arc<Party> {
         let owned = |kind| key.owner.as_ref().filter(|owner| owner.kind == kind).map(|owner| &*owner.id);
         let (user, app) = (owned(OwnerKind::User), owned(OwnerKind::App));
         let by_app = || state.find::<App>(app?).and_then(|app| project_team(state, app));
-        let by_user = || match self.0.get(user?).map(Vec::as_slice) {
-            Some([only]) => Some(*only),
-            _ => None,
-        };
+        let by_user = || self.only(user?);
         let team = key.team.as_deref().or_else(by_app).or_else(by_user);
         Arc::new(Party { user: user.map(Arc::from), app: app.map(Arc::from), team: team.map(Arc::from) })
     }

@@ -16,6 +16,7 @@ mod hex;
 mod imported;
 mod key_pair;
 mod moment;
+pub mod oauth;
 mod oidc;
 mod password;
 mod permission;
@@ -42,7 +43,7 @@ pub use body::{
     Webhook,
 };
 pub use check::{Fault, check, is_hub_owner};
-pub use compile::{Compiled, address_table, compile};
+pub use compile::{Compiled, Teams, address_table, compile};
 pub use hex::{from_hex, to_hex};
 pub use imported::{IMPORTED_PREFIX, ImportedCall, imported_from};
 pub use key_pair::KeyPair;

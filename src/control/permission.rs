@@ -107,6 +107,8 @@ permissions! {
     AddressesWrite "addresses:write" Tenant [Owner Admin] "Make, change and delete address rules.";
     WebhooksRead "webhooks:read" Tenant [Owner Admin] "See webhooks and what was delivered to them.";
     WebhooksWrite "webhooks:write" Tenant [Owner Admin] "Make, change, test and delete webhooks, and replay deliveries.";
+    ClientsRead "clients:read" Tenant [Owner Admin] "See OAuth clients, and what they were allowed.";
+    ClientsWrite "clients:write" Tenant [Owner Admin] "Make, change and delete OAuth clients, and end what they were allowed.";
     AuditRead "audit:read" Tenant [Owner Admin] "Search and export the audit log.";
     UsageOwn "usage:own" Tenant [Owner Admin Member] "See one's own usage and calls.";
     UsageRead "usage:read" Tenant [Owner Admin] "See all usage and calls; those of one's tenant, for who belongs to one.";

@@ -2,6 +2,7 @@
 //! new state, and nobody sees half of it.
 
 use super::hex::as_text;
+use super::oauth::ClientSecret;
 use super::{Body, Kind, Moment, Proofs, Resource, Sealed, WebhookSecret};
 use crate::types::{TenantId, Wall};
 use serde::{Deserialize, Serialize};
@@ -57,6 +58,8 @@ pub enum Private {
     },
     /// What a webhook's notices are signed with.
     Webhook(WebhookSecret),
+    /// How a confidential client of OAuth proves who it is.
+    Client(ClientSecret),
 }
 
 /// No variant shows what is in it.
@@ -144,6 +147,10 @@ impl Private {
             Private::Webhook(secret) => {
                 map.insert("master_key".into(), json!(secret.sealed.master));
                 map.insert("previous_until".into(), json!(secret.previous.as_ref().map(|(_, until)| until)));
+            }
+            Private::Client(secret) => {
+                map.insert("prefix".into(), json!(secret.prefix));
+                map.insert("previous_until".into(), json!(secret.previous.as_ref().map(|p| p.until)));
             }
         }
     }

@@ -8,6 +8,7 @@ mod body;
 mod buffered;
 mod chunked;
 mod connect;
+mod console;
 mod decide;
 mod drain;
 mod endpoint;
@@ -26,6 +27,7 @@ mod listing;
 mod long_body;
 mod models;
 mod outgoing;
+mod outsiders;
 mod pipes;
 mod probe;
 mod realtime;
@@ -44,6 +46,7 @@ mod translated;
 mod upstream;
 mod visit;
 
+pub use console::{Answering, Console, Pieces};
 pub use drain::Drain;
 pub use front::Front;
 pub use keeping::KeptResponses;
@@ -61,8 +64,9 @@ use arc_swap::ArcSwap;
 use buffered::Buffered;
 use flood::Flood;
 use keeping::Keeping;
+use outsiders::Outsiders;
 use resend::Waiting;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use upstream::Upstreams;
 
 /// What all requests share. Built once; only the snapshot is replaced.
@@ -83,6 +87,8 @@ pub struct Plane {
     pub connect: Arc<Sessions>,
     /// Thoughts behind calls of tools, for callers that cannot return them.
     pub recall: Recall,
+    /// What answers the control plane's paths here, once it runs.
+    pub console: OnceLock<Arc<dyn Console>>,
     /// Requests in flight, and whether new ones are still welcome.
     pub drain: Drain,
     /// How keys are used, by the hour.
@@ -94,6 +100,7 @@ pub struct Plane {
     buffered: Buffered,
     flood: Flood,
     waiting: Waiting,
+    outsiders: Outsiders,
 }
 
 /// What is kept of thoughts for callers that cannot return them.
@@ -117,6 +124,8 @@ impl Plane {
             buffered: Buffered::default(),
             flood: Flood::default(),
             waiting: Waiting::default(),
+            outsiders: Outsiders::default(),
+            console: OnceLock::new(),
             snapshot: ArcSwap::new(snapshot),
             clock,
             metrics,
@@ -144,6 +153,9 @@ impl Plane {
         self.upstreams.sweep();
         self.waiting.sweep(self.clock.mono());
         self.keeping.sweep(self.clock.wall());
+        let snapshot = self.snapshot.load();
+        snapshot.tokens.sweep(self.clock.wall());
+        snapshot.outside_gates.sweep();
     }
 
     /// Brings to disk what is still waiting, before the store closes. Blocks.

@@ -161,6 +161,7 @@ impl BackgroundService for Keeper {
         let Ok(mut hang_up) = signal(SignalKind::hangup()) else { return };
         let mut sweep = tokio::time::interval(SWEEP);
         let mut expiry = tokio::time::interval(EXPIRY);
+        let mut fetching: Option<tokio::task::JoinHandle<()>> = None;
         let snapshot = self.plane.snapshot.load_full();
         let mut models = snapshot.model_names();
         // Every vendor's models have names without being written; the simulator's are known.
@@ -177,7 +178,15 @@ impl BackgroundService for Keeper {
                 _ = hang_up.recv() => self.reload().await,
                 _ = changed.recv() => self.reload().await,
                 _ = sweep.tick() => { self.sweep().await; continue }
-                _ = expiry.tick() => { self.expire().await; continue }
+                _ = expiry.tick() => {
+                    self.expire().await;
+                    // One at a time. It ends by itself, and with the process.
+                    if fetching.as_ref().is_none_or(|running| running.is_finished()) {
+                        let plane = Arc::clone(&self.plane);
+                        fetching = Some(tokio::spawn(async move { plane.refresh_issuers().await }));
+                    }
+                    continue
+                }
             }
             let now = self.watched();
             if now != paths {

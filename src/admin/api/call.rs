@@ -259,6 +259,7 @@ pub fn entry(
         Actor::Operator => ("operator", None),
         Actor::User(id) => ("user", Some(id.to_string())),
         Actor::Key { id, .. } => ("key", Some(id.to_string())),
+        Actor::Token { id, .. } => ("token", Some(id.to_string())),
         Actor::Nobody => ("nobody", None),
     };
     Entry {

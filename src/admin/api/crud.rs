@@ -4,6 +4,7 @@ use super::call::{Call, Reply, tenant_of, typed};
 use super::file::of_the_file;
 use super::problem::Problem;
 use crate::admin::directory::Draft;
+use crate::control::oauth::Client;
 use crate::control::{
     AddressRule, Body, Change, Credential, Key, Kind, Permission, Private, Project, Proofs, Record, Resource,
     State, Team, User, address_table,
@@ -31,6 +32,7 @@ pub fn to_read(kind: Kind) -> Permission {
         Kind::Model => Permission::ModelsRead,
         Kind::AddressRule => Permission::AddressesRead,
         Kind::Webhook => Permission::WebhooksRead,
+        Kind::Client => Permission::ClientsRead,
     }
 }
 
@@ -47,6 +49,7 @@ pub fn to_write(kind: Kind) -> Permission {
         Kind::Model => Permission::ModelsWrite,
         Kind::AddressRule => Permission::AddressesWrite,
         Kind::Webhook => Permission::WebhooksWrite,
+        Kind::Client => Permission::ClientsWrite,
     }
 }
 
@@ -329,7 +332,11 @@ fn dependants(state: &State, record: &Record) -> Result<Vec<Arc<Record>>, Proble
             used("teams", state.each::<Team>().filter(team).count())?;
             Ok(keys_of(id))
         }
-        Body::App(_) => Ok(keys_of(id)),
+        Body::App(_) => {
+            let client = |(_, client): &(&Arc<Record>, &Client)| client.app.as_deref() == Some(id);
+            used("clients", state.each::<Client>().filter(client).count())?;
+            Ok(keys_of(id))
+        }
         Body::Team(_) => {
             let project = |(_, project): &(&Arc<Record>, &Project)| project.team.as_deref() == Some(id);
             used("projects", state.each::<Project>().filter(project).count())
@@ -347,9 +354,12 @@ fn dependants(state: &State, record: &Record) -> Result<Vec<Arc<Record>>, Proble
             let own = state.each::<Credential>().filter(|(_, credential)| credential.provider == id);
             Ok(own.map(|(record, _)| Arc::clone(record)).collect())
         }
-        Body::Key(_) | Body::Credential(_) | Body::Model(_) | Body::AddressRule(_) | Body::Webhook(_) => {
-            Ok(Vec::new())
-        }
+        Body::Key(_)
+        | Body::Credential(_)
+        | Body::Model(_)
+        | Body::AddressRule(_)
+        | Body::Webhook(_)
+        | Body::Client(_) => Ok(Vec::new()),
     }
 }
 

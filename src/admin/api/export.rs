@@ -1,7 +1,8 @@
 //! The audit log on its way out, written while it is read: it may be longer than memory.
 
 use super::log::Wanted;
-use crate::admin::directory::audit_in;
+use super::pour::Pour;
+use crate::admin::directory::entries_before;
 use crate::control::Entry;
 use crate::store::Store;
 use std::io::{self, Write};
@@ -30,33 +31,33 @@ pub struct Export {
 const HEADER: &str = "sequence,at,who_kind,who_id,who_name,who_tenant,action,outcome,reason,kind,id,tenant,\
                       address,request,before,after\r\n";
 impl Export {
-    /// What it is, and the name of its file.
-    pub fn kind(&self) -> (&'static str, &'static str) {
-        match self.form {
+    /// The answer that carries it.
+    pub fn pour(self, store: Store) -> Pour {
+        let (kind, name) = match self.form {
             Form::Lines => ("application/x-ndjson", "audit.jsonl"),
             Form::Csv => ("text/csv; charset=utf-8", "audit.csv"),
-        }
+        };
+        Pour::new(kind, name, move |out| self.write(&store, out))
     }
 
     /// Writes everything, the newest first. Blocks.
     ///
     /// # Errors
-    /// Those of the writer, and when the store cannot be read.
-    pub fn write(&self, store: &Store, out: &mut dyn Write) -> io::Result<()> {
+    /// When the store cannot be read, and those of the writer.
+    fn write(&self, store: &Store, out: &mut dyn Write) -> io::Result<()> {
         if self.form == Form::Csv {
             out.write_all(HEADER.as_bytes())?;
         }
-        let mut written = Ok(());
-        let each = &mut |entry: Entry| {
+        let (mut line, mut written) = (String::new(), Ok(()));
+        let read = entries_before(store, self.before, &mut |entry| {
             if self.wanted.fits(&entry) {
-                let mut text = String::new();
-                self.add(&entry, &mut text);
-                written = out.write_all(text.as_bytes());
+                line.clear();
+                self.add(&entry, &mut line);
+                written = out.write_all(line.as_bytes());
             }
             if written.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-        };
-        audit_in(store, self.before, each).map_err(io::Error::other)?;
-        written
+        });
+        written.and(read.map_err(io::Error::other))
     }
 
     fn add(&self, entry: &Entry, to: &mut String) {

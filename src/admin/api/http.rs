@@ -19,7 +19,7 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Answers everything below the API's root.
 pub async fn handle(State(control): State<Arc<Control>>, request: Request) -> Response {
-    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip());
+    let from = from_where(&control, &request);
     let (parts, body) = request.into_parts();
     let name = uuid::Uuid::now_v7().simple().to_string();
     let answered = match axum::body::to_bytes(body, LARGEST_BODY).await {
@@ -32,7 +32,7 @@ pub async fn handle(State(control): State<Arc<Control>>, request: Request) -> Re
                 method: parts.method.as_str().to_owned(),
                 path: parts.uri.path().strip_prefix(ROOT).unwrap_or_default().to_owned(),
                 query: parts.uri.query().unwrap_or_default().to_owned(),
-                address: peer.map(|peer| address(&control, peer, &parts.headers)),
+                address: from.map(|from| from.address),
                 headers: parts.headers,
                 body: body.to_vec(),
                 request: name.clone(),
@@ -60,6 +60,29 @@ pub async fn handle(State(control): State<Arc<Control>>, request: Request) -> Re
     response
 }
 
+/// From where a request comes, and by which scheme, as the listener knows it that took it. Only the
+/// process itself can put it beside a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Visitor {
+    /// The client's address.
+    pub address: IpAddr,
+    /// Did it come by https?
+    pub secure: bool,
+}
+
+/// Where a request comes from: what the public listener says of it, or else what this one sees.
+pub(in crate::admin) fn from_where(control: &Control, request: &Request) -> Option<Visitor> {
+    if let Some(visitor) = request.extensions().get::<Visitor>() {
+        return Some(*visitor);
+    }
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>()?.0.ip();
+    let trusted =
+        control.directory.snapshot().is_some_and(|s| s.trusted_proxies.contains(peer.to_canonical()));
+    let proto = request.headers().get("x-forwarded-proto").filter(|_| trusted);
+    let secure = proto.is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"https"));
+    Some(Visitor { address: address(control, peer, request.headers()), secure })
+}
+
 /// From where: the peer, or what a trusted proxy says.
 fn address(control: &Control, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
     let Some(snapshot) = control.directory.snapshot() else { return peer.to_canonical() };
@@ -82,13 +105,13 @@ fn of_reply(reply: Reply) -> Response {
     for cookie in cookies {
         builder = builder.header(header::SET_COOKIE, cookie);
     }
-    if let Some(location) = location {
-        builder = builder.header(header::LOCATION, location);
-    }
     if let Some(pour) = pour {
         let name = format!("attachment; filename=\"{}\"", pour.name);
         builder = builder.header(header::CONTENT_TYPE, pour.kind).header(header::CONTENT_DISPOSITION, name);
         return builder.body(pour.body()).unwrap_or_else(|_| Response::new(Body::empty()));
+    }
+    if let Some(location) = location {
+        builder = builder.header(header::LOCATION, location);
     }
     let response = match text {
         Some((HTML, page)) => builder

@@ -116,10 +116,8 @@ pub fn export(call: &Call<'_>) -> Result<Reply, Problem> {
         Some("csv") => Form::Csv,
         Some(_) => return Err(Problem::bad_request("format is json or csv")),
     };
-    let before = call.directory.audit_end(before(call)?);
-    let export = Export { form, before, wanted: Wanted::of(call)? };
-    let (store, (kind, name)) = (call.directory.store().clone(), export.kind());
-    let pour = Pour::new(kind, name, move |out| export.write(&store, out));
+    let before = before(call)?.min(call.directory.audit_end());
+    let pour = Export { form, before, wanted: Wanted::of(call)? }.pour(call.directory.store().clone());
     Ok(Reply { pour: Some(pour), ..Reply::ok(serde_json::Value::Null) })
 }
 

@@ -2,6 +2,8 @@
 
 mod bodies;
 mod call;
+mod clients;
+mod consents;
 mod crud;
 mod dispatch;
 mod export;
@@ -31,7 +33,9 @@ pub use pour::Pour;
 pub use problem::Problem;
 pub use routes::{Access, Route, routes};
 
-pub(super) use http::{handle, of_problem};
+pub(super) use dispatch::{by_session, from_the_same_site, pairs};
+pub use http::Visitor;
+pub(super) use http::{from_where, handle, of_problem};
 
 #[cfg(test)]
 mod tests;

@@ -259,6 +259,7 @@ fn me_of(principal: &Principal) -> Value {
         crate::control::Actor::Operator => ("operator", None),
         crate::control::Actor::User(id) => ("user", Some(id)),
         crate::control::Actor::Key { id, .. } => ("key", Some(id)),
+        crate::control::Actor::Token { id, .. } => ("token", Some(id)),
         crate::control::Actor::Nobody => ("nobody", None),
     };
     let permissions: Vec<_> = PermissionSet::iter(principal.permissions).collect();
@@ -272,7 +273,7 @@ fn me_of(principal: &Principal) -> Value {
 }
 
 /// Id of the user who asks; keys and the operator have no account.
-fn own_account<'c>(call: &'c Call<'_>) -> Result<&'c Arc<str>, Problem> {
+pub(super) fn own_account<'c>(call: &'c Call<'_>) -> Result<&'c Arc<str>, Problem> {
     match &call.principal.actor {
         crate::control::Actor::User(id) => Ok(id),
         _ => Err(Problem::conflict("only somebody who signed in has an account of their own")),

@@ -391,9 +391,9 @@ fn credentials_are_written_and_never_read() {
     }
     for form in ["json", "csv"] {
         let reply = place.operator("GET", &format!("/audit/export?format={form}"), Value::Null).unwrap();
-        let mut written = Vec::new();
-        reply.pour.unwrap().write(&mut written).unwrap();
-        said.push(String::from_utf8(written).unwrap());
+        let mut text = Vec::new();
+        reply.pour.unwrap().write(&mut text).unwrap();
+        said.push(String::from_utf8(text).unwrap());
     }
     assert!(said.iter().all(|text| !text.contains("canary")), "{said:?}");
 

@@ -1,6 +1,7 @@
 //! What is managed, as it lies on disk: read at the start, and after a write
 //! that failed.
 
+use crate::control::oauth::{Book, CONSENT_PREFIX, Consent, FAMILY_PREFIX, Family, Step};
 use crate::control::{
     AUDIT_ANCHOR, AUDIT_HEAD, AUDIT_PREFIX, Anchor, Audit, Broken, Head, IDEMPOTENCY_PREFIX, Moment,
     RECORD_PREFIX, Record, Replay, SESSION_PREFIX, Seal, Session, Signer, State, Verifier, from_hex, to_hex,
@@ -22,6 +23,7 @@ pub(super) struct Loaded {
     pub(super) sessions: HashMap<[u8; 32], Session>,
     pub(super) replays: HashMap<String, Replay>,
     pub(super) audit: Audit,
+    pub(super) book: Book,
 }
 
 /// Proves the audit log in an archive.
@@ -85,6 +87,7 @@ pub(super) fn load(archive: &Archive, now: Wall) -> Result<Loaded, String> {
         sessions: HashMap::new(),
         replays: HashMap::new(),
         audit: Audit::default(),
+        book: Book::default(),
     };
     let mut damaged = 0_u64;
     let each = &mut |_: &[u8], value: &[u8]| {
@@ -117,6 +120,15 @@ pub(super) fn load(archive: &Archive, now: Wall) -> Result<Loaded, String> {
         ControlFlow::Continue(())
     };
     archive.control(IDEMPOTENCY_PREFIX.as_bytes(), each).map_err(|error| error.to_string())?;
+    let mut steps = |prefix: &str, read: &dyn Fn(&[u8]) -> Option<Step>| {
+        let each = &mut |_: &[u8], value: &[u8]| {
+            read(value).into_iter().for_each(|step| loaded.book.apply(step));
+            ControlFlow::Continue(())
+        };
+        archive.control(prefix.as_bytes(), each).map_err(|error| error.to_string())
+    };
+    steps(FAMILY_PREFIX, &|row| serde_json::from_slice::<Family>(row).ok().map(|f| Step::Keep(Arc::new(f))))?;
+    steps(CONSENT_PREFIX, &|row| serde_json::from_slice::<Consent>(row).ok().map(Step::Consent))?;
     loaded.audit.seal = load_head(archive)?;
     Ok(loaded)
 }

@@ -1,5 +1,6 @@
 //! What one request changes, and why it may not be written.
 
+use crate::control::oauth::Step;
 use crate::control::{Change, Entry, Replay, Session};
 use crate::notify::{Delivery, Notice};
 use crate::store::ControlRow;
@@ -15,6 +16,8 @@ pub struct Draft {
     pub begun: Vec<([u8; 32], Session)>,
     /// Sessions that end.
     pub ended: Vec<[u8; 32]>,
+    /// What becomes of authorisations.
+    pub oauth: Vec<Step>,
     /// Rows that are no records.
     pub rows: Vec<ControlRow>,
     /// The answer, for when the request comes again: its name and what to say.
@@ -31,6 +34,7 @@ impl Draft {
             && self.entries.is_empty()
             && self.begun.is_empty()
             && self.ended.is_empty()
+            && self.oauth.is_empty()
             && self.rows.is_empty()
             && self.notices.is_empty()
             && self.deliveries.is_empty()

@@ -1,11 +1,44 @@
-//! Looking at the audit log, and proving it.
+//! What the audit log is told beside changes, what it tells, and its proof.
 
-use super::{Directory, verify_audit};
+use super::{Directory, Draft, Unwritten, verify_audit};
 use crate::control::{AUDIT_PREFIX, Entry, open_row, sequence_of};
-use crate::store::Store;
+use crate::store::{Archive, Store};
 use std::ops::ControlFlow;
 
 impl Directory {
+    /// Notes a refusal, at most so many a minute: nobody may fill the disk by being refused.
+    pub(in crate::admin) fn note_refusal(&self, entry: Entry) {
+        const MOST_A_MINUTE: u32 = 120;
+        let minute = entry.at.0.seconds().div_euclid(60);
+        let mut refusals = self.refusals.lock();
+        *refusals = if refusals.0 == minute { (minute, refusals.1.saturating_add(1)) } else { (minute, 1) };
+        let count = refusals.1;
+        drop(refusals);
+        match count {
+            0..=MOST_A_MINUTE => self.note(entry),
+            _ => tracing::warn!(
+                action = entry.action,
+                "refused; the audit log is not told of more this minute"
+            ),
+        }
+    }
+
+    /// Adds to the audit log alone. A disk that refuses is told in the log.
+    pub(in crate::admin) fn note(&self, entry: Entry) {
+        if let Err(error) = self.record(entry) {
+            tracing::error!(%error, "the audit log cannot be written");
+        }
+    }
+
+    /// The same, for what may only be done when it is written down.
+    ///
+    /// # Errors
+    /// The disk refuses.
+    pub(in crate::admin) fn record(&self, entry: Entry) -> Result<(), Unwritten> {
+        let draft = Draft { entries: vec![entry], ..Draft::default() };
+        self.change(|_| Ok(((), draft)))
+    }
+
     /// Records of the audit log before a number, the newest first, until told to stop.
     ///
     /// # Errors
@@ -15,12 +48,20 @@ impl Directory {
         before: u64,
         each: &mut dyn FnMut(Entry) -> ControlFlow<()>,
     ) -> Result<(), String> {
-        audit_in(&self.store, self.audit_end(before), each)
+        entries_before(&self.store, before.min(self.audit_end()), each)
     }
 
-    /// The number after the last record before `before`.
-    pub(in crate::admin) fn audit_end(&self, before: u64) -> u64 {
-        before.min(self.turn.lock().audit.seal.sequence.saturating_add(1))
+    /// The number of the record that comes next.
+    pub(in crate::admin) fn audit_end(&self) -> u64 {
+        self.turn.lock().audit.seal.sequence.saturating_add(1)
+    }
+
+    /// What is on disk now. Blocks.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub(in crate::admin) fn archive(&self) -> Result<Archive, String> {
+        self.store.archive().map_err(|error| error.to_string())
     }
 
     /// Proves the audit log.
@@ -28,8 +69,7 @@ impl Directory {
     /// # Errors
     /// When the store cannot be read.
     pub fn verify_audit(&self) -> Result<Result<u64, crate::control::Broken>, String> {
-        let archive = self.store.archive().map_err(|error| error.to_string())?;
-        verify_audit(&archive, &self.signer.public_key())
+        verify_audit(&self.archive()?, &self.signer.public_key())
     }
 
     /// The key that proves the audit log's head.
@@ -38,11 +78,11 @@ impl Directory {
     }
 }
 
-/// Records of an audit log before number `end`, the newest first, until told to stop.
+/// Records before a number, the newest first, until told to stop. Blocks.
 ///
 /// # Errors
 /// When the store cannot be read.
-pub(in crate::admin) fn audit_in(
+pub(in crate::admin) fn entries_before(
     store: &Store,
     mut end: u64,
     each: &mut dyn FnMut(Entry) -> ControlFlow<()>,

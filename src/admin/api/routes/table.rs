@@ -121,6 +121,7 @@ macro_rules! writes {
 }
 
 mod notices_rows;
+mod oauth;
 
 static TENANTS: [Route; 2] = reads!("tenants", Tenant, "tenant", Access::Any(&[P::TenantsRead]));
 static TENANTS_W: [Route; 3] = writes!(
@@ -451,13 +452,16 @@ static OTHERS: [Route; 26] = [
 
 /// Every row, each path with fixed segments before those with `{id}`.
 pub fn routes() -> impl Iterator<Item = &'static Route> {
-    let kinds: [&'static [Route]; 31] = [
+    static TABLES: &[&[Route]] = &[
         &super::bodies::BODIES,
         &super::history::HEALTH,
         &super::history::HISTORY,
         &super::sign_in::SIGN_IN,
         &OTHERS,
         &super::usage::USAGE_ROUTES,
+        &oauth::OTHERS,
+        &oauth::CLIENTS,
+        &oauth::CLIENTS_W,
         &TENANTS,
         &TENANTS_W,
         &TEAMS,
@@ -484,5 +488,5 @@ pub fn routes() -> impl Iterator<Item = &'static Route> {
         &notices_rows::WEBHOOKS_W,
         &notices_rows::NOTICES,
     ];
-    kinds.into_iter().flatten()
+    TABLES.iter().copied().flatten()
 }
