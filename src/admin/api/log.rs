@@ -2,7 +2,6 @@
 
 use super::call::{Call, Reply};
 use super::export::{Export, Form};
-use super::pour::Pour;
 use super::problem::Problem;
 use crate::control::{Entry, Moment, Outcome};
 use crate::types::TenantId;
