@@ -1,6 +1,7 @@
 //! The control plane of the real hub: what is managed comes into force at
 //! once, what is secret stays so, and what was done can be proved.
 
+mod bodies;
 mod books_of_changes;
 mod canary;
 mod credentials;

@@ -7,6 +7,7 @@
 
 mod at;
 mod billing;
+mod bodies;
 mod check;
 mod document;
 mod environment;
@@ -27,6 +28,7 @@ mod snapshot;
 mod watch;
 
 pub use billing::{Billing, Gift, Payer, Plan};
+pub use bodies::BodyPolicy;
 pub use check::schema;
 pub use document::{Boot, Document, EXAMPLE};
 pub use environment::Environment;

@@ -5,14 +5,18 @@
 //! Fields that must be there are `Option`s all the same, and named in the
 //! schema: a table that lacks one is told so, and the rest of it is still read.
 
+mod bodies;
 mod catalogue;
+mod control;
 mod notices;
 mod process;
 mod quotas;
 mod sign_in;
 mod speech;
 
+pub(crate) use bodies::Bodies;
 pub(crate) use catalogue::{Capabilities, Catalogue, CatalogueModel};
+pub(crate) use control::{Control, MasterKey};
 pub(crate) use notices::{Mail, Notices, Security as MailSecurity};
 pub(crate) use process::{Health, Shutdown};
 pub(crate) use quotas::Quota;
@@ -61,6 +65,8 @@ pub(crate) struct File {
     pub(crate) cache: Cache,
     /// Responses kept for later requests.
     pub(crate) responses: Responses,
+    /// Whose requests and answers are kept.
+    pub(crate) bodies: Vec<At<Bodies>>,
     /// How the books are written.
     pub(crate) ledger: Ledger,
     /// What tenants pay. Without it nobody is charged.
@@ -212,30 +218,6 @@ pub(crate) struct Security {
     pub(crate) failures_per_minute: Option<At<u32>>,
     /// Secret under which keys are hashed, at least 32 bytes. Default: made once and kept in the data folder.
     pub(crate) pepper: Option<At<SecretSource>>,
-}
-
-/// What is managed while the hub runs.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct Control {
-    /// Key of 32 bytes, as 64 hexadecimal digits or base64, under which vendors' secrets are kept. Default: the environment variable AIGNE_HUB_MASTER_KEY; without one the hub stores no such secret.
-    pub(crate) master_key: Option<At<MasterKey>>,
-    /// Keys that were used before; what they hold can still be opened, and is put under the new one by `vault/rewrap`.
-    pub(crate) old_master_keys: Vec<At<MasterKey>>,
-    /// Days that audit records are kept. Default: for ever.
-    pub(crate) audit_days: Option<At<u32>>,
-}
-
-/// Where a master key is. Exactly one of the three.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct MasterKey {
-    /// Environment variable that holds it.
-    pub(crate) env: Option<String>,
-    /// File that holds it, relative to this file.
-    pub(crate) file: Option<String>,
-    /// Program and arguments that print it, such as a client of a key service. Run at each reload, at most 10 s.
-    pub(crate) command: Option<Vec<String>>,
 }
 
 /// Answers kept in memory.

@@ -5,6 +5,7 @@
 mod aws;
 mod base;
 mod billing;
+mod bodies;
 mod catalogue;
 mod extra;
 mod files;
@@ -115,6 +116,7 @@ impl Document {
             responses: resolver.responses(&raw.responses),
             ledger: resolver.ledger(&raw.ledger),
             flood: resolver.flood(&raw.security),
+            bodies: resolver.bodies(&raw.bodies),
             audit_keep: resolver.audit_keep(&raw.control),
             sign_in: resolver.sign_in(&raw.sign_in),
             oauth,

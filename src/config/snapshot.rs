@@ -2,7 +2,7 @@
 
 use super::billing::{Billing, Payer, Plan};
 use super::{
-    Declared, HeldTo, Issuer, LeftOut, NoticeSettings, OAuth, OutsideGates, QuotaTable, SignIn, Tokens,
+    BodyPolicy, Declared, HeldTo, Issuer, LeftOut, NoticeSettings, OAuth, OutsideGates, QuotaTable, SignIn, Tokens,
 };
 use crate::access::{AddressRules, AddressSet, AddressTable, Key, KeyTable, Pepper};
 use crate::cache;
@@ -74,6 +74,8 @@ pub struct Snapshot {
     pub ledger: LedgerSettings,
     /// Shedding of addresses.
     pub flood: Flood,
+    /// Tenants whose requests and answers are kept, and what of them.
+    pub bodies: HashMap<TenantId, Arc<BodyPolicy>>,
     /// How long audit records are kept; `None`: for ever.
     pub audit_keep: Option<Duration>,
     /// How people sign in besides by password.

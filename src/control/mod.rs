@@ -8,6 +8,7 @@
 mod anchor;
 mod audit;
 mod authority;
+mod bodies;
 mod body;
 mod check;
 mod compile;
@@ -33,6 +34,10 @@ pub use audit::{
     Who, audit_row_key, open_row, sequence_of,
 };
 pub use authority::{Actor, Principal, faults_of_grant, key_permissions, role_permissions};
+pub use bodies::{
+    BODY_KEY_PREFIX, BODY_PREFIX, BodyKey, Farewell, KeptBody, body_of_row, body_row_key, fingerprint,
+    kept_until, open_body, redacted, seal_body,
+};
 pub use body::{
     AddressRule, App, Body, Credential, CredentialType, Http2, Key, Kind, Model, Owner, OwnerKind, Project,
     Provider, Quota, Resource, Role, RuleVerdict, Switch, Target as ModelTarget, Team, Tenant, Timeouts,

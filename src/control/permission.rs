@@ -116,6 +116,8 @@ permissions! {
     UsageRead "usage:read" Tenant [Owner Admin] "See all usage and calls; those of one's tenant, for who belongs to one.";
     UsageRebuild "usage:rebuild" Hub [Owner Admin] "Make the sums of usage anew from the books.";
     AuditVerify "audit:verify" Hub [Owner Admin] "Prove the audit log.";
+    BodiesRead "bodies:read" Tenant [Owner] "Read kept requests and answers; each reading is in the audit log.";
+    BodiesDelete "bodies:delete" Tenant [Owner Admin] "Delete kept requests and answers, and destroy their keys.";
     HistoryImport "history:import" Hub [Owner] "Take in the history of a hub that was there before.";
     HistoryRead "history:read" Hub [Owner Admin] "See that history.";
     VaultRewrap "vault:rewrap" Hub [Owner] "Put all secrets under the master key in use.";

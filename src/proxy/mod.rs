@@ -32,6 +32,7 @@ mod pipes;
 mod probe;
 mod quotas;
 mod realtime;
+mod recording;
 mod relay;
 mod resend;
 mod service;
@@ -51,6 +52,7 @@ pub use drain::Drain;
 pub use front::Front;
 pub use keeping::KeptResponses;
 pub use probe::{Said, probe};
+pub use recording::{Recorder, Recording};
 pub use service::Gateway;
 
 use crate::access::{Sessions, Uses};
@@ -95,6 +97,8 @@ pub struct Plane {
     pub drain: Drain,
     /// How keys are used, by the hour.
     pub uses: Uses,
+    /// Bodies of tenants that want them kept.
+    pub recorder: Recorder,
     keeping: Keeping,
     upstreams: Upstreams,
     buffered: Buffered,
@@ -125,6 +129,7 @@ impl Plane {
             recall: Recall::new(MAX_RECALL_BYTES),
             drain: Drain::default(),
             uses: Uses::default(),
+            recorder: Recorder::default(),
             upstreams: Upstreams::new(),
             buffered: Buffered::default(),
             flood: Flood::default(),

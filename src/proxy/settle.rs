@@ -4,7 +4,7 @@
 use super::exchange::End;
 use super::job::Job;
 use super::visit::Visit;
-use super::{Plane, funds, quotas};
+use super::{Plane, funds, quotas, recording};
 use crate::error::{Failure, Kind};
 use crate::ledger::{Charge, Intent, Outcome, Settlement};
 use crate::limit::Ask;
@@ -176,6 +176,7 @@ fn report(plane: &Plane, mut visit: Box<Visit>, end: &End, cost: Option<Pico>) {
     if let Some(caller) = &visit.caller {
         plane.uses.note(&caller.key, visit.at, visit.address, visit.status >= 400);
     }
+    recording::end(plane, &mut visit);
     let visit = *visit;
     let (key, tenant) = match &visit.caller {
         Some(caller) => (Arc::clone(caller.key.id.shared()), Arc::clone(caller.key.tenant.shared())),

@@ -1,6 +1,7 @@
 //! What is known of one request while it is on its way. Grows from intake to
 //! settle; nothing decides by it.
 
+use super::recording::Tee;
 use crate::chat::Dialect;
 use crate::config::Caller;
 use crate::ledger::Tried;
@@ -41,6 +42,8 @@ pub(super) struct Visit {
     pub cache: CacheStatus,
     pub request_bytes: u64,
     pub response_bytes: u64,
+    /// What is kept of the bodies, if anything.
+    pub tee: Option<Box<Tee>>,
     /// An intent is in the books.
     pub intended: bool,
     pub tags: Vec<String>,
@@ -79,6 +82,7 @@ impl Visit {
             cache: CacheStatus::Off,
             request_bytes: 0,
             response_bytes: 0,
+            tee: None,
             intended: false,
             tags: Vec::new(),
             tried: Vec::new(),

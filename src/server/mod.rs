@@ -2,6 +2,7 @@
 //! one order that works, and stopped so that nothing is lost. How a new process
 //! takes over from an old one is told in `succession`.
 
+mod bodies;
 mod console;
 mod gifts;
 mod keeper;

@@ -454,6 +454,7 @@ static OTHERS: [Route; 26] = [
 /// Every row, each path with fixed segments before those with `{id}`.
 pub fn routes() -> impl Iterator<Item = &'static Route> {
     static TABLES: &[&[Route]] = &[
+        &super::bodies::BODIES,
         &super::history::HEALTH,
         &super::history::HISTORY,
         &super::sign_in::SIGN_IN,
