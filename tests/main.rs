@@ -31,6 +31,7 @@ mod ledger;
 mod lifecycle;
 mod lifecycle_upgrade;
 mod metrics;
+mod oauth;
 mod ollama;
 mod responses;
 mod run;
