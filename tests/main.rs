@@ -31,6 +31,7 @@ mod ledger;
 mod lifecycle;
 mod lifecycle_upgrade;
 mod metrics;
+mod notices;
 mod oauth;
 mod ollama;
 mod responses;
@@ -45,4 +46,5 @@ mod sdk;
 
 mod harness;
 mod images;
+mod import;
 mod tidy;

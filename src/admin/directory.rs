@@ -2,18 +2,25 @@
 //! in one batch with its audit records, then a new snapshot.
 
 mod disk;
-mod notes;
+mod draft;
+mod log;
+mod notices;
 mod oauth;
+mod retention;
+mod uses;
 
 pub use disk::{audit_public_key, verify_audit};
+pub use draft::{Draft, Unwritten};
+pub(super) use log::entries_before;
 
+use super::identities::Identities;
 use crate::access::Pepper;
 use crate::config::{Extra, Snapshot};
-use crate::control::oauth::Step;
 use crate::control::{
-    AUDIT_HEAD, Audit, Change, Compiled, Entry, IDEMPOTENCY_PREFIX, Record, Replay, SESSION_PREFIX, Sealed,
-    Session, Signer, State, Throttle, Vault, row_key, to_hex,
+    AUDIT_HEAD, Audit, Change, Compiled, IDEMPOTENCY_PREFIX, Record, Replay, SESSION_PREFIX, Sealed, Session,
+    Signer, State, Throttle, Vault, row_key, to_hex,
 };
+use crate::notify::Notices;
 use crate::store::{ControlRow, Store};
 use crate::types::{Clock, Secret, Wall};
 use arc_swap::ArcSwap;
@@ -22,7 +29,7 @@ pub(super) use oauth::Desk;
 use parking_lot::{Mutex, RwLock};
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -81,8 +88,13 @@ pub struct Directory {
     /// One-time codes that still wait for their confirmation, by user.
     codes: Mutex<HashMap<Arc<str>, Sealed>>,
     vault: ArcSwap<Vault>,
+    notices: Notices,
     bootstrap: Mutex<Option<Secret>>,
     hooks: OnceLock<Hooks>,
+    /// When is looked for old audit records again, in microseconds since the epoch.
+    prune_next: AtomicI64,
+    /// Providers of identities.
+    pub(super) identities: Identities,
     /// Codes, tokens and consents.
     pub(super) desk: Desk,
     /// Counts changes; the one that is in force.
@@ -97,23 +109,6 @@ struct Turn {
     stale: bool,
 }
 
-/// All that one request changes, to be written at once.
-#[derive(Default)]
-pub struct Draft {
-    /// The records.
-    pub changes: Vec<Change>,
-    /// What the audit log says about it.
-    pub entries: Vec<Entry>,
-    /// Sessions that begin.
-    pub begun: Vec<([u8; 32], Session)>,
-    /// Sessions that end.
-    pub ended: Vec<[u8; 32]>,
-    /// What becomes of authorisations.
-    pub oauth: Vec<Step>,
-    /// The answer, for when the request comes again: its name and what to say.
-    pub replay: Option<(String, Replay)>,
-}
-
 impl Directory {
     /// Reads what is managed. `data` is where the key of the audit log is, or is made.
     ///
@@ -121,8 +116,12 @@ impl Directory {
     /// Says what cannot be read.
     pub fn open(store: Store, clock: Clock, data: &Path) -> Result<Self, String> {
         let signer = signer(data)?;
-        let loaded = load(&store.archive().map_err(|error| error.to_string())?, clock.wall())?;
+        let archive = store.archive().map_err(|error| error.to_string())?;
+        let loaded = load(&archive, clock.wall())?;
+        let known = notices::load(&archive)?;
+        drop(archive);
         let directory = Self {
+            notices: Notices::new(clock.clone(), known),
             store,
             clock,
             state: ArcSwap::default(),
@@ -138,6 +137,8 @@ impl Directory {
             vault: ArcSwap::default(),
             bootstrap: Mutex::default(),
             hooks: OnceLock::new(),
+            prune_next: AtomicI64::new(0),
+            identities: Identities::new()?,
             desk: Desk::default(),
             changes: AtomicU64::new(0),
             in_force: Mutex::new(0),
@@ -168,6 +169,11 @@ impl Directory {
     /// The master keys in use.
     pub fn vault(&self) -> Arc<Vault> {
         self.vault.load_full()
+    }
+
+    /// The books.
+    pub fn store(&self) -> &Store {
+        &self.store
     }
 
     /// Everything that is managed, now.
@@ -262,9 +268,11 @@ impl Directory {
         let mut next = State::clone(&state);
         draft.changes.iter().for_each(|change| next.apply(change));
         self.try_out(&draft, &next)?;
-        let audit = self.write(&mut turn, &draft)?;
+        let (deliveries, rows) = self.deliveries(&draft, &next);
+        let audit = self.write(&mut turn, &draft, rows)?;
         turn.audit = audit;
         self.enter(draft, next);
+        self.notices.entered(deliveries);
         drop(turn);
         Ok(value)
     }
@@ -309,20 +317,20 @@ impl Directory {
     }
 
     /// Everything in one batch.
-    fn write(&self, turn: &mut Turn, draft: &Draft) -> Result<Audit, Unwritten> {
+    fn write(&self, turn: &mut Turn, draft: &Draft, mut rows: Vec<ControlRow>) -> Result<Audit, Unwritten> {
         let mut audit = turn.audit;
-        let mut rows: Vec<ControlRow> = Vec::new();
         for change in &draft.changes {
             let value = change.after.as_ref().map(|record| serde_json::to_vec(&**record)).transpose();
             let value = value.map_err(|error| Unwritten::Disk(error.to_string()))?;
             rows.push((row_key(change.kind, &change.id), value));
         }
+        rows.extend(draft.rows.iter().cloned());
         let session = |hash: &[u8; 32]| format!("{SESSION_PREFIX}{}", to_hex(hash)).into_bytes();
         for (hash, begun) in &draft.begun {
             rows.push((session(hash), serde_json::to_vec(begun).ok()));
         }
         rows.extend(draft.ended.iter().map(|hash| (session(hash), None)));
-        rows.extend(draft.oauth.iter().map(Step::row));
+        rows.extend(draft.oauth.iter().map(crate::control::oauth::Step::row));
         if let Some((name, replay)) = &draft.replay {
             rows.push((format!("{IDEMPOTENCY_PREFIX}{name}").into_bytes(), serde_json::to_vec(replay).ok()));
             rows.extend(self.old_replays());
@@ -407,25 +415,4 @@ impl Directory {
     pub fn until(&self) -> Option<Wall> {
         self.compile().until
     }
-}
-
-impl Draft {
-    fn is_empty(&self) -> bool {
-        let nothing = self.changes.is_empty() && self.entries.is_empty() && self.oauth.is_empty();
-        nothing && self.begun.is_empty() && self.ended.is_empty()
-    }
-}
-
-/// Why a change was not made.
-#[derive(Debug, thiserror::Error)]
-pub enum Unwritten {
-    /// The disk refuses.
-    #[error("the change cannot be stored: {0}")]
-    Disk(String),
-    /// No snapshot could be built, for a reason outside of the change.
-    #[error("the configuration does not resolve: {0}")]
-    Snapshot(String),
-    /// The data plane would leave it out: field and text.
-    #[error("it does not fit")]
-    Unfit(Vec<(String, String)>),
 }

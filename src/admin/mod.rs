@@ -6,17 +6,18 @@ mod books;
 mod connect;
 mod console;
 mod directory;
+mod fetch;
+mod identities;
 mod oauth;
 mod token;
 mod wallets;
 
 pub use api::{
-    Access, Incoming, Problem, ROOT, Reply, Route, Visitor, answer, answer_operator, document, routes,
+    Access, Incoming, Pour, Problem, ROOT, Reply, Route, Visitor, answer, answer_operator, document, routes,
 };
 pub use books::reach;
 pub use console::Console;
 pub use directory::{Directory, Hooks, Probed, audit_public_key, verify_audit};
-pub use oauth::Way;
 pub use token::{Missing, token};
 pub use wallets::{NewOperation, shown_done, shown_wallet, shown_wallets};
 
@@ -58,8 +59,6 @@ pub struct Control {
     pub verify: Box<dyn Fn() -> Result<Report, String> + Send + Sync>,
     /// What is managed.
     pub directory: Arc<Directory>,
-    /// Other ways to sign in, to end at this path of the hub.
-    pub ways: Box<dyn Fn(&str) -> Vec<Way> + Send + Sync>,
 }
 
 /// Serves until `stop` completes.

@@ -11,6 +11,7 @@ use crate::store::{Store, StoreError};
 use crate::types::{Clock, Secret};
 use clap::Args;
 use serde_json::Value;
+use std::io::Write;
 use std::net::ToSocketAddrs;
 
 /// Calls the control plane's API and prints what it answers.
@@ -120,6 +121,27 @@ impl Hub {
         let body = body.map(|body| body.to_string()).unwrap_or_default();
         match self {
             Hub::Running(remote) => remote.ask(method, &format!("{ROOT}{path}"), &body)?.text(),
+            Hub::Stopped(..) => self.answered(method, path, body).map(text_of),
+        }
+    }
+
+    /// Copies an answer to stdout as it comes, however long it is.
+    pub(super) fn copy(&self, path: &str) -> Result<(), String> {
+        if let Hub::Running(remote) = self {
+            return remote.ask("GET", &format!("{ROOT}{path}"), "")?.copy();
+        }
+        let reply = self.answered("GET", path, String::new())?;
+        let mut stdout = std::io::BufWriter::new(std::io::stdout().lock());
+        match &reply.pour {
+            Some(pour) => out::told(pour.write(&mut stdout).and_then(|()| stdout.flush())),
+            None => out::told(stdout.write_all(text_of(reply).as_bytes()).and_then(|()| stdout.flush())),
+        }
+    }
+
+    /// What the store of a hub that does not run says.
+    fn answered(&self, method: &str, path: &str, body: String) -> Result<admin::Reply, String> {
+        match self {
+            Hub::Running(_) => Err("the hub runs".to_owned()),
             Hub::Stopped(directory, _) => {
                 let (path, query) = path.split_once('?').unwrap_or((path, ""));
                 let incoming = Incoming {
@@ -131,9 +153,7 @@ impl Hub {
                     address: None,
                     request: "command line".to_owned(),
                 };
-                answer_operator(directory, &incoming)
-                    .map(text_of)
-                    .map_err(|problem| super::remote::told(&problem.body()))
+                answer_operator(directory, &incoming).map_err(|problem| super::remote::told(&problem.body()))
             }
         }
     }
@@ -184,6 +204,12 @@ const SEGMENT: &percent_encoding::AsciiSet =
 fn text_of(reply: admin::Reply) -> String {
     if let Some((_, text)) = reply.text {
         return text;
+    }
+    if let Some(pour) = reply.pour {
+        let mut text = Vec::new();
+        // Memory takes everything; an answer that ends early is told by its end.
+        let _ = pour.write(&mut text);
+        return String::from_utf8_lossy(&text).into_owned();
     }
     let mut body = reply.body;
     for (name, value) in reply.once {

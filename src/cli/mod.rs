@@ -6,11 +6,14 @@ mod audit;
 mod catalogue;
 mod check;
 mod connect;
+mod import;
 mod keys;
 mod ledger;
+mod notices;
 mod out;
 mod remote;
 mod things;
+mod usage;
 mod wallet;
 
 use crate::config::{Boot, Document, Environment};
@@ -63,12 +66,20 @@ enum Command {
     Keys(keys::Keys),
     /// Grants keys to programs that wait for one, such as AIGNE's command line.
     Connect(connect::Connect),
+    /// Shows what was used, and by whom.
+    Usage(usage::Usage),
+    /// Shows and exports single calls.
+    Calls(usage::Calls),
     /// Exports, verifies and prunes the books.
     Ledger(ledger::Ledger),
     /// Shows wallets, gives credits and takes them back.
     Wallet(wallet::Wallet),
+    /// Lists notices and deliveries, tests webhooks, replays deliveries.
+    Notices(notices::Notices),
     /// Builds and shows what is known of models: limits, abilities, prices.
     Catalogue(catalogue::Catalogue),
+    /// Takes over what the AIGNE Hub before this one knew, from its aikit.db.
+    Import(Box<import::Import>),
     /// Prints the JSON schema of the configuration file.
     Schema,
 }
@@ -152,9 +163,13 @@ pub fn run() -> ExitCode {
         Command::Audit(audit) => audit.run(),
         Command::Keys(keys) => keys.run(),
         Command::Connect(connect) => connect.run(),
+        Command::Usage(usage) => usage.run(),
+        Command::Calls(calls) => calls.run(),
         Command::Ledger(ledger) => ledger.run(),
         Command::Wallet(wallet) => wallet.run(),
+        Command::Notices(notices) => notices.run(),
         Command::Catalogue(catalogue) => catalogue.run(),
+        Command::Import(import) => import.run(),
         Command::Schema => out::print(format_args!("{:#}", crate::config::schema())),
     };
     match result {

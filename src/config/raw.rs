@@ -6,9 +6,13 @@
 //! schema: a table that lacks one is told so, and the rest of it is still read.
 
 mod catalogue;
+mod notices;
+mod sign_in;
 mod speech;
 
 pub(crate) use catalogue::{Capabilities, Catalogue, CatalogueModel};
+pub(crate) use notices::{Mail, Notices, Security as MailSecurity};
+pub(crate) use sign_in::{Group, Oidc, SignIn};
 pub(crate) use speech::{Aigne, Responses};
 
 use super::at::{At, Instant, Money, Period, Size};
@@ -41,6 +45,12 @@ pub(crate) struct File {
     pub(crate) security: Security,
     /// What is managed while the hub runs.
     pub(crate) control: Control,
+    /// What the hub tells by itself.
+    pub(crate) notices: Notices,
+    /// The mail server. Default: none, and no e-mails.
+    pub(crate) mail: Option<At<Mail>>,
+    /// How people sign in besides by password.
+    pub(crate) sign_in: SignIn,
     /// Access tokens: those that the hub issues, and those of others that it takes.
     pub(crate) oauth: OAuth,
     /// Answers kept in memory.
@@ -206,6 +216,8 @@ pub(crate) struct Control {
     pub(crate) master_key: Option<At<MasterKey>>,
     /// Keys that were used before; what they hold can still be opened, and is put under the new one by `vault/rewrap`.
     pub(crate) old_master_keys: Vec<At<MasterKey>>,
+    /// Days that audit records are kept. Default: for ever.
+    pub(crate) audit_days: Option<At<u32>>,
 }
 
 /// Where a master key is. Exactly one of the three.

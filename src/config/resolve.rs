@@ -11,9 +11,11 @@ mod files;
 mod keys;
 mod master;
 mod models;
+mod notices;
 mod oauth;
 mod providers;
 mod settings;
+mod sign_in;
 
 pub(super) use files::expand;
 
@@ -102,10 +104,13 @@ impl Document {
             billing,
             unpriced: settings::unpriced(&raw.ledger),
             rules: resolver.rules(&raw.rules),
+            notices: resolver.notices(&raw.notices, raw.mail.as_ref()),
             cache: resolver.cache(&raw.cache),
             responses: resolver.responses(&raw.responses),
             ledger: resolver.ledger(&raw.ledger),
             flood: resolver.flood(&raw.security),
+            audit_keep: resolver.audit_keep(&raw.control),
+            sign_in: resolver.sign_in(&raw.sign_in),
             oauth,
             issuers,
             tokens: Arc::clone(&inputs.extra.tokens),

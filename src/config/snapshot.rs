@@ -1,7 +1,7 @@
 //! Configuration resolved: immutable, shared by `Arc`, taken once per request.
 
 use super::billing::{Billing, Payer, Plan};
-use super::{Declared, Issuer, LeftOut, OAuth, OutsideGates, Tokens};
+use super::{Declared, Issuer, LeftOut, NoticeSettings, OAuth, OutsideGates, SignIn, Tokens};
 use crate::access::{AddressRules, AddressSet, AddressTable, Key, KeyTable, Pepper};
 use crate::cache;
 use crate::catalogue::{Card, Catalogue};
@@ -60,6 +60,8 @@ pub struct Snapshot {
     pub unpriced: Unpriced,
     /// Compiled rules, in order.
     pub rules: RuleSet,
+    /// What the hub tells by itself.
+    pub notices: NoticeSettings,
     /// Answers kept in memory.
     pub cache: CacheSettings,
     /// Responses kept for later requests.
@@ -68,6 +70,10 @@ pub struct Snapshot {
     pub ledger: LedgerSettings,
     /// Shedding of addresses.
     pub flood: Flood,
+    /// How long audit records are kept; `None`: for ever.
+    pub audit_keep: Option<Duration>,
+    /// How people sign in besides by password.
+    pub sign_in: SignIn,
     /// What the hub's own authorization server does.
     pub oauth: OAuth,
     /// Others whose tokens are taken.

@@ -4,7 +4,7 @@
 use super::oauth::Client;
 use super::{Moment, Permission};
 use crate::route::Strategy;
-use crate::types::Pico;
+use crate::types::{NoticeKind, Pico};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::collections::BTreeMap;
@@ -187,6 +187,24 @@ pub struct Provider {
     pub models: Option<Vec<String>>,
     /// Clocks of its own.
     pub timeouts: Timeouts,
+    /// Which HTTP version. Default: auto.
+    pub http2: Option<Http2>,
+    /// A private CA in place of the system's: certificates as PEM text.
+    pub ca: Option<String>,
+    /// HTTP CONNECT proxy on the way out, http://host:port.
+    pub connect_proxy: Option<String>,
+}
+
+/// Which HTTP version to speak to a vendor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Http2 {
+    /// By ALPN on TLS, HTTP/1.1 otherwise.
+    Auto,
+    /// HTTP/1.1.
+    Never,
+    /// HTTP/2, also without TLS.
+    Always,
 }
 
 /// The clocks of an attempt, as "30s".
@@ -236,6 +254,8 @@ pub enum CredentialType {
     ApiKey,
     /// A token that somebody else issued, sent in the same place.
     Bearer,
+    /// A pair of AWS's keys, perhaps with a session token: it signs and is never sent.
+    AccessKeyPair,
 }
 
 /// A public model name.
@@ -295,6 +315,21 @@ pub enum RuleVerdict {
     /// May not.
     #[default]
     Deny,
+}
+
+/// Where notices go.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(extend("required" = ["url"]))]
+pub struct Webhook {
+    /// Where: https://…, or mailto: and one or more addresses with commas between them. It stays one or the other.
+    pub url: String,
+    /// What it wants to hear of; empty = everything.
+    pub events: Vec<NoticeKind>,
+    /// Switched off, it hears of nothing, and what is on its way waits.
+    pub enabled: Switch,
+    /// Anything worth knowing.
+    pub comment: String,
 }
 
 /// One kind of thing, with its own type.
@@ -382,5 +417,6 @@ kinds! {
     Credential "credential" "credentials" "cred_";
     Model "model" "models" "model_";
     AddressRule "address-rule" "address-rules" "addr_";
+    Webhook "webhook" "webhooks" "hook_";
     Client "client" "clients" "client_";
 }

@@ -4,18 +4,20 @@ mod client;
 
 use super::authority::{fits, project_team, role_permissions};
 use super::{
-    AddressRule, App, Body, BuiltIn, Credential, Key, Kind, Model, Owner, OwnerKind, Project, Provider,
-    Record, Resource, Role, State, Team, Tenant, User,
+    AddressRule, App, Body, BuiltIn, Credential, CredentialType, Key, Kind, Model, Owner, OwnerKind, Project,
+    Provider, Record, Resource, Role, State, Team, Tenant, User,
 };
 use crate::access::{AddressSet, ModelFilter, network};
-use crate::provider::{VENDORS, vendor};
+use crate::provider::{Auth, VENDORS, vendor};
 use crate::types::{ModelName, ProviderName};
 
 /// Longest texts that people write.
 const LONGEST_NAME: usize = 200;
-const LONGEST_COMMENT: usize = 2_000;
+pub(super) const LONGEST_COMMENT: usize = 2_000;
+/// Largest PEM text of a private CA.
+const LARGEST_CA: usize = 256 * 1024;
 /// Longest lists.
-const LONGEST_LIST: usize = 1_000;
+pub(super) const LONGEST_LIST: usize = 1_000;
 
 /// Something that is wrong with one field.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
@@ -60,12 +62,13 @@ pub fn check(
         Body::Credential(body) => check.credential(body),
         Body::Model(body) => check.model(body),
         Body::AddressRule(body) => check.address_rule(body),
+        Body::Webhook(body) => check.webhook(body),
         Body::Client(body) => check.client(body),
     }
     check.faults
 }
 
-struct Check<'a> {
+pub(super) struct Check<'a> {
     state: &'a State,
     before: Option<&'a Record>,
     after: &'a Record,
@@ -73,11 +76,11 @@ struct Check<'a> {
 }
 
 impl Check<'_> {
-    fn fault(&mut self, field: &str, detail: impl Into<String>) {
+    pub(super) fn fault(&mut self, field: &str, detail: impl Into<String>) {
         self.faults.push(Fault::new(field, detail));
     }
 
-    fn text(&mut self, field: &str, text: &str, longest: usize) {
+    pub(super) fn text(&mut self, field: &str, text: &str, longest: usize) {
         if text.chars().count() > longest {
             self.fault(field, format!("is longer than {longest} characters"));
         }
@@ -86,21 +89,21 @@ impl Check<'_> {
         }
     }
 
-    fn name(&mut self, name: &str) {
+    pub(super) fn name(&mut self, name: &str) {
         if name.trim().is_empty() {
             self.fault("name", "is missing");
         }
         self.text("name", name, LONGEST_NAME);
     }
 
-    fn list(&mut self, field: &str, length: usize) {
+    pub(super) fn list(&mut self, field: &str, length: usize) {
         if length > LONGEST_LIST {
             self.fault(field, format!("has more than {LONGEST_LIST} entries"));
         }
     }
 
     /// Something of the same tenant.
-    fn reference(&mut self, field: &str, kind: Kind, id: &str) {
+    pub(super) fn reference(&mut self, field: &str, kind: Kind, id: &str) {
         let found = self.state.get(kind, id).filter(|record| record.tenant == self.after.tenant);
         if found.is_none() {
             self.fault(field, format!("there is no {} {id:?} here", kind.name()));
@@ -108,7 +111,7 @@ impl Check<'_> {
     }
 
     /// A field that stays as it was.
-    fn fixed<R: Resource, T: PartialEq>(&mut self, field: &str, of: impl Fn(&R) -> T) {
+    pub(super) fn fixed<R: Resource, T: PartialEq>(&mut self, field: &str, of: impl Fn(&R) -> T) {
         let before = self.before.and_then(Record::is::<R>).map(&of);
         let after = self.after.is::<R>().map(&of);
         if before.is_some() && before != after {
@@ -271,6 +274,9 @@ impl Check<'_> {
         self.list("labels", body.labels.len());
         self.list("headers", body.headers.len());
         self.list("models", body.models.as_ref().map_or(0, Vec::len));
+        if body.ca.as_ref().is_some_and(|text| text.len() > LARGEST_CA) {
+            self.fault("ca", format!("is longer than {LARGEST_CA} bytes"));
+        }
     }
 
     fn credential(&mut self, body: &Credential) {
@@ -279,8 +285,14 @@ impl Check<'_> {
         if ProviderName::parse(&body.name).is_err() {
             self.fault("name", "may have letters, digits, '-', '_', '.', at most 64");
         }
-        if self.state.get(Kind::Provider, &body.provider).is_none() {
-            self.fault("provider", format!("there is no provider with the id {:?}", body.provider));
+        match self.state.find::<Provider>(&body.provider) {
+            None => self.fault("provider", format!("there is no provider with the id {:?}", body.provider)),
+            Some(provider) => {
+                let signs = vendor(&provider.vendor).is_some_and(|v| matches!(v.auth, Auth::SigV4(_)));
+                if body.kind == CredentialType::AccessKeyPair && !signs {
+                    self.fault("type", format!("vendor {} takes no pair of keys", provider.vendor));
+                }
+            }
         }
         self.unique::<Credential>("name", |_, other| {
             other.name == body.name && other.provider == body.provider

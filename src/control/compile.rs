@@ -2,13 +2,13 @@
 
 use super::authority::project_team;
 use super::{
-    AddressRule, App, Body, Credential, Key, Kind, Model, OwnerKind, Permission, Private, Provider, Record,
-    RuleVerdict, State, Team, Tenant, Vault, key_permissions,
+    AddressRule, App, Body, Credential, CredentialType, Http2, Key, KeyPair, Kind, Model, OwnerKind,
+    Permission, Private, Provider, Record, RuleVerdict, State, Team, Tenant, Vault, key_permissions,
 };
 use crate::access::{self, AddressRules, AddressSet, AddressTable, KeyHash, ModelFilter, Verdict, network};
-use crate::config::{CredentialSpec, Extra, ModelSpec, ProviderSpec, StoredKey};
+use crate::config::{self, CredentialProof, CredentialSpec, Extra, ModelSpec, ProviderSpec, StoredKey};
 use crate::limit::Limits;
-use crate::types::{KeyId, Party, TenantId, Wall};
+use crate::types::{KeyId, Party, Secret, TenantId, Wall};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -234,12 +234,15 @@ fn provider_spec(
             continue;
         }
         match vault.open(&format!("credential/{}", held.id), sealed) {
-            Ok(secret) => credentials.push(CredentialSpec {
-                name: credential.name.clone(),
-                secret,
-                weight: credential.weight.unwrap_or(1),
-                models: credential.models.clone(),
-            }),
+            Ok(secret) => match proof(credential.kind, secret) {
+                Some(proof) => credentials.push(CredentialSpec {
+                    name: credential.name.clone(),
+                    proof,
+                    weight: credential.weight.unwrap_or(1),
+                    models: credential.models.clone(),
+                }),
+                None => compiled.problems.push((Arc::clone(&held.id), "holds no pair of keys".to_owned())),
+            },
             Err(error) => compiled.problems.push((Arc::clone(&held.id), error.to_string())),
         }
     }
@@ -261,8 +264,29 @@ fn provider_spec(
         headers: provider.headers.iter().map(|(name, text)| (name.clone(), text.clone())).collect(),
         models: provider.models.clone(),
         timeouts: timeouts.into_iter().filter_map(|(name, time)| Some((name, time.clone()?))).collect(),
+        region: provider.region.clone(),
+        http2: match provider.http2 {
+            None | Some(Http2::Auto) => config::Http2::Auto,
+            Some(Http2::Never) => config::Http2::Never,
+            Some(Http2::Always) => config::Http2::Always,
+        },
+        ca: provider.ca.clone(),
+        connect_proxy: provider.connect_proxy.clone(),
         credentials,
         enabled: provider.enabled.0,
+    }
+}
+
+/// What an opened secret proves; `None` when it is not of its kind.
+fn proof(kind: CredentialType, secret: Secret) -> Option<CredentialProof> {
+    match kind {
+        CredentialType::ApiKey | CredentialType::Bearer => Some(CredentialProof::Secret(secret)),
+        CredentialType::AccessKeyPair => {
+            let pair = KeyPair::parse(secret.expose())?;
+            let part = |text: &str| Secret::new(text);
+            let token = pair.session_token.as_deref().map(part);
+            Some(CredentialProof::Pair(part(&pair.access_key_id), part(&pair.secret_access_key), token))
+        }
     }
 }
 

@@ -6,6 +6,7 @@ mod aigne;
 mod answer;
 mod body;
 mod buffered;
+mod chunked;
 mod connect;
 mod console;
 mod decide;
@@ -14,6 +15,7 @@ mod endpoint;
 mod exchange;
 mod failure;
 mod flood;
+mod front;
 mod funds;
 mod guard;
 mod hold;
@@ -45,11 +47,12 @@ mod visit;
 
 pub use console::{Answering, Console, Pieces};
 pub use drain::Drain;
+pub use front::Front;
 pub use keeping::KeptResponses;
 pub use probe::{Said, probe};
 pub use service::Gateway;
 
-use crate::access::Sessions;
+use crate::access::{Sessions, Uses};
 use crate::cache::{Cache, Flights, Recall};
 use crate::config::Snapshot;
 use crate::store::Store;
@@ -86,6 +89,8 @@ pub struct Plane {
     pub console: OnceLock<Arc<dyn Console>>,
     /// Requests in flight, and whether new ones are still welcome.
     pub drain: Drain,
+    /// How keys are used, by the hour.
+    pub uses: Uses,
     keeping: Keeping,
     upstreams: Upstreams,
     buffered: Buffered,
@@ -109,6 +114,7 @@ impl Plane {
             connect: Arc::default(),
             recall: Recall::new(MAX_RECALL_BYTES),
             drain: Drain::default(),
+            uses: Uses::default(),
             upstreams: Upstreams::new(),
             buffered: Buffered::default(),
             flood: Flood::default(),

@@ -5,6 +5,7 @@ use super::ready::Banner;
 use super::reload::Reloader;
 use super::succession::PidFile;
 use super::tls::CertificateResolver;
+use crate::access::KeyUse;
 use crate::config::Watch;
 use crate::proxy::Plane;
 use crate::telemetry::LogGuard;
@@ -59,10 +60,21 @@ impl Keeper {
         if self.plane.snapshot.load().billing.is_some() {
             self.wallets().await;
         }
+        self.audit(self.plane.uses.take_over(self.plane.clock.wall())).await;
         if self.plane.store.predecessors() > 0 {
             let reloader = Arc::clone(&self.reloader);
             let _ = tokio::task::spawn_blocking(move || reloader.inherit()).await;
         }
+    }
+
+    /// Writes down how keys were used, and takes away records that are too old.
+    async fn audit(&self, uses: Vec<KeyUse>) {
+        let directory = self.reloader.directory();
+        let work = move || {
+            directory.note_uses(&uses);
+            directory.prune_audit_when_due();
+        };
+        let _ = tokio::task::spawn_blocking(work).await;
     }
 
     /// Something that is managed may have expired.
@@ -123,6 +135,7 @@ impl Keeper {
             }
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
+        self.audit(self.plane.uses.take_all()).await;
         self.plane.close();
         self.plane.store.close();
         tracing::info!("stopped");

@@ -1,5 +1,6 @@
 //! One request, after it is known who makes it, and its answer.
 
+use super::pour::Pour;
 use super::problem::Problem;
 use super::routes::Route;
 use crate::admin::directory::{Directory, Draft};
@@ -64,16 +65,29 @@ pub struct Reply {
     pub version: Option<u64>,
     /// Members that are shown this once.
     pub once: Vec<(&'static str, Value)>,
-    /// A cookie to set.
-    pub cookie: Option<String>,
+    /// Cookies to set.
+    pub cookies: Vec<String>,
+    /// Where the browser is sent, with a status that says so.
+    pub location: Option<String>,
     /// Not JSON: type and text.
     pub text: Option<(&'static str, String)>,
+    /// Too long to be held: still to be written.
+    pub pour: Option<Pour>,
 }
 
 impl Reply {
     /// With a body.
     pub fn ok(body: Value) -> Self {
-        Self { status: StatusCode::OK, body, version: None, once: Vec::new(), cookie: None, text: None }
+        Self {
+            status: StatusCode::OK,
+            body,
+            version: None,
+            once: Vec::new(),
+            cookies: Vec::new(),
+            location: None,
+            text: None,
+            pour: None,
+        }
     }
 
     /// Without one.

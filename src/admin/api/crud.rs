@@ -6,8 +6,8 @@ use super::problem::Problem;
 use crate::admin::directory::Draft;
 use crate::control::oauth::Client;
 use crate::control::{
-    AddressRule, Body, Change, Credential, Key, Kind, Permission, Private, Project, Record, Resource, State,
-    Team, User, address_table,
+    AddressRule, Body, Change, Credential, Key, Kind, Permission, Private, Project, Proofs, Record, Resource,
+    State, Team, User, address_table,
 };
 use crate::types::TenantId;
 use serde_json::{Map, Value, json};
@@ -31,6 +31,7 @@ pub fn to_read(kind: Kind) -> Permission {
         Kind::Provider | Kind::Credential => Permission::ProvidersRead,
         Kind::Model => Permission::ModelsRead,
         Kind::AddressRule => Permission::AddressesRead,
+        Kind::Webhook => Permission::WebhooksRead,
         Kind::Client => Permission::ClientsRead,
     }
 }
@@ -47,6 +48,7 @@ pub fn to_write(kind: Kind) -> Permission {
         Kind::Provider | Kind::Credential => Permission::ProvidersWrite,
         Kind::Model => Permission::ModelsWrite,
         Kind::AddressRule => Permission::AddressesWrite,
+        Kind::Webhook => Permission::WebhooksWrite,
         Kind::Client => Permission::ClientsWrite,
     }
 }
@@ -174,7 +176,7 @@ pub fn read<R: Resource>(call: &Call<'_>) -> Result<Reply, Problem> {
 /// What the data plane knows of a credential or a provider at this moment.
 fn with_health(call: &Call<'_>, mut shown: Value) -> Value {
     if shown.get("masked").is_some() {
-        let health = super::vendors::health(call, &shown);
+        let health = super::health::of_managed(call, &shown);
         if let Some(map) = shown.as_object_mut() {
             map.insert("health".into(), health);
         }
@@ -197,7 +199,7 @@ pub fn create<R: Resource>(call: &Call<'_>) -> Result<Reply, Problem> {
             return Err(Problem::conflict(format!("there is already a {} {id}", R::KIND.name())));
         }
         let private = match R::KIND {
-            Kind::User => Private::User { password: None, totp: None, totp_step: 0 },
+            Kind::User => Private::User(Proofs::default()),
             _ => Private::Nothing,
         };
         let record = Record::new(&id, tenant.clone(), body.clone().body(), private, call.now);
@@ -352,9 +354,12 @@ fn dependants(state: &State, record: &Record) -> Result<Vec<Arc<Record>>, Proble
             let own = state.each::<Credential>().filter(|(_, credential)| credential.provider == id);
             Ok(own.map(|(record, _)| Arc::clone(record)).collect())
         }
-        Body::Key(_) | Body::Credential(_) | Body::Model(_) | Body::AddressRule(_) | Body::Client(_) => {
-            Ok(Vec::new())
-        }
+        Body::Key(_)
+        | Body::Credential(_)
+        | Body::Model(_)
+        | Body::AddressRule(_)
+        | Body::Webhook(_)
+        | Body::Client(_) => Ok(Vec::new()),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::call::{Incoming, Reply, etag};
 use super::dispatch::{ROOT, answer};
+use super::page::{HTML, POLICY};
 use super::problem::Problem;
 use crate::access::client_address;
 use crate::admin::Control;
@@ -36,7 +37,8 @@ pub async fn handle(State(control): State<Arc<Control>>, request: Request) -> Re
                 body: body.to_vec(),
                 request: name.clone(),
             };
-            let work = move || answer(&control.directory, &control.token, &incoming);
+            let own = Arc::clone(&control);
+            let work = move || answer(&own.directory, &own.token, &incoming);
             match tokio::task::spawn_blocking(work).await {
                 Ok(answered) => answered,
                 Err(error) => {
@@ -91,7 +93,7 @@ fn address(control: &Control, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
 }
 
 fn of_reply(reply: Reply) -> Response {
-    let Reply { status, mut body, version, once, cookie, text } = reply;
+    let Reply { status, mut body, version, once, cookies, location, text, pour } = reply;
     for (name, value) in once {
         if let Some(map) = body.as_object_mut() {
             map.insert(name.to_owned(), value);
@@ -101,10 +103,23 @@ fn of_reply(reply: Reply) -> Response {
     if let Some(version) = version {
         builder = builder.header(header::ETAG, etag(version));
     }
-    if let Some(cookie) = cookie {
+    for cookie in cookies {
         builder = builder.header(header::SET_COOKIE, cookie);
     }
+    if let Some(pour) = pour {
+        let name = format!("attachment; filename=\"{}\"", pour.name);
+        builder = builder.header(header::CONTENT_TYPE, pour.kind).header(header::CONTENT_DISPOSITION, name);
+        return builder.body(pour.body()).unwrap_or_else(|_| Response::new(Body::empty()));
+    }
+    if let Some(location) = location {
+        builder = builder.header(header::LOCATION, location);
+    }
     let response = match text {
+        Some((HTML, page)) => builder
+            .header(header::CONTENT_TYPE, HTML)
+            .header(header::CONTENT_SECURITY_POLICY, POLICY)
+            .header(header::REFERRER_POLICY, "no-referrer")
+            .body(Body::from(page)),
         Some((kind, text)) => builder.header(header::CONTENT_TYPE, kind).body(Body::from(text)),
         None if body.is_null() => builder.body(Body::empty()),
         None => builder.header(header::CONTENT_TYPE, "application/json").body(Body::from(body.to_string())),

@@ -165,7 +165,7 @@ fn parameters(route: &Route) -> Vec<Value> {
             "before" => json!({ "type": "integer", "minimum": 1 }),
             "force" => json!({ "type": "boolean" }),
             "from" | "to" => json!({ "type": "string", "format": "date-time" }),
-            "outcome" => json!({ "enum": ["done", "refused"] }),
+            "outcome" if route.path.starts_with("/audit") => json!({ "enum": ["done", "refused"] }),
             _ => json!({ "type": "string" }),
         };
         parameters.push(json!({ "name": name, "in": "query", "schema": schema }));
@@ -203,6 +203,7 @@ fn responses(route: &Route, generator: &mut SchemaGenerator) -> Value {
             ("200", Some(json_of(page)))
         }
         Answer::Object => ("200", Some(json_of(json!({ "type": "object" })))),
+        Answer::Html => ("200", Some(json!({ "text/html": { "schema": { "type": "string" } } }))),
         Answer::Lines => ("200", Some(json!({ "application/x-ndjson": { "schema": { "type": "string" } } }))),
     };
     let mut done = json!({ "description": "Done." });

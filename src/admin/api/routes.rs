@@ -2,6 +2,8 @@
 //! dispatch, permissions, the OpenAPI document and the tests come from here.
 //! A path that is not here is not answered.
 
+mod history;
+mod sign_in;
 mod table;
 
 pub use table::routes;
@@ -37,6 +39,8 @@ pub enum Answer {
     Object,
     /// JSON lines.
     Lines,
+    /// A page for people, or a way to another one.
+    Html,
 }
 
 /// One row.

@@ -17,8 +17,6 @@ mod said;
 mod sign_in;
 mod token;
 
-pub use sign_in::Way;
-
 use super::Control;
 use super::api::{Incoming, by_session, from_the_same_site, from_where};
 use super::directory::Directory;

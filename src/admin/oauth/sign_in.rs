@@ -5,18 +5,16 @@ use super::page::{bounce, escaped, hidden, page as shown};
 use super::refused::Refused;
 use super::said::Said;
 use super::{AUTHORIZE, Ask, DEVICE, SIGN_IN, form};
+use crate::admin::ROOT;
 use crate::admin::api::{Incoming, answer, from_the_same_site};
+use crate::config::SignInProvider;
 use axum::http::{StatusCode, header};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::json;
+use std::sync::Arc;
 
-/// Another way to sign in: what it is called, and where it begins.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Way {
-    /// For people.
-    pub label: String,
-    /// A path of the hub, or a URL.
-    pub href: String,
-}
+/// Everything but what stands for itself in a query (RFC 3986 §2.3).
+const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
 /// The page; `back` is where it leads in the end. A browser that another site has sent keeps its
 /// cookie to itself, so it is asked to come once more, as from here.
@@ -27,11 +25,7 @@ pub(super) fn page(ask: &Ask<'_>, back: &str, error: Option<&str>) -> Said {
     }
     let back = if is_own(back) { back } else { DEVICE };
     let error = error.map(|text| format!("<p class=\"error\">{}</p>", escaped(text))).unwrap_or_default();
-    let ways = (ask.control.ways)(back);
-    let links: String = ways
-        .iter()
-        .map(|way| format!("<p><a href=\"{}\">{}</a></p>", escaped(&way.href), escaped(&way.label)))
-        .collect();
+    let links = others(ask, back);
     let content = format!(
         "{error}<form method=\"post\" action=\"{SIGN_IN}\">{}\
          <label for=\"email\">E-mail address</label>\
@@ -45,6 +39,16 @@ pub(super) fn page(ask: &Ask<'_>, back: &str, error: Option<&str>) -> Said {
     );
     let status = if error.is_empty() { StatusCode::OK } else { StatusCode::UNAUTHORIZED };
     shown(status, "Sign in", &content, None)
+}
+
+/// Links to the providers of identities, which lead to `back` in the end.
+fn others(ask: &Ask<'_>, back: &str) -> String {
+    let Some(snapshot) = ask.directory.snapshot() else { return String::new() };
+    let link = |provider: &Arc<SignInProvider>| {
+        let href = format!("{ROOT}/sign-in/{}?then={}", provider.id, utf8_percent_encode(back, QUERY));
+        format!("<p><a href=\"{}\">{}</a></p>", escaped(&href), escaped(&provider.label))
+    };
+    snapshot.sign_in.providers.iter().map(link).collect()
 }
 
 /// Only pages of the authorization server itself are come back to.
@@ -80,10 +84,7 @@ pub(super) fn take(ask: &Ask<'_>) -> Result<Said, Refused> {
     match answer(ask.directory, &ask.control.token, &wanted) {
         Ok(reply) => {
             let said = bounce(back);
-            Ok(match reply.cookie {
-                Some(cookie) => said.header(header::SET_COOKIE, cookie),
-                None => said,
-            })
+            Ok(reply.cookies.into_iter().fold(said, |said, cookie| said.header(header::SET_COOKIE, cookie)))
         }
         Err(problem) if problem.status == StatusCode::UNAUTHORIZED => {
             Ok(page(ask, back, Some("E-mail address, password or code are wrong.")))

@@ -1,7 +1,8 @@
-//! What the audit log is told beside changes, and what it tells.
+//! What the audit log is told beside changes, what it tells, and its proof.
 
 use super::{Directory, Draft, Unwritten, verify_audit};
 use crate::control::{AUDIT_PREFIX, Entry, open_row, sequence_of};
+use crate::store::{Archive, Store};
 use std::ops::ControlFlow;
 
 impl Directory {
@@ -39,31 +40,20 @@ impl Directory {
         before: u64,
         each: &mut dyn FnMut(Entry) -> ControlFlow<()>,
     ) -> Result<(), String> {
-        const PIECE: u64 = 512;
-        let archive = self.store.archive().map_err(|error| error.to_string())?;
-        let mut end = before.min(self.turn.lock().audit.seal.sequence.saturating_add(1));
-        while end > 1 {
-            let begin = end.saturating_sub(PIECE).max(1);
-            let from = [AUDIT_PREFIX.as_bytes(), &begin.to_be_bytes()].concat();
-            let mut piece = Vec::new();
-            let collect = &mut |key: &[u8], value: &[u8]| {
-                if sequence_of(key).is_none_or(|sequence| sequence >= end) {
-                    return ControlFlow::Break(());
-                }
-                piece.extend(open_row(value).map(|(_, entry)| entry));
-                ControlFlow::Continue(())
-            };
-            archive
-                .control_from(AUDIT_PREFIX.as_bytes(), &from, collect)
-                .map_err(|error| error.to_string())?;
-            for entry in piece.into_iter().rev() {
-                if each(entry).is_break() {
-                    return Ok(());
-                }
-            }
-            end = begin;
-        }
-        Ok(())
+        entries_before(&self.store, before.min(self.audit_end()), each)
+    }
+
+    /// The number of the record that comes next.
+    pub(in crate::admin) fn audit_end(&self) -> u64 {
+        self.turn.lock().audit.seal.sequence.saturating_add(1)
+    }
+
+    /// What is on disk now. Blocks.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub(in crate::admin) fn archive(&self) -> Result<Archive, String> {
+        self.store.archive().map_err(|error| error.to_string())
     }
 
     /// Proves the audit log.
@@ -71,12 +61,44 @@ impl Directory {
     /// # Errors
     /// When the store cannot be read.
     pub fn verify_audit(&self) -> Result<Result<u64, crate::control::Broken>, String> {
-        let archive = self.store.archive().map_err(|error| error.to_string())?;
-        verify_audit(&archive, &self.signer.public_key())
+        verify_audit(&self.archive()?, &self.signer.public_key())
     }
 
     /// The key that proves the audit log's head.
     pub fn audit_public_key(&self) -> String {
         self.signer.public_key()
     }
+}
+
+/// Records before a number, the newest first, until told to stop. Blocks.
+///
+/// # Errors
+/// When the store cannot be read.
+pub(in crate::admin) fn entries_before(
+    store: &Store,
+    mut end: u64,
+    each: &mut dyn FnMut(Entry) -> ControlFlow<()>,
+) -> Result<(), String> {
+    const PIECE: u64 = 512;
+    let archive = store.archive().map_err(|error| error.to_string())?;
+    while end > 1 {
+        let begin = end.saturating_sub(PIECE).max(1);
+        let from = [AUDIT_PREFIX.as_bytes(), &begin.to_be_bytes()].concat();
+        let mut piece = Vec::new();
+        let collect = &mut |key: &[u8], value: &[u8]| {
+            if sequence_of(key).is_none_or(|sequence| sequence >= end) {
+                return ControlFlow::Break(());
+            }
+            piece.extend(open_row(value).map(|(_, entry)| entry));
+            ControlFlow::Continue(())
+        };
+        archive.control_from(AUDIT_PREFIX.as_bytes(), &from, collect).map_err(|error| error.to_string())?;
+        for entry in piece.into_iter().rev() {
+            if each(entry).is_break() {
+                return Ok(());
+            }
+        }
+        end = begin;
+    }
+    Ok(())
 }
