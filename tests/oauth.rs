@@ -40,7 +40,8 @@ pub async fn people(hub: &Gateway) {
 
 /// A form, sent to the public listener.
 pub fn form(path: &str, members: &[(&str, &str)]) -> Request {
-    let body: Vec<String> = members.iter().map(|(name, value)| format!("{name}={}", encoded(value))).collect();
+    let body: Vec<String> =
+        members.iter().map(|(name, value)| format!("{name}={}", encoded(value))).collect();
     let request = Request::new("POST", path).header("content-type", "application/x-www-form-urlencoded");
     request.body(body.join("&"))
 }

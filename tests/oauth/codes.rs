@@ -24,16 +24,24 @@ async fn a_program_is_allowed_and_calls_for_its_user() {
     let page = hub.call(&ask.clone().header("cookie", &cookie)).await.expect(200);
     let body = String::from_utf8_lossy(&page.body).into_owned();
     assert!(body.contains("Notes &lt;b&gt;for&lt;/b&gt; all") && !body.contains("<b>"), "{body}");
-    assert!(body.contains("Call models") && body.contains("<code>gpt</code>") && body.contains("ann@shop.test"));
+    assert!(
+        body.contains("Call models") && body.contains("<code>gpt</code>") && body.contains("ann@shop.test")
+    );
     let policy = page.header("content-security-policy").unwrap();
     assert!(policy.contains("form-action 'self' http://127.0.0.1;"), "{policy}");
 
     let back = allow(&hub, &cookie, &query).await;
     assert!(back.header("location").unwrap().starts_with("http://127.0.0.1/back?"));
-    assert_eq!((led(&back, "state").as_deref(), led(&back, "iss").as_deref()), (Some("a&b"), Some("http://hub.test")));
+    assert_eq!(
+        (led(&back, "state").as_deref(), led(&back, "iss").as_deref()),
+        (Some("a&b"), Some("http://hub.test"))
+    );
     let code = led(&back, "code").unwrap();
     let answer = exchange(&hub, &client, &code).await.expect(200);
-    assert_eq!((answer.header("cache-control"), answer.header("pragma")), (Some("no-store"), Some("no-cache")));
+    assert_eq!(
+        (answer.header("cache-control"), answer.header("pragma")),
+        (Some("no-store"), Some("no-cache"))
+    );
     let tokens = answer.json();
     assert_eq!((&tokens["token_type"], &tokens["expires_in"]), (&json!("Bearer"), &json!(3600)));
     assert_eq!(tokens["scope"], "inference keys:own model:gpt");
@@ -47,7 +55,9 @@ async fn a_program_is_allowed_and_calls_for_its_user() {
     assert_eq!(key["owner"]["kind"], "user");
     api.call("POST", "/keys", json!({})).await.expect(403);
     api.call("GET", "/users", Value::Null).await.expect(403);
-    api.call("POST", "/me/password", json!({ "current": PASSWORD, "password": "another long one" })).await.expect(409);
+    api.call("POST", "/me/password", json!({ "current": PASSWORD, "password": "another long one" }))
+        .await
+        .expect(409);
     let records = hub.ledger().await;
     let record = &records[0];
     assert_eq!((&record["tenant"], &record["outcome"]), (&json!("shop"), &json!("ok")), "{record}");
@@ -83,7 +93,10 @@ async fn what_a_program_asks_wrongly_it_is_told_and_only_where_it_registered() {
         ("state=", "prompt=none&state=", "login_required"),
     ] {
         let answer = ask(&good.replacen(from, to, 1)).await.expect(303);
-        assert_eq!((led(&answer, "error").as_deref(), led(&answer, "state").as_deref()), (Some(error), Some("a&b")));
+        assert_eq!(
+            (led(&answer, "error").as_deref(), led(&answer, "state").as_deref()),
+            (Some(error), Some("a&b"))
+        );
         assert!(led(&answer, "code").is_none());
     }
     // The port of this machine is free.
@@ -94,7 +107,8 @@ async fn what_a_program_asks_wrongly_it_is_told_and_only_where_it_registered() {
     let own = Api::operator(&hub).make("/clients", body).await;
     let cookie = sign_in(&hub, "owner@hub.test").await;
     let query = asking(text(&own, "id"), "inference");
-    let answer = hub.call(&Request::get(&format!("/oauth/authorize?{query}")).header("cookie", &cookie)).await;
+    let answer =
+        hub.call(&Request::get(&format!("/oauth/authorize?{query}")).header("cookie", &cookie)).await;
     assert_eq!(led(&answer.expect(303), "error").as_deref(), Some("access_denied"));
 }
 
@@ -105,7 +119,10 @@ async fn only_the_page_that_was_shown_can_answer() {
     let client = native(&hub, json!(["inference", "keys:own"])).await;
     let (ann, owner) = (sign_in(&hub, "ann@shop.test").await, sign_in(&hub, "owner@hub.test").await);
     let query = asking(&client, "inference");
-    let page = hub.call(&Request::get(&format!("/oauth/authorize?{query}")).header("cookie", &ann)).await.expect(200);
+    let page = hub
+        .call(&Request::get(&format!("/oauth/authorize?{query}")).header("cookie", &ann))
+        .await
+        .expect(200);
     let seal = hidden(&page, "seal");
     let answer = |request: &str, seal: &str, decision: &str| {
         form("/oauth/consent", &[("request", request), ("seal", seal), ("decision", decision)])
@@ -116,7 +133,9 @@ async fn only_the_page_that_was_shown_can_answer() {
     hub.call(&answer(&query, &seal, "allow").header("cookie", &owner)).await.expect(403);
     hub.call(&answer(&query, "", "allow").header("cookie", &ann)).await.expect(400);
     for (name, value) in [("sec-fetch-site", "cross-site"), ("origin", "https://evil.test")] {
-        hub.call(&answer(&query, &seal, "allow").header("cookie", &ann).header(name, value)).await.expect(403);
+        hub.call(&answer(&query, &seal, "allow").header("cookie", &ann).header(name, value))
+            .await
+            .expect(403);
         let members = [("email", "ann@shop.test"), ("password", PASSWORD)];
         hub.call(&form("/oauth/sign-in", &members).header(name, value)).await.expect(403);
     }
@@ -173,8 +192,12 @@ async fn an_answer_is_remembered_until_it_is_taken_back() {
         hub.call(&request).await
     };
     let code = led(&allow(&hub, &cookie, &query("inference")).await, "code").unwrap();
-    let members =
-        [("grant_type", "authorization_code"), ("code", code.as_str()), ("redirect_uri", back), ("code_verifier", VERIFIER)];
+    let members = [
+        ("grant_type", "authorization_code"),
+        ("code", code.as_str()),
+        ("redirect_uri", back),
+        ("code_verifier", VERIFIER),
+    ];
     let tokens = hub.call(&basic(form("/oauth/token", &members), id, secret)).await.expect(200).json();
     // Nothing more: no question. More: a question.
     assert!(led(&ask("inference").await.expect(303), "code").is_some());
@@ -225,7 +248,9 @@ async fn a_device_shows_a_code_and_waits() {
     refused(poll().await, 400, "expired_token");
     // And one that is refused.
     let begun = hub.call(&begin).await.expect(200).json();
-    let asked = send(&[("user_code", text(&begun, "user_code")), ("seal", &hidden(&hub.call(&page).await, "seal"))]).await;
+    let asked =
+        send(&[("user_code", text(&begun, "user_code")), ("seal", &hidden(&hub.call(&page).await, "seal"))])
+            .await;
     let (code, seal) = (hidden(&asked, "user_code"), hidden(&asked, "seal"));
     send(&[("user_code", &code), ("seal", &seal), ("decision", "deny")]).await.expect(200);
     let members = [members[0], members[1], ("device_code", text(&begun, "device_code"))];
@@ -240,7 +265,8 @@ async fn who_guesses_codes_of_devices_has_to_wait() {
     let cookie = sign_in(&hub, "ann@shop.test").await;
     let page = hub.call(&Request::get("/oauth/device").header("cookie", &cookie)).await.expect(200);
     let seal = hidden(&page, "seal");
-    let guess = form("/oauth/device", &[("user_code", "BCDF-GHJK"), ("seal", &seal)]).header("cookie", &cookie);
+    let guess =
+        form("/oauth/device", &[("user_code", "BCDF-GHJK"), ("seal", &seal)]).header("cookie", &cookie);
     for _ in 0..5 {
         hub.call(&guess).await.expect(200);
     }

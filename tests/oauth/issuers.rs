@@ -51,8 +51,11 @@ impl Idp {
             "client_id": "notes", "scope": "models other" });
         claims.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
         let header = json!({ "alg": "EdDSA", "kid": format!("k{seed}") });
-        let signed =
-            format!("{}.{}", URL_SAFE_NO_PAD.encode(header.to_string()), URL_SAFE_NO_PAD.encode(claims.to_string()));
+        let signed = format!(
+            "{}.{}",
+            URL_SAFE_NO_PAD.encode(header.to_string()),
+            URL_SAFE_NO_PAD.encode(claims.to_string())
+        );
         let signature = URL_SAFE_NO_PAD.encode(pair.sign(signed.as_bytes()));
         format!("{signed}.{signature}")
     }
@@ -69,7 +72,8 @@ impl Idp {
 async fn started(idp: &Idp, upstream: &Upstream, more: &str) -> Gateway {
     let hub = Gateway::start(&conf(upstream).section(&idp.section(more))).await;
     let first = idp.token(&json!({}));
-    hub.eventually("the keys to come", async || hub.call(&chat_by(&first, "gpt")).await.status() == 200).await;
+    hub.eventually("the keys to come", async || hub.call(&chat_by(&first, "gpt")).await.status() == 200)
+        .await;
     hub
 }
 
@@ -101,7 +105,10 @@ async fn a_token_of_a_configured_issuer_is_as_good_as_a_key() {
     let record = records.last().unwrap();
     assert_eq!(record["tenant"], "acme");
     let told = record.to_string();
-    assert!(told.contains("\"ann\"") && told.contains("\"notes\""), "the books know person and program: {told}");
+    assert!(
+        told.contains("\"ann\"") && told.contains("\"notes\""),
+        "the books know person and program: {told}"
+    );
 }
 
 #[tokio::test]
@@ -140,7 +147,9 @@ async fn limits_hold_for_each_subject() {
 async fn a_file_of_keys_is_read_with_the_configuration_and_faults_are_told_at_once() {
     let (idp, upstream) = (Idp::start().await, Upstream::realistic().await);
     let section = |file: &str| {
-        format!("[[oauth.issuers]]\nissuer = {ISSUER:?}\naudience = [\"hub\"]\njwks_file = {file:?}\ntenant = \"acme\"\n")
+        format!(
+            "[[oauth.issuers]]\nissuer = {ISSUER:?}\naudience = [\"hub\"]\njwks_file = {file:?}\ntenant = \"acme\"\n"
+        )
     };
     let good = conf(&upstream).file("keys.json", &idp.keys().to_string()).section(&section("keys.json"));
     let hub = Gateway::start(&good).await;
@@ -152,7 +161,17 @@ async fn a_file_of_keys_is_read_with_the_configuration_and_faults_are_told_at_on
     );
     let output = Gateway::refuses(&conf(&upstream).section(&bad)).await;
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    for wanted in ["scheme, host and port", "10m", "\"none\"", "\"HS256\"", "nothing.json", "tenant says already", "audience", "must be https", "tenant_claim"] {
+    for wanted in [
+        "scheme, host and port",
+        "10m",
+        "\"none\"",
+        "\"HS256\"",
+        "nothing.json",
+        "tenant says already",
+        "audience",
+        "must be https",
+        "tenant_claim",
+    ] {
         assert!(said.contains(wanted), "{wanted}: {said}");
     }
 }

@@ -20,7 +20,9 @@ async fn the_control_plane_is_within_reach_of_callers_and_its_secrets_are_not() 
     assert!(ended.body.is_empty() && ended.header("transfer-encoding").is_none());
     let head = hub.call(&Request::new("OPTIONS", "/oauth/token")).await.expect(204);
     assert_eq!(head.header("access-control-allow-origin"), Some("*"));
-    for path in ["/metrics", "/admin/connect", "/admin/ledger/export", "/admin/reload", "/oauth", "/oauth/nothing"] {
+    for path in
+        ["/metrics", "/admin/connect", "/admin/ledger/export", "/admin/reload", "/oauth", "/oauth/nothing"]
+    {
         hub.call(&Request::get(path)).await.expect(404);
     }
     hub.call(&Request::get("/oauth/token")).await.expect(405);
@@ -33,7 +35,9 @@ async fn nobody_claims_an_address_on_the_way_to_the_control_plane() {
     let upstream = Upstream::realistic().await;
     let hub = peopled(&upstream).await;
     let api = Api::operator(&hub);
-    let claim = |request: Request| request.header("x-forwarded-for", "203.0.113.9").header("forwarded", "for=203.0.113.9");
+    let claim = |request: Request| {
+        request.header("x-forwarded-for", "203.0.113.9").header("forwarded", "for=203.0.113.9")
+    };
     let wrong = json!({ "email": "eve@shop.test", "password": "x" });
     hub.call(&claim(Request::post(&format!("{ROOT}/session"), &wrong))).await.expect(401);
     let audit = api.get("/audit?outcome=refused").await;

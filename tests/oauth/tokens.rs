@@ -13,14 +13,21 @@ async fn a_program_acts_for_itself_and_proves_who_it_is() {
     let access = text(&tokens, "access_token");
     hub.call(&chat_by(access, "gpt")).await.expect(200);
     let posted = |secret: &str| {
-        form("/oauth/token", &[("grant_type", "client_credentials"), ("client_id", &id), ("client_secret", secret)])
+        form(
+            "/oauth/token",
+            &[("grant_type", "client_credentials"), ("client_id", &id), ("client_secret", secret)],
+        )
     };
     hub.call(&posted(&secret)).await.expect(200);
     refused(hub.call(&posted("aigne_cs_wrong")).await, 401, "invalid_client");
     let wrong = hub.call(&basic(ask.clone(), &id, "wrong")).await.expect(401);
     assert!(wrong.header("www-authenticate").unwrap().starts_with("Basic"));
     refused(hub.call(&basic(posted(&secret), &id, &secret)).await, 400, "invalid_request");
-    refused(hub.call(&form("/oauth/token", &[("grant_type", "client_credentials")])).await, 401, "invalid_client");
+    refused(
+        hub.call(&form("/oauth/token", &[("grant_type", "client_credentials")])).await,
+        401,
+        "invalid_client",
+    );
     let asked = |grant: &str| basic(form("/oauth/token", &[("grant_type", grant)]), &id, &secret);
     refused(hub.call(&asked("password")).await, 400, "unsupported_grant_type");
     refused(hub.call(&asked("refresh_token")).await, 400, "unauthorized_client");
@@ -68,7 +75,8 @@ async fn a_program_has_the_rights_of_its_app_and_no_more() {
     hub.call(&chat_by(access, "gpt")).await.expect_error(403, "insufficient_scope");
     // Nor does who may not make owners make a client that acts as one.
     let owner = api.make("/apps", json!({ "name": "boss", "role": "owner" })).await;
-    let admin = api.make("/users", json!({ "email": "admin@hub.test", "role": "admin", "password": PASSWORD })).await;
+    let admin =
+        api.make("/users", json!({ "email": "admin@hub.test", "role": "admin", "password": PASSWORD })).await;
     assert!(admin["id"].is_string());
     let cookie = sign_in(&hub, "admin@hub.test").await;
     let body = json!({ "name": "x", "type": "confidential", "grants": ["client_credentials"],
@@ -77,7 +85,8 @@ async fn a_program_has_the_rights_of_its_app_and_no_more() {
     let everything = json!({ "name": "", "type": "public", "grants": ["client_credentials", "authorization_code"],
         "redirect_uris": [], "app": "app_none", "models": ["a b"], "home_page": "x", "tenant": "shop", "scopes": ["vault:rewrap"] });
     let faults = api.call("POST", "/clients", everything).await.expect(422).json();
-    let fields: Vec<&str> = faults["errors"].as_array().unwrap().iter().map(|e| e["field"].as_str().unwrap()).collect();
+    let fields: Vec<&str> =
+        faults["errors"].as_array().unwrap().iter().map(|e| e["field"].as_str().unwrap()).collect();
     assert_eq!(fields, ["name", "home_page", "redirect_uris", "grants", "app", "scopes[0]", "models[0]"]);
 }
 
@@ -141,18 +150,27 @@ async fn tokens_are_revoked_by_their_client_and_seen_by_servers() {
     let given = tokens(&hub, &client, "inference").await;
     let (access, renew) = (text(&given, "access_token"), text(&given, "refresh_token"));
     let look = async |token: &str| {
-        hub.call(&basic(form("/oauth/introspect", &[("token", token)]), &id, &secret)).await.expect(200).json()
+        hub.call(&basic(form("/oauth/introspect", &[("token", token)]), &id, &secret))
+            .await
+            .expect(200)
+            .json()
     };
     let seen = look(access).await;
     assert_eq!((&seen["active"], &seen["username"]), (&json!(true), &json!("ann@shop.test")), "{seen}");
     assert_eq!((&seen["client_id"], &seen["scope"]), (&json!(client), &json!("inference")));
     assert_eq!(look(renew).await["active"], true);
     assert_eq!(look("aigne_at_nothing").await, json!({ "active": false }));
-    refused(hub.call(&form("/oauth/introspect", &[("client_id", &client), ("token", access)])).await, 401, "invalid_client");
+    refused(
+        hub.call(&form("/oauth/introspect", &[("client_id", &client), ("token", access)])).await,
+        401,
+        "invalid_client",
+    );
     // Another client's token is none of its business, and it learns nothing.
     hub.call(&basic(form("/oauth/revoke", &[("token", access)]), &id, &secret)).await.expect(200);
     hub.call(&chat_by(access, "gpt")).await.expect(200);
-    let revoke = |token: &str| form("/oauth/revoke", &[("client_id", &client), ("token", token), ("token_type_hint", "wrong")]);
+    let revoke = |token: &str| {
+        form("/oauth/revoke", &[("client_id", &client), ("token", token), ("token_type_hint", "wrong")])
+    };
     hub.call(&revoke("nothing")).await.expect(200);
     hub.call(&revoke(access)).await.expect(200);
     hub.call(&chat_by(access, "gpt")).await.expect_error(401, "invalid_api_key");
@@ -211,7 +229,9 @@ async fn what_was_allowed_and_revoked_outlives_a_crash() {
     let client = native(&hub, json!([])).await;
     let kept = tokens(&hub, &client, "inference").await;
     let gone = tokens(&hub, &client, "inference").await;
-    hub.call(&form("/oauth/revoke", &[("client_id", &client), ("token", text(&gone, "refresh_token"))])).await.expect(200);
+    hub.call(&form("/oauth/revoke", &[("client_id", &client), ("token", text(&gone, "refresh_token"))]))
+        .await
+        .expect(200);
     let rotated = refresh(&hub, &client, text(&kept, "refresh_token")).await.expect(200).json();
     let home = hub.home();
     hub.kill9().await;
@@ -229,7 +249,9 @@ async fn what_was_allowed_and_revoked_outlives_a_crash() {
 #[tokio::test]
 async fn tokens_live_as_long_as_is_configured() {
     let upstream = Upstream::realistic().await;
-    let conf = conf(&upstream).set("oauth", "access_token = \"1s\"").set("oauth", "issuer = \"https://hub.example\"");
+    let conf = conf(&upstream)
+        .set("oauth", "access_token = \"1s\"")
+        .set("oauth", "issuer = \"https://hub.example\"");
     let hub = Gateway::start(&conf).await;
     people(&hub).await;
     let (id, secret) = machine(&hub, json!({})).await;
@@ -238,7 +260,8 @@ async fn tokens_live_as_long_as_is_configured() {
     assert_eq!(tokens["expires_in"], 1);
     let chat = chat_by(text(&tokens, "access_token"), "gpt");
     hub.eventually("the token to expire", async || hub.call(&chat).await.status() == 401).await;
-    let metadata = hub.call(&Request::get("/.well-known/oauth-authorization-server")).await.expect(200).json();
+    let metadata =
+        hub.call(&Request::get("/.well-known/oauth-authorization-server")).await.expect(200).json();
     assert_eq!(metadata["token_endpoint"], "https://hub.example/oauth/token");
     assert_eq!(metadata["code_challenge_methods_supported"], json!(["S256"]));
 }
