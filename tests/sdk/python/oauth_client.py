@@ -147,13 +147,13 @@ def a_device_is_connected():
         metadata["device_authorization_endpoint"], data={"client_id": PUBLIC, "scope": "inference"}, timeout=30
     ).json()
     session, grant = public(), "urn:ietf:params:oauth:grant-type:device_code"
-    poll = lambda: session.fetch_token(
-        metadata["token_endpoint"], grant_type=grant, device_code=begun["device_code"], client_id=PUBLIC
-    )
+    poll = lambda: session.fetch_token(metadata["token_endpoint"], grant_type=grant, device_code=begun["device_code"])
     try:
         poll()
     except OAuthError as error:
         assert error.error == "authorization_pending", error
+    else:
+        raise AssertionError("nobody was asked")
     headers = browser()
     page = requests.get(begun["verification_uri_complete"], headers=headers, timeout=30)
     page = requests.post(
