@@ -98,7 +98,7 @@ async fn a_token_of_a_configured_issuer_is_as_good_as_a_key() {
     }
     let answer = hub.call(&chat_by(&idp.token(&json!({ "scope": "other" })), "gpt")).await;
     answer.expect_error(403, "insufficient_scope");
-    let forged = idp.token(&json!({})).replacen("eyJ", "eyJ", 1);
+    let forged = idp.token(&json!({}));
     let (signed, _) = forged.rsplit_once('.').unwrap();
     hub.call(&chat_by(&format!("{signed}."), "gpt")).await.expect_error(401, "invalid_api_key");
     let records = hub.ledger().await;
@@ -112,12 +112,11 @@ async fn a_token_of_a_configured_issuer_is_as_good_as_a_key() {
 }
 
 #[tokio::test]
-async fn a_new_key_of_the_issuer_is_fetched_and_an_old_one_forgotten() {
+async fn tokens_that_name_unknown_keys_make_nobody_fetch_again_and_again() {
     let (idp, upstream) = (Idp::start().await, Upstream::realistic().await);
     let hub = started(&idp, &upstream, "").await;
     let old = idp.token(&json!({ "sub": "bob" }));
     hub.call(&chat_by(&old, "gpt")).await.expect(200);
-    // Keys that nobody publishes make nobody fetch again and again.
     let before = *idp.asked.lock().unwrap();
     *idp.seed.lock().unwrap() = 9;
     let unknown = idp.token(&json!({}));
