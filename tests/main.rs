@@ -32,6 +32,7 @@ mod lifecycle;
 mod lifecycle_upgrade;
 mod metrics;
 mod notices;
+mod oauth;
 mod ollama;
 mod quotas;
 mod responses;

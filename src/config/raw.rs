@@ -8,6 +8,7 @@
 mod bodies;
 mod catalogue;
 mod control;
+mod listeners;
 mod notices;
 mod process;
 mod quotas;
@@ -17,6 +18,7 @@ mod speech;
 pub(crate) use bodies::Bodies;
 pub(crate) use catalogue::{Capabilities, Catalogue, CatalogueModel};
 pub(crate) use control::{Control, MasterKey};
+pub(crate) use listeners::{Admin, Public, Tls};
 pub(crate) use notices::{Mail, Notices, Security as MailSecurity};
 pub(crate) use process::{Health, Shutdown};
 pub(crate) use quotas::Quota;
@@ -91,43 +93,6 @@ pub(crate) struct File {
     pub(crate) quota: Vec<At<Quota>>,
     /// Keys of callers; more can be made with the admin API.
     pub(crate) key: Vec<At<Key>>,
-}
-
-/// The listener for callers.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct Public {
-    /// Addresses for plain HTTP. Default: 127.0.0.1:8080.
-    pub(crate) listen: Option<Vec<At<String>>>,
-    /// Worker threads; 0 = one per core. Default: 0.
-    pub(crate) threads: Option<At<u16>>,
-    /// Accept HTTP/2 without TLS (prior knowledge). Default: false.
-    pub(crate) http2_cleartext: Option<bool>,
-    /// Answer the control plane's API, its pages and OAuth here too. Default: true.
-    pub(crate) console: Option<bool>,
-    /// HTTPS.
-    pub(crate) tls: Option<At<Tls>>,
-}
-
-/// HTTPS.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-#[schemars(extend("required" = ["certificate", "key"]))]
-pub(crate) struct Tls {
-    /// Addresses for HTTPS.
-    pub(crate) listen: Vec<At<String>>,
-    /// PEM file of the certificate chain.
-    pub(crate) certificate: Option<At<String>>,
-    /// PEM file of the private key.
-    pub(crate) key: Option<At<String>>,
-}
-
-/// The listener for operators.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct Admin {
-    /// Address. Default: 127.0.0.1:8081.
-    pub(crate) listen: Option<At<String>>,
 }
 
 /// Where the hub keeps its books.

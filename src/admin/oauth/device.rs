@@ -118,7 +118,7 @@ pub(super) fn answer(ask: &Ask<'_>, person: &Person) -> Result<Said, Refused> {
         ask.failed(&guesses);
         return typing(ask, person, "", "No device waits with this code.");
     };
-    let scopes = match granted(ask, person, &device, &known) {
+    let scopes = match granted(person, &device, &known) {
         Ok(scopes) => scopes,
         Err(text) => {
             let refused = Refused::new("access_denied", text);
@@ -136,8 +136,7 @@ pub(super) fn answer(ask: &Ask<'_>, person: &Person) -> Result<Said, Refused> {
     }
 }
 
-fn granted(ask: &Ask<'_>, person: &Person, device: &Device, known: &Known) -> Result<Scopes, &'static str> {
-    let _ = ask;
+fn granted(person: &Person, device: &Device, known: &Known) -> Result<Scopes, &'static str> {
     let record = &known.record;
     if record.tenant.is_some() && record.tenant != person.principal.tenant {
         return Err("The program belongs to another tenant.");

@@ -4,10 +4,7 @@ use super::{Access, Answer, Route};
 use crate::admin::api::call::{Call, Reply};
 use crate::admin::api::problem::Problem;
 use crate::admin::api::{crud, keys, log, meta, notices, people, quotas, vendors, webhooks};
-use crate::control::{
-    AddressRule, App, Credential, Entry, Key, Model, Permission as P, Project, Provider, Role, Team, Tenant,
-    User,
-};
+use crate::control::{App, Entry, Key, Permission as P, Project, Role, Team, Tenant, User};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
 pub(super) fn schema<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
@@ -123,6 +120,7 @@ macro_rules! writes {
 mod notices_rows;
 mod oauth;
 mod quota_rows;
+mod upstream;
 
 static TENANTS: [Route; 2] = reads!("tenants", Tenant, "tenant", Access::Any(&[P::TenantsRead]));
 static TENANTS_W: [Route; 3] = writes!(
@@ -200,52 +198,6 @@ static KEYS_W: [Route; 3] = writes!(
     keys::create,
     crud::update::<Key>,
     keys::remove
-);
-static PROVIDERS: [Route; 2] = reads!("providers", Provider, "provider", Access::Any(&[P::ProvidersRead]));
-static PROVIDERS_W: [Route; 3] = writes!(
-    "providers",
-    Provider,
-    "provider",
-    Access::Any(&[P::ProvidersWrite]),
-    &[],
-    crud::create::<Provider>,
-    crud::update::<Provider>,
-    crud::remove::<Provider>
-);
-static CREDENTIALS: [Route; 2] =
-    reads!("credentials", Credential, "credential", Access::Any(&[P::ProvidersRead]));
-static CREDENTIALS_W: [Route; 3] = writes!(
-    "credentials",
-    Credential,
-    "credential",
-    Access::Any(&[P::ProvidersWrite]),
-    vendors::SECRETS,
-    vendors::create,
-    vendors::update,
-    crud::remove::<Credential>
-);
-static MODELS: [Route; 2] = reads!("models", Model, "model", Access::Any(&[P::ModelsRead]));
-static MODELS_W: [Route; 3] = writes!(
-    "models",
-    Model,
-    "model",
-    Access::Any(&[P::ModelsWrite]),
-    &[],
-    crud::create::<Model>,
-    crud::update::<Model>,
-    crud::remove::<Model>
-);
-static ADDRESSES: [Route; 2] =
-    reads!("address-rules", AddressRule, "address-rule", Access::Any(&[P::AddressesRead]));
-static ADDRESSES_W: [Route; 3] = writes!(
-    "address-rules",
-    AddressRule,
-    "address-rule",
-    Access::Any(&[P::AddressesWrite]),
-    &["tenant"],
-    crud::create::<AddressRule>,
-    crud::update::<AddressRule>,
-    crud::remove::<AddressRule>
 );
 
 static OTHERS: [Route; 26] = [
@@ -477,14 +429,14 @@ pub fn routes() -> impl Iterator<Item = &'static Route> {
         &ROLES_W,
         &KEYS,
         &KEYS_W,
-        &PROVIDERS,
-        &PROVIDERS_W,
-        &CREDENTIALS,
-        &CREDENTIALS_W,
-        &MODELS,
-        &MODELS_W,
-        &ADDRESSES,
-        &ADDRESSES_W,
+        &upstream::PROVIDERS,
+        &upstream::PROVIDERS_W,
+        &upstream::CREDENTIALS,
+        &upstream::CREDENTIALS_W,
+        &upstream::MODELS,
+        &upstream::MODELS_W,
+        &upstream::ADDRESSES,
+        &upstream::ADDRESSES_W,
         &quota_rows::QUOTAS,
         &quota_rows::QUOTAS_W,
         &quota_rows::USE,
