@@ -144,7 +144,6 @@ mod tests {
             expires_at: None,
             models: ModelFilter::new(Vec::new()).unwrap(),
             addresses: AddressRules::default(),
-            party: Arc::default(),
         }
     }
 
