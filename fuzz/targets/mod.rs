@@ -5,6 +5,7 @@
 pub mod bodies;
 pub mod dialects;
 pub mod files;
+pub mod mirrors;
 pub mod mutate;
 pub mod streams;
 pub mod translation;
