@@ -23,6 +23,7 @@ mod registry;
 mod resolve;
 mod sign_in;
 mod snapshot;
+mod translation;
 mod watch;
 
 pub use billing::{Billing, Gift, Payer, Plan};
@@ -38,6 +39,7 @@ pub use registry::Registry;
 pub use resolve::{Inputs, ReadPrices, StoredKey};
 pub use sign_in::{GroupGrant, SignIn, SignInProvider};
 pub use snapshot::*;
+pub use translation::{Translation, Wished};
 pub use watch::Watch;
 
 use std::path::Path;

@@ -16,6 +16,7 @@ mod oauth;
 mod providers;
 mod settings;
 mod sign_in;
+mod translation;
 
 pub(super) use files::expand;
 
@@ -96,6 +97,7 @@ impl Document {
             addresses,
             trusted_proxies: resolver.addresses(&raw.security.trusted_proxies),
             providers: providers.ready,
+            translation: resolver.translation(&raw.translation, &models),
             models,
             catalogue,
             capabilities: catalogue::capabilities(&raw.catalogue),
