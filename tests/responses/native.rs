@@ -205,7 +205,7 @@ async fn thoughts_of_one_vendor_do_not_go_to_another() {
         let other = Upstream::responses(answer).await;
         let conf = Conf::of([Provider::responses("first", &first), Provider::responses("other", &other)])
             .model("gpt", &["first/gpt-4o"], &[])
-            .model("grok", &["other/grok-4"], &[]);
+            .model("grok", &["other/gpt-4o"], &[]);
         let hub = Gateway::start(&conf).await;
         hub.call(&ask(json!({ "stream": stream, "store": false }))).await.expect(200);
         let question = json!({ "role": "user", "content": "and?" });
