@@ -233,7 +233,7 @@ async fn an_answer_without_numbers_is_counted_whoever_asked() {
         let reply = Reply::json(200, &said);
         let upstream = Upstream::gemini(move |_| reply.clone()).await;
         let conf = Conf::of([Provider::gemini("google", &upstream)]);
-        let hub = Gateway::start(&conf.model("gpt", &["google/gemini-2.5-pro"], &[])).await;
+        let hub = Gateway::start(&conf.model("gpt", &[&format!("google/{MODEL}")], &[])).await;
         hub.call(&request).await.expect(200);
         let entry = entry(hub).await;
         assert_eq!(entry["usage_source"], "estimated", "{entry}");

@@ -141,7 +141,7 @@ async fn in_geminis_dialect_as_it_came_also_as_a_list() {
         let upstream = Upstream::gemini(move |_| reply.clone()).await;
         let row = "[[price]]\nprovider = \"google\"\nmodel = \"*\"\nvalid_from = \"2020-01-01\"\ninput = \"2.50\"\noutput = \"10\"\n";
         let conf = Conf::of([Provider::gemini("google", &upstream)])
-            .model("gpt", &["google/gemini-2.5-pro"], &[])
+            .model("gpt", &[&format!("google/{}", gemini::MODELS[0])], &[])
             .file("google.toml", row)
             .set("prices", "files = [\"prices.toml\", \"google.toml\"]");
         let hub = Gateway::start(&tight(conf)).await;
