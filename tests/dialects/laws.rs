@@ -109,6 +109,10 @@ proptest! {
     fn a_request_survives_the_way_through_two_dialects(request in any::request()) {
         for first in DIALECTS {
             for second in DIALECTS {
+                // What keeps no ids ends a way: nobody calls the hub in such a dialect.
+                if !first.keeps.parts && first.name != second.name {
+                    continue;
+                }
                 let mut through = request.clone();
                 for row in [first, second] {
                     let (Some(read), Some(write)) = (row.reads_request(), row.writes_request()) else { continue };
