@@ -8,6 +8,7 @@ mod client;
 mod connect;
 mod errors;
 mod media;
+mod mistakes;
 mod questions;
 mod resend;
 

@@ -2,9 +2,11 @@
 //! dialect, nothing is lost unsaid, the books are exact, and every failure
 //! arrives in the caller's own words.
 
+mod choices;
 mod errors;
 mod from_caller;
 mod native;
+mod policy;
 mod reach;
 mod recall;
 mod to_vendor;

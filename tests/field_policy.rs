@@ -4,7 +4,8 @@
 
 use aigne_hub::chat::{Adapted, Dialect, Field, Stance};
 use aigne_hub::provider::VENDORS;
-use aigne_hub::wire::translate;
+use aigne_hub::types::Op;
+use aigne_hub::wire::translate::{self, InPath};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::path::Path;
@@ -146,18 +147,106 @@ fn anthropic_rows() -> Vec<Row> {
     ]
 }
 
+fn responses_rows() -> Vec<Row> {
+    let tool = json!({ "type": "function", "name": "f", "parameters": { "type": "object" } });
+    let schema = json!({ "format": { "type": "json_schema", "name": "s", "schema": { "type": "object" } } });
+    let part = |part: Value| json!({ "input": [{ "role": "user", "content": [part, { "type": "input_text", "text": "hi" }] }] });
+    let file = json!({ "type": "input_file", "filename": "a.pdf", "file_data": "data:application/pdf;base64,JVBERi0=" });
+    vec![
+        ("`temperature` 1.5", json!({ "temperature": 1.5 })),
+        ("`top_p`", json!({ "top_p": 0.5 })),
+        ("`top_logprobs`", json!({ "top_logprobs": 2 })),
+        ("`instructions`", json!({ "instructions": "s" })),
+        ("`metadata`", json!({ "metadata": { "k": "v" } })),
+        ("`service_tier`", json!({ "service_tier": "flex" })),
+        ("`text` json_schema", json!({ "text": schema })),
+        ("`reasoning` effort", json!({ "max_output_tokens": 30_000, "reasoning": { "effort": "high" } })),
+        ("`tools`", json!({ "tools": [tool] })),
+        ("`tool_choice` required", json!({ "tools": [tool], "tool_choice": "required" })),
+        ("`parallel_tool_calls` false", json!({ "tools": [tool], "parallel_tool_calls": false })),
+        ("web search by the vendor", json!({ "tools": [{ "type": "web_search" }] })),
+        ("`truncation` auto", json!({ "truncation": "auto" })),
+        ("an image in the request", part(json!({ "type": "input_image", "image_url": PNG }))),
+        ("a PDF", part(file)),
+        ("a field nobody knows", json!({ "made_up": 1 })),
+    ]
+}
+
+fn gemini_rows() -> Vec<Row> {
+    let config =
+        |more: Value| json!({ "generationConfig": with(json!({ "maxOutputTokens": 30_000 }), &more) });
+    let part = |part: Value| json!({ "contents": [{ "role": "user", "parts": [part, { "text": "hi" }] }] });
+    let data = |kind: &str| json!({ "inlineData": { "mimeType": kind, "data": "iVBORw0KGgo=" } });
+    let tools = json!([{ "functionDeclarations": [{ "name": "f", "parameters": { "type": "OBJECT" } }] }]);
+    let any = json!({ "functionCallingConfig": { "mode": "ANY" } });
+    let schema =
+        json!({ "responseMimeType": "application/json", "responseJsonSchema": { "type": "object" } });
+    vec![
+        ("`temperature` 1.5", config(json!({ "temperature": 1.5 }))),
+        ("`topP`", config(json!({ "topP": 0.5 }))),
+        ("`topK`", config(json!({ "topK": 5 }))),
+        ("`stopSequences`", config(json!({ "stopSequences": ["END"] }))),
+        ("`seed`", config(json!({ "seed": 7 }))),
+        ("`frequencyPenalty`", config(json!({ "frequencyPenalty": 0.5 }))),
+        ("`responseLogprobs`", config(json!({ "responseLogprobs": true, "logprobs": 2 }))),
+        ("`candidateCount` 2", config(json!({ "candidateCount": 2 }))),
+        ("`responseJsonSchema`", config(schema)),
+        ("`thinkingLevel`", config(json!({ "thinkingConfig": { "thinkingLevel": "HIGH" } }))),
+        ("`thinkingBudget` 0", config(json!({ "thinkingConfig": { "thinkingBudget": 0 } }))),
+        ("`systemInstruction`", json!({ "systemInstruction": { "parts": [{ "text": "s" }] } })),
+        ("`functionDeclarations`", json!({ "tools": tools })),
+        ("`functionCallingConfig` ANY", json!({ "tools": tools, "toolConfig": any })),
+        ("`googleSearch`", json!({ "tools": [{ "googleSearch": {} }] })),
+        ("`safetySettings`", json!({ "safetySettings": [] })),
+        ("`cachedContent`", json!({ "cachedContent": "cachedContents/1" })),
+        ("an image", part(data("image/png"))),
+        ("a PDF", part(data("application/pdf"))),
+        ("sound", part(data("audio/wav"))),
+    ]
+}
+
+fn aigne_rows() -> Vec<Row> {
+    let options =
+        |more: Value| json!({ "modelOptions": with(json!({ "model": "m", "maxTokens": 30_000 }), &more) });
+    let part = |part: Value| json!({ "messages": [{ "role": "user", "content": [part, { "type": "text", "text": "hi" }] }] });
+    let file = |kind: &str| part(json!({ "type": "file", "mimeType": kind, "data": "iVBORw0KGgo=" }));
+    let schema =
+        json!({ "type": "json_schema", "jsonSchema": { "name": "s", "schema": { "type": "object" } } });
+    let parallel = with(options(json!({ "parallelToolCalls": false })), &json!({ "tools": [tool()] }));
+    vec![
+        ("`temperature` 1.5", options(json!({ "temperature": 1.5 }))),
+        ("`topP`", options(json!({ "topP": 0.5 }))),
+        ("`topK`", options(json!({ "topK": 5 }))),
+        ("`seed`", options(json!({ "seed": 7 }))),
+        ("`frequencyPenalty`", options(json!({ "frequencyPenalty": 0.5 }))),
+        ("`reasoningEffort`", options(json!({ "reasoningEffort": "high" }))),
+        ("`reasoningEffort` 0", options(json!({ "reasoningEffort": 0 }))),
+        ("`modalities`", options(json!({ "modalities": ["text"] }))),
+        ("`cacheConfig`", options(json!({ "cacheConfig": { "autoBreakpoints": { "lastMessage": true } } }))),
+        ("`parallelToolCalls` false", parallel),
+        ("`tools`", json!({ "tools": [tool()] })),
+        ("`toolChoice` required", json!({ "tools": [tool()], "toolChoice": "required" })),
+        ("`responseFormat` json_schema", json!({ "responseFormat": schema })),
+        ("an image", file("image/png")),
+        ("an image by address", part(json!({ "type": "url", "url": "https://example.com/a.png" }))),
+        ("a PDF", file("application/pdf")),
+        ("an option nobody knows", options(json!({ "madeUp": 1 }))),
+    ]
+}
+
 fn rows(dialect: Dialect) -> Vec<Row> {
     match dialect {
         Dialect::OpenAiChat => openai_rows(),
+        Dialect::OpenAiResponses => responses_rows(),
         Dialect::Anthropic => anthropic_rows(),
+        Dialect::Gemini => gemini_rows(),
+        Dialect::Aigne => aigne_rows(),
         _ => Vec::new(),
     }
 }
 
-/// A plain request with these fields instead of its own.
-fn body(fields: &Value) -> Vec<u8> {
-    let mut body =
-        json!({ "model": "m", "max_tokens": 100, "messages": [{ "role": "user", "content": "hi" }] });
+/// An object with these fields instead of its own.
+fn with(mut body: Value, fields: &Value) -> Value {
     let all = body.as_object_mut().unwrap();
     for (name, value) in fields.as_object().unwrap() {
         match value {
@@ -165,25 +254,48 @@ fn body(fields: &Value) -> Vec<u8> {
             value => drop(all.insert(name.clone(), value.clone())),
         }
     }
-    body.to_string().into_bytes()
+    body
+}
+
+/// A plain request with these fields instead of its own.
+fn body(from: Dialect, fields: &Value) -> Vec<u8> {
+    let messages = json!([{ "role": "user", "content": "hi" }]);
+    let plain = match from {
+        Dialect::OpenAiResponses => json!({ "model": "m", "max_output_tokens": 100, "input": "hi" }),
+        Dialect::Gemini => json!({
+            "contents": [{ "role": "user", "parts": [{ "text": "hi" }] }],
+            "generationConfig": { "maxOutputTokens": 100 },
+        }),
+        Dialect::Aigne => json!({ "messages": messages, "modelOptions": { "model": "m", "maxTokens": 100 } }),
+        _ => json!({ "model": "m", "max_tokens": 100, "messages": messages }),
+    };
+    let body = with(plain, fields);
+    if from == Dialect::Aigne { json!({ "input": body }) } else { body }.to_string().into_bytes()
 }
 
 /// What the translators do with a request: `None` when there is no such translation.
 fn fate(from: Dialect, to: Dialect, model: &str, body: &[u8]) -> Option<String> {
-    let mut request = match translate::request_in(from, body) {
+    let in_path = InPath { model: Some("m".to_owned()), ..InPath::default() };
+    let received = translate::received(from, Op::Chat, &in_path, body.to_vec().into());
+    let read = received.and_then(|received| translate::request_in(received.speaks, &received.body));
+    let mut request = match read {
         Ok(request) => request,
         Err(failure) => return (!is_missing(&failure)).then(|| "refused".to_owned()),
     };
     request.model = model.to_owned();
+    let calls = translate::calls(from, to, &request);
+    let mut told: Vec<String> = Vec::new();
+    if calls > 1 {
+        told.push(format!("{calls} calls"));
+        request = translate::call(&request, 0);
+    }
     let mut adapted = Adapted::default();
     match translate::request_out(to, &request, &mut adapted) {
-        Err(failure) if is_missing(&failure) => None,
-        Err(_) => Some("refused".to_owned()),
-        Ok(_) if adapted.changes().is_empty() => Some("passed".to_owned()),
-        Ok(_) => Some(
-            adapted.changes().iter().map(|change| change.what.to_string()).collect::<Vec<_>>().join("; "),
-        ),
+        Err(failure) if is_missing(&failure) => return None,
+        Err(_) => return Some("refused".to_owned()),
+        Ok(_) => told.extend(adapted.changes().iter().map(|change| change.what.to_string())),
     }
+    Some(if told.is_empty() { "passed".to_owned() } else { told.join("; ") })
 }
 
 fn is_missing(failure: &aigne_hub::error::Failure) -> bool {
@@ -191,7 +303,7 @@ fn is_missing(failure: &aigne_hub::error::Failure) -> bool {
 }
 
 fn table(page: &mut String, from: Dialect) {
-    let plain = body(&json!({}));
+    let plain = body(from, &json!({}));
     let to: Vec<_> =
         MODELS.iter().filter(|(to, model)| *to != from && fate(from, *to, model, &plain).is_some()).collect();
     if rows(from).is_empty() || to.is_empty() {
@@ -201,7 +313,7 @@ fn table(page: &mut String, from: Dialect) {
     let heads: Vec<_> = to.iter().map(|(to, model)| format!("{}: {model}", translate::name(*to))).collect();
     let _ = writeln!(page, "| | {} |\n|---{}|", heads.join(" | "), "|---".repeat(heads.len()));
     for (name, fields) in rows(from) {
-        let body = body(&fields);
+        let body = body(from, &fields);
         let cells: Vec<_> =
             to.iter().map(|(to, model)| fate(from, *to, model, &body).unwrap_or_default()).collect();
         let _ = writeln!(page, "| {name} | {} |", cells.join(" | "));
@@ -251,7 +363,10 @@ fn page() -> String {
          `UPDATE_DIALECTS=1`.\n\n\
          Between equal dialects a body is passed on byte for byte, but for the model's name and what the table of OpenAI's dialect \
          says. Otherwise each field is **passed** (said in the other dialect's words), adapted (the cell says how; \
-         the answer's header `x-aigne-adapted` names it), or **refused** with status 400. What the model takes \
+         the answer's header `x-aigne-adapted` names it), or **refused** with status 400. Which of these it is, \
+         `[translation]` says field by field, for all models or for one, and a request for itself: \
+         `x-aigne-refuse: seed, stop` would rather have status 400 than lose these, `*` than lose anything that \
+         changes an answer, and `x-aigne-adapt: image` would rather go without. What the model takes \
          decides as much as its dialect, so a column is one model of a vendor; limits come from the catalogue \
          besides. A request for what a model is known not to do never comes this far, see `[catalogue]` in the \
          README.\n",

@@ -199,3 +199,56 @@ async fn pictures_in_a_chat_come_as_the_message_s_images() {
     let pictures: Vec<Value> = pictures.map(|chunk| chunk["choices"][0]["delta"]["images"].clone()).collect();
     assert_eq!(pictures.iter().filter(|images| **images == picture).count(), 1, "{text}");
 }
+
+/// The events of an answer, by name.
+fn events(answer: &client::Answer) -> Vec<(String, Value)> {
+    assert!(answer.header("content-type").unwrap().starts_with("text/event-stream"), "{answer:?}");
+    let text = String::from_utf8(answer.body.to_vec()).unwrap();
+    let event = |event: &str| {
+        let (name, data) = event.strip_prefix("event: ").unwrap().split_once("\ndata: ").unwrap();
+        (name.to_owned(), serde_json::from_str(data).unwrap())
+    };
+    text.split_terminator("\n\n").map(event).collect()
+}
+
+#[tokio::test]
+async fn a_stream_of_pictures_has_an_event_for_each_that_is_done() {
+    let upstream = Upstream::gemini(|_| Reply::json(200, &pictures::drawn())).await;
+    let hub = Gateway::start(&google(&upstream, DRAWER)).await;
+    let body = order(json!({ "n": 2, "stream": true, "partial_images": 2 }));
+    let answer = hub.post("/v1/images/generations", &body).await.expect(200);
+    let events = events(&answer);
+    let names: Vec<&str> = events.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["image_generation.completed"; 2]);
+    for (name, event) in &events {
+        assert_eq!((&event["type"], &event["b64_json"]), (&json!(name), &json!(PNG)));
+        assert!(event["created_at"].is_i64() && event["output_format"] == "png", "{event}");
+    }
+    let used = |n: usize| events[n].1["usage"]["total_tokens"].as_u64().unwrap();
+    assert_eq!((used(0), used(1)), (0, 2_592), "the sum is what was used");
+    for seen in upstream.seen() {
+        assert_eq!(seen.header("accept"), Some("application/json"));
+    }
+    assert_eq!(buckets(&entry(hub).await), json!({ "input": 12, "output": 2580, "images": 2 }));
+}
+
+#[tokio::test]
+async fn what_a_vendor_streams_itself_passes_and_is_paid_by_the_picture() {
+    let done = json!({ "type": "image_generation.completed", "b64_json": PNG,
+                       "usage": { "input_tokens": 7, "output_tokens": 100, "total_tokens": 107 } });
+    let partial =
+        json!({ "type": "image_generation.partial_image", "b64_json": PNG, "partial_image_index": 0 });
+    let reply = Reply::sse().event(&partial).event(&done);
+    let (upstream, hub) = {
+        let upstream = Upstream::always(reply.clone()).await;
+        let hub = Gateway::start(&Conf::one(&upstream)).await;
+        (upstream, hub)
+    };
+    let body = json!({ "model": "gpt", "prompt": "a cat", "stream": true, "partial_images": 1 });
+    let answer = hub.post("/v1/images/generations", &body).await.expect(200);
+    assert_eq!(answer.body.to_vec(), reply.data());
+    assert_eq!(upstream.only().json()["partial_images"], 1);
+    let entry = entry(hub).await;
+    assert_eq!(buckets(&entry), json!({ "input": 7, "output": 100, "images": 1 }));
+    assert_eq!(entry["usage_source"], "provider");
+}

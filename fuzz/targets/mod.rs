@@ -6,6 +6,7 @@ pub mod bodies;
 pub mod dialects;
 pub mod files;
 pub mod identities;
+pub mod mirrors;
 pub mod mutate;
 pub mod streams;
 pub mod translation;

@@ -57,7 +57,7 @@ pub fn response_in(data: &[u8]) {
 pub fn stream_in(data: &[u8]) {
     for from in DIALECTS {
         let Some(reader) = from.stream_in else { continue };
-        let frames = (from.frames)(&[data]);
+        let frames = (from.frames)(&[&(from.framed)(data)]);
         let Ok(events) = owned(&mut *reader(), &frames) else {
             _ = borrowed(&mut *reader(), &frames);
             continue;

@@ -19,6 +19,11 @@ const MAX_ANSWER_BYTES: usize = 256 * 1024;
 /// What an entry costs besides its texts.
 const ENTRY_OVERHEAD_BYTES: usize = 512;
 
+/// How many ids of thoughts are remembered, how long, and how long one may be.
+const MAX_GIVERS: u64 = 65_536;
+const GIVERS_KEPT_FOR: Duration = Duration::from_secs(24 * 60 * 60);
+const MAX_ID_BYTES: usize = 128;
+
 type Key = (TenantId, Box<str>);
 
 /// What led to one call.
@@ -36,6 +41,8 @@ struct Kept {
 /// Thoughts by tenant and call, bounded by bytes. When it is full, the oldest give way.
 pub struct Recall {
     calls: moka::sync::Cache<Key, Arc<Kept>, ahash::RandomState>,
+    /// Who gave thoughts that callers do return and only their vendor can read, by their ids.
+    givers: moka::sync::Cache<Key, Arc<str>, ahash::RandomState>,
 }
 
 impl Recall {
@@ -47,7 +54,25 @@ impl Recall {
             .weigher(|(_, id): &Key, kept: &Arc<Kept>| u32::try_from(weight(id, kept)).unwrap_or(u32::MAX))
             .time_to_live(KEPT_FOR)
             .build_with_hasher(ahash::RandomState::new());
-        Self { calls }
+        let givers = moka::sync::Cache::builder()
+            .max_capacity(MAX_GIVERS)
+            .eviction_policy(EvictionPolicy::lru())
+            .time_to_live(GIVERS_KEPT_FOR)
+            .build_with_hasher(ahash::RandomState::new());
+        Self { calls, givers }
+    }
+
+    /// Remembers who gave thoughts of these ids.
+    pub fn note(&self, tenant: &TenantId, ids: Vec<String>, giver: &Arc<str>) {
+        for id in ids.into_iter().filter(|id| id.len() <= MAX_ID_BYTES) {
+            self.givers.insert((tenant.clone(), id.into()), Arc::clone(giver));
+        }
+    }
+
+    /// May thoughts of this id be read by this one? Whose are not known may be anybody's.
+    pub fn may_read(&self, tenant: &TenantId, id: &str, reader: &str) -> bool {
+        let giver = self.givers.get(&(tenant.clone(), id.into()));
+        giver.is_none_or(|giver| &*giver == reader)
     }
 
     /// Keeps what led to the calls of an answer.

@@ -3,6 +3,7 @@
 //! A dialect never drops or changes a field on its own account: it asks here,
 //! the operator's policy decides, and what was done is kept for the caller.
 
+use super::Sampling;
 use crate::error::{Failure, Kind, Result};
 use std::borrow::Cow;
 
@@ -108,6 +109,33 @@ fields! {
     Extra = "field", Adapt;
 }
 
+impl Field {
+    /// The field of this name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|field| field.name() == name)
+    }
+
+    /// Does an answer change when it is adapted? What `*` stands for.
+    fn changes_answers(self) -> bool {
+        !matches!(self, Field::MaxOutputTokens | Field::CacheHint | Field::Name)
+    }
+
+    /// The field that a member of an OpenAI body belongs to.
+    pub fn of_member(name: &str) -> Self {
+        const MEMBERS: &[(&str, Field)] = &[
+            ("frequency_penalty", Field::Penalties),
+            ("presence_penalty", Field::Penalties),
+            ("top_logprobs", Field::Logprobs),
+            ("max_tokens", Field::MaxOutputTokens),
+            ("max_completion_tokens", Field::MaxOutputTokens),
+            ("reasoning_effort", Field::Reasoning),
+            ("metadata", Field::User),
+        ];
+        let member = MEMBERS.iter().find(|(member, _)| *member == name).map(|(_, field)| *field);
+        member.or_else(|| Self::parse(name)).unwrap_or(Field::Extra)
+    }
+}
+
 /// What an operator wants done, field by field. Empty: each field's default.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Policy(Vec<(Field, Stance)>);
@@ -116,6 +144,48 @@ impl Policy {
     /// A policy with these fields set; of a field that occurs twice the last counts.
     pub fn new(stances: impl IntoIterator<Item = (Field, Stance)>) -> Self {
         Self(stances.into_iter().collect())
+    }
+
+    /// One stance for the fields of these names; `*` is all whose loss changes an answer, and blank
+    /// names are none.
+    ///
+    /// # Errors
+    /// A name that is no field's.
+    pub fn read<'n>(
+        names: impl Iterator<Item = &'n str>,
+        stance: Stance,
+    ) -> std::result::Result<Self, &'n str> {
+        let mut set = Vec::new();
+        for name in names.map(str::trim).filter(|name| !name.is_empty()) {
+            if name == "*" {
+                let all = Field::ALL.iter().filter(|field| field.changes_answers());
+                set.extend(all.map(|field| (*field, stance)));
+            } else {
+                set.push((Field::parse(name).ok_or(name)?, stance));
+            }
+        }
+        Ok(Self(set))
+    }
+
+    /// This policy, and over it another.
+    #[must_use]
+    pub fn then(mut self, over: &Policy) -> Self {
+        self.0.extend_from_slice(&over.0);
+        self
+    }
+
+    /// Has somebody said that this member of an OpenAI body is to be refused? Where nothing is translated,
+    /// a field's default is no reason to refuse what a vendor is known not to want.
+    ///
+    /// # Errors
+    /// [`Kind::InvalidRequest`] that names it.
+    pub fn lets_go(&self, member: &str) -> Result<()> {
+        let field = Field::of_member(member);
+        let said = self.0.iter().rev().find(|(of, _)| *of == field);
+        match said {
+            Some((_, Stance::Refuse)) => Err(refusal(member.to_owned().into())),
+            _ => Ok(()),
+        }
     }
 
     /// What is done with a field.
@@ -221,6 +291,25 @@ impl Adapted {
         if there { self.drop_named(field, field.name(), "dropped") } else { Ok(()) }
     }
 
+    /// Drops how an answer is to be drawn where there are no words for any of it, as at Anthropic and
+    /// in Converse. What asks for the usual is dropped in silence.
+    ///
+    /// # Errors
+    /// Like [`Adapted::adapt`].
+    pub fn drop_drawing(&mut self, sampling: &Sampling) -> Result<()> {
+        self.drop_if(sampling.seed.is_some(), Field::Seed)?;
+        let penalty = |value: Option<f64>| value.is_some_and(|value| value != 0.0);
+        let penalised = penalty(sampling.frequency_penalty) || penalty(sampling.presence_penalty);
+        self.drop_if(penalised, Field::Penalties)?;
+        let logprobs = sampling.logprobs == Some(true) || sampling.top_logprobs.is_some_and(|top| top > 0);
+        self.drop_if(logprobs, Field::Logprobs)?;
+        self.drop_if(sampling.logit_bias.is_some(), Field::LogitBias)?;
+        if sampling.choices.is_some_and(|choices| choices > 1) {
+            self.drop_named(Field::Choices, Field::Choices.name(), "reduced to 1")?;
+        }
+        Ok(())
+    }
+
     /// Keeps an entry, once.
     fn note(&mut self, field: Cow<'static, str>, what: impl Into<Cow<'static, str>>) {
         let change = Change { field, what: what.into() };
@@ -289,6 +378,17 @@ mod tests {
         assert_eq!(adapted.changes().len(), MAX_CHANGES);
         let header = adapted.header().unwrap();
         assert!(header.ends_with("and 3 more") && header.is_ascii() && !header.contains('\n'));
+    }
+
+    #[test]
+    fn what_no_vendor_wants_is_let_go_unless_somebody_said_otherwise() {
+        let none = Policy::default();
+        assert!(none.lets_go("n").is_ok() && none.lets_go("presence_penalty").is_ok());
+        let strict = Policy::read(["*"].into_iter(), Stance::Refuse).unwrap();
+        for member in ["presence_penalty", "seed", "made_up", "n"] {
+            assert_eq!(strict.lets_go(member).unwrap_err().param.as_deref(), Some(member));
+        }
+        assert!(strict.lets_go("max_tokens").is_ok());
     }
 
     #[test]

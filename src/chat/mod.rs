@@ -50,4 +50,4 @@ pub use request::{
 pub use response::{Choice, Finish, Response};
 pub use signature::{MAX_CALL_ID_BYTES, Origin, Signature, sign_call_id, split_call_id};
 pub use traits::{MaxTokensField, ModelTraits, ReasoningHistory, ThinkingStyle};
-pub use turn::{MidSystem, Speaker, Turn, system_texts, tool_names, turns};
+pub use turn::{MidSystem, Speaker, ToolNames, Turn, system_texts, turns};

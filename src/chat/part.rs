@@ -134,7 +134,7 @@ pub struct ToolResult {
     /// The [`ToolCall::id`] it answers.
     pub call_id: String,
     /// The tool, where the caller names it. Who needs it (Gemini, Ollama) looks
-    /// it up by [`super::tool_names`] where it is `None`.
+    /// it up by [`super::ToolNames`] where it is `None`.
     pub name: Option<String>,
     /// Texts, images and documents. OpenAI takes texts only; its pictures follow in a message of the user.
     pub parts: Vec<Part>,

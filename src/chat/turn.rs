@@ -1,6 +1,6 @@
 //! The conversation as alternating turns, for the dialects that want it so.
 
-use super::{Message, Part, Request, Role, Text};
+use super::{Message, Part, Request, Role, Text, ToolResult};
 use std::collections::HashMap;
 
 /// Who a turn is by.
@@ -79,20 +79,49 @@ pub fn system_texts(request: &Request, mid_system: MidSystem) -> Vec<&Text> {
     request.system.iter().chain(amid).filter(|text| !text.text.is_empty()).collect()
 }
 
-/// The name of each called tool by the id of the call.
-pub fn tool_names(messages: &[Message]) -> HashMap<&str, &str> {
-    let parts = messages.iter().flat_map(|message| &message.parts);
-    let calls = parts.filter_map(|part| match part {
-        Part::ToolCall(call) => Some((call.id.as_str(), call.name.as_str())),
+/// The names of called tools, for vendors that know results by them and not by ids. Some callers
+/// count their calls anew in every turn, so an id means the last call that had it.
+#[derive(Debug)]
+pub struct ToolNames<'a> {
+    so_far: HashMap<&'a str, &'a str>,
+    /// For results that stand before their calls.
+    anywhere: HashMap<&'a str, &'a str>,
+}
+
+impl<'a> ToolNames<'a> {
+    /// The names in a conversation, of which nothing has been said yet.
+    pub fn new(messages: &'a [Message]) -> Self {
+        let calls = messages.iter().flat_map(|message| message.parts.iter().filter_map(called));
+        Self { so_far: HashMap::new(), anywhere: calls.collect() }
+    }
+
+    /// A part of the conversation is said; to be told of each in order.
+    pub fn say(&mut self, part: &'a Part) {
+        self.so_far.extend(called(part));
+    }
+
+    /// The tool that a result is of: by its own word, or else by the call before it.
+    pub fn of<'r>(&self, result: &'r ToolResult) -> Option<&'r str>
+    where
+        'a: 'r,
+    {
+        let id = result.call_id.as_str();
+        let called = || self.so_far.get(id).or_else(|| self.anywhere.get(id)).copied();
+        result.name.as_deref().or_else(called)
+    }
+}
+
+fn called(part: &Part) -> Option<(&str, &str)> {
+    match part {
+        Part::ToolCall(call) => Some((&call.id, &call.name)),
         _ => None,
-    });
-    calls.collect()
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::chat::{ToolCall, ToolResult};
+    use crate::chat::ToolCall;
 
     fn says(role: Role, text: &str) -> Message {
         Message { role, name: None, parts: vec![Part::text(text)] }
@@ -134,8 +163,20 @@ mod tests {
 
     #[test]
     fn a_result_finds_the_name_of_its_tool() {
-        let call = ToolCall { id: "1".into(), name: "look".into(), ..ToolCall::default() };
-        let messages = [Message { role: Role::Assistant, name: None, parts: vec![Part::ToolCall(call)] }];
-        assert_eq!(tool_names(&messages).get("1"), Some(&"look"));
+        let call = |name: &str| {
+            Part::ToolCall(ToolCall { id: "1".into(), name: name.into(), ..ToolCall::default() })
+        };
+        let parts = vec![call("look"), call("listen")];
+        let messages = [Message { role: Role::Assistant, name: None, parts }];
+        let of = |call_id: &str, name: Option<&str>| {
+            let name = name.map(str::to_owned);
+            ToolResult { call_id: call_id.into(), name, ..ToolResult::default() }
+        };
+        let mut names = ToolNames::new(&messages);
+        assert_eq!(names.of(&of("1", None)), Some("listen"), "it stands before all calls");
+        names.say(&messages[0].parts[0]);
+        assert_eq!(names.of(&of("1", None)), Some("look"), "the last call so far");
+        assert_eq!(names.of(&of("1", Some("own"))), Some("own"));
+        assert_eq!(names.of(&of("2", None)), None);
     }
 }

@@ -3,7 +3,7 @@
 use super::Unpriced;
 use crate::ledger::wallet::{Member, Terms};
 use crate::ledger::{Price, PriceTable};
-use crate::types::{Pico, TenantId, Wall};
+use crate::types::{Op, Pico, TenantId, Wall};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -95,14 +95,19 @@ impl Plan {
         Self { billed: true, margin_ppm, rates, allowance: None, members: Vec::new() }
     }
 
-    /// The rate row of a model by the name that callers use, if there is one.
-    pub fn rate<'p>(&self, prices: &'p PriceTable, model: &str, at: Wall) -> Option<&'p Arc<Price>> {
-        prices.find(&self.rates, RATES_OF_ALL, model, at)
+    /// The rate row of a model by the name that callers use, if there is one for such an operation.
+    pub fn rate<'p>(
+        &self,
+        prices: &'p PriceTable,
+        (op, model): (Op, &str),
+        at: Wall,
+    ) -> Option<&'p Arc<Price>> {
+        prices.find(&self.rates, RATES_OF_ALL, model, at).filter(|row| row.covers(op))
     }
 
     /// How a model is charged: by a rate, or else by cost and margin.
-    pub fn terms(&self, prices: &PriceTable, model: &str, at: Wall, credit_price: Pico) -> Terms {
-        match self.rate(prices, model, at) {
+    pub fn terms(&self, prices: &PriceTable, (op, model): (Op, &str), at: Wall, credit_price: Pico) -> Terms {
+        match self.rate(prices, (op, model), at) {
             Some(row) => Terms::rate(Arc::clone(row)),
             None => Terms::margin(self.margin_ppm, credit_price),
         }

@@ -25,6 +25,7 @@ mod registry;
 mod resolve;
 mod sign_in;
 mod snapshot;
+mod translation;
 mod watch;
 
 pub use billing::{Billing, Gift, Payer, Plan};
@@ -44,6 +45,7 @@ pub use registry::Registry;
 pub use resolve::{Inputs, QuotaTable, ReadPrices, StoredKey};
 pub use sign_in::{GroupGrant, SignIn, SignInProvider};
 pub use snapshot::*;
+pub use translation::{Translation, Wished};
 pub use watch::Watch;
 
 use std::path::Path;

@@ -18,6 +18,7 @@ mod providers;
 mod quotas;
 mod settings;
 mod sign_in;
+mod translation;
 
 pub(super) use files::expand;
 pub use quotas::QuotaTable;
@@ -102,6 +103,7 @@ impl Document {
             addresses,
             trusted_proxies: resolver.addresses(&raw.security.trusted_proxies),
             providers: providers.ready,
+            translation: resolver.translation(&raw.translation, &models),
             models,
             catalogue,
             capabilities: catalogue::capabilities(&raw.catalogue),

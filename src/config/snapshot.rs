@@ -52,6 +52,8 @@ pub struct Snapshot {
     pub catalogue: Catalogue,
     /// What becomes of a request that needs what a model is known not to have.
     pub capabilities: Capabilities,
+    /// What becomes of fields that a vendor cannot take.
+    pub translation: super::Translation,
     /// Prices by provider and model.
     pub prices: PriceTable,
     /// What tenants pay; `None`: nobody does.

@@ -2,7 +2,7 @@
 
 use super::Charge;
 use super::price_file::RATE_NAMES;
-use crate::types::{Pico, Rate, Usage, Wall};
+use crate::types::{Op, Pico, Rate, Usage, Wall};
 use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -88,6 +88,20 @@ impl Rates {
         round(per_million, self.second.times(rest_milliseconds))
     }
 
+    /// Is there a rate for something that this operation is billed by?
+    fn cover(&self, op: Op) -> bool {
+        let tokens = self.highest_input().max(self.highest_output());
+        let billed_by = match op {
+            Op::ImageGeneration | Op::ImageEdit => tokens.max(self.image),
+            Op::Speech => tokens.max(self.character).max(self.second),
+            Op::Transcription | Op::Realtime => tokens.max(self.second),
+            Op::Chat | Op::Completion | Op::Embedding => tokens,
+            // Vendors take nothing for it, and the hub answers these by itself.
+            Op::Moderation | Op::Models | Op::Tokenize => return true,
+        };
+        billed_by.max(self.request).0 != 0
+    }
+
     fn highest_input(&self) -> Rate {
         let writes = self.cache_write_5m.max(self.cache_write_1h);
         self.input.max(self.cache_read).max(writes).max(self.audio_input)
@@ -171,6 +185,14 @@ impl Price {
             tier: u32::try_from(tier).unwrap_or(u32::MAX),
             cost: rates.cost(usage),
         }
+    }
+
+    /// Does the row say what this operation costs? A row that prices pictures only says nothing of a
+    /// chat, and would make it free by accident. One whose rates are all 0 makes everything free on purpose.
+    pub fn covers(&self, op: Op) -> bool {
+        let all = || std::iter::once(&self.rates).chain(self.tiers.iter().map(|(_, rates)| rates));
+        let is_free = all().all(|rates| rates.all().iter().all(|rate| rate.0 == 0));
+        is_free || all().any(|rates| rates.cover(op))
     }
 
     /// The most that one request of at most `input` input tokens and `output`

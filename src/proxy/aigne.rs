@@ -10,7 +10,7 @@ use crate::chat::Ability;
 use crate::config::{Caller, Model, Snapshot, Target};
 use crate::error::{Failure, Kind, Result};
 use crate::route::Standing;
-use crate::types::Rate;
+use crate::types::{Pico, Rate};
 use bytes::Bytes;
 use percent_encoding::percent_decode_str;
 use pingora::protocols::http::ServerSession;
@@ -55,7 +55,7 @@ pub(super) fn answer(
         (Ask::Status, caller) => Ok(status(plane, snapshot, caller.as_ref().map(|c| &**c), asked)),
         (_, Err(failure)) => Err(failure),
         (Ask::Models, Ok(caller)) => Ok(models(plane, snapshot, Some(&*caller), asked)),
-        (Ask::Account, Ok(caller)) => Ok(account(&caller)),
+        (Ask::Account, Ok(caller)) => Ok(account(plane, snapshot, &caller)),
         (Ask::Video | Ask::Discovery, Ok(_)) => {
             let text = "No vendor of this gateway makes videos";
             Err(Failure::new(Kind::InvalidRequest, text).param("model"))
@@ -205,6 +205,7 @@ fn status(
         (Ok(_), None) => json!({ "available": true }),
         (Ok(caller), Some(name)) => match find(snapshot, caller, &name) {
             Err(failure) => no(&failure.public, failure.status()),
+            Ok(_) if is_broke(plane, caller) => no("There are no credits left", 402),
             Ok(model) if is_up(plane, &model) => json!({ "available": true }),
             Ok(_) => no("The vendors of this model cannot be used right now", 503),
         },
@@ -212,22 +213,53 @@ fn status(
     answer.to_string().into()
 }
 
-/// Who calls. There are no wallets, so there is no balance, and that is what it says.
-fn account(caller: &Caller) -> Bytes {
-    let key = &caller.key;
+/// Does its tenant pay, and has nothing left?
+fn is_broke(plane: &Plane, caller: &Caller) -> bool {
+    let available = || plane.store.wallets().available(&caller.key.tenant, plane.clock.wall());
+    caller.payer.is_some() && available() <= Pico::ZERO
+}
+
+/// What a tenant that pays has, by its lots: what can be spent now, what there was of that at first, from
+/// how many grants, and what running requests hold.
+fn balance(plane: &Plane, caller: &Caller) -> Value {
+    let now = plane.clock.wall();
+    let (mut left, mut total, mut held, mut grants) = (Pico::ZERO, Pico::ZERO, Pico::ZERO, 0_u64);
+    plane.store.wallets().look(&caller.key.tenant, |purse| {
+        for (lot, _, held_of_lot) in purse.lots().filter(|(lot, ..)| !lot.is_over(now)) {
+            total = total.saturating_add(lot.amount);
+            held = held.saturating_add(held_of_lot);
+            grants += 1;
+        }
+        left = purse.available(now);
+    });
     json!({
+        "balance": left.to_string(), "total": total.to_string(), "grantCount": grants,
+        "pendingCredit": held.to_string(),
+    })
+}
+
+/// Who calls, and what it has, where tenants pay.
+fn account(plane: &Plane, snapshot: &Snapshot, caller: &Caller) -> Bytes {
+    let key = &caller.key;
+    let billing = snapshot.billing.as_ref().filter(|_| caller.payer.is_some());
+    // The client takes the signs of three currencies and no others.
+    let prefix = billing.map_or("$", |billing| &*billing.prefix);
+    let prefix = Some(prefix).filter(|prefix| matches!(*prefix, "$" | "€" | "¥"));
+    let symbol = if billing.is_some() { "credits" } else { "USD" };
+    let mut answer = json!({
         "user": {
             "did": key.id.as_str(), "fullName": &*key.name, "email": null, "avatar": null, "role": "member",
         },
-        "enableCredit": false,
-        "creditBalance": null,
-        "paymentLink": null,
+        "enableCredit": billing.is_some(),
+        "creditBalance": billing.map(|_| balance(plane, caller)),
+        "paymentLink": billing.and_then(|billing| billing.buy_link.as_deref()),
         "profileLink": null,
-        "currency": { "symbol": "USD", "decimal": 12 },
-        "creditPrefix": "$",
-    })
-    .to_string()
-    .into()
+        "currency": { "symbol": symbol, "decimal": 12 },
+    });
+    if let (Some(prefix), Some(members)) = (prefix, answer.as_object_mut()) {
+        members.insert("creditPrefix".to_owned(), prefix.into());
+    }
+    answer.to_string().into()
 }
 
 #[cfg(test)]

@@ -125,6 +125,14 @@ impl AnswerHead {
         typed.is_some_and(|(_, value)| value.to_str().is_ok_and(transport::is_events))
     }
 
+    /// Announces events, whatever the vendor announced.
+    pub(super) fn into_events(mut self) -> Self {
+        self.headers.retain(|(name, _)| *name != header::CONTENT_TYPE);
+        self.text(header::CONTENT_TYPE, EVENT_STREAM);
+        self.events();
+        self
+    }
+
     /// What every event stream carries, so that nothing in between holds it back.
     pub(super) fn events(&mut self) {
         self.headers.push((header::CACHE_CONTROL, HeaderValue::from_static("no-cache")));

@@ -13,7 +13,7 @@ use super::talk;
 use super::visit::Visit;
 use crate::cache::{CacheKey, Wish};
 use crate::chat::Dialect;
-use crate::config::{Caller, Model, Snapshot, Target, Unpriced};
+use crate::config::{Caller, Model, Snapshot, Target, Unpriced, Wished};
 use crate::error::{Failure, Kind, Result};
 use crate::ledger::Price;
 use crate::limit::Standing;
@@ -112,6 +112,7 @@ pub(super) fn decide(arrival: Arrival<'_>, visit: &mut Visit) -> Result<Box<Job>
         visit.provider = Arc::clone(target.provider.name.shared());
         visit.upstream_model = Arc::clone(&target.upstream_model);
     }
+    let policy = snapshot.translation.policy(&wanted, wished(headers))?;
     let clocks = model.clocks.or_else(|| targets.first().map(|t| t.provider.clocks));
     let conversation = payload_request(&payload).map(|r| r.conversation).filter(|c| *c != 0);
     let warning = quotas::warning(&permit);
@@ -123,6 +124,7 @@ pub(super) fn decide(arrival: Arrival<'_>, visit: &mut Visit) -> Result<Box<Job>
         plane: Arc::clone(plane),
         request_headers: forwarded(headers, &ruled.request_headers),
         answer_headers: answer_headers(&ruled, &skipped, cap).into_iter().chain(warning).collect(),
+        policy,
         standing: permit.standing(),
         permit: Mutex::new(Some(permit)),
         held: ask,
@@ -142,6 +144,12 @@ pub(super) fn decide(arrival: Arrival<'_>, visit: &mut Visit) -> Result<Box<Job>
     };
     visit.phases.decide = plane.clock.mono().since(parsed);
     Ok(Box::new(job))
+}
+
+/// What the caller wants done with fields that a vendor cannot take.
+fn wished(headers: &HeaderMap) -> Wished<'_> {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    Wished { adapt: text("x-aigne-adapt"), refuse: text("x-aigne-refuse") }
 }
 
 /// The body with its output bounded.
@@ -321,8 +329,9 @@ fn targets(
     plan.retain(|t| priced(&t));
     if plan.is_empty() {
         let text = format!(
-            "The model `{}` has no price, and this gateway refuses what it cannot price",
-            visit.model
+            "The model `{}` has no price for {}, and this gateway refuses what it cannot price",
+            visit.model,
+            visit.op.title()
         );
         return Err(Failure::new(Kind::Unpriced, text).param("model"));
     }
@@ -343,12 +352,13 @@ fn not_served(visit: &Visit, plan: &[Target]) -> Failure {
     Failure::new(Kind::InvalidRequest, text).param("model")
 }
 
-/// The price row of a target at the time of the request.
+/// The price row of a target at the time of the request, if it says what such a request costs.
 pub(super) fn price(snapshot: &Snapshot, target: &Target, visit: &Visit) -> Option<Arc<Price>> {
     let provider = &target.provider;
     snapshot
         .prices
         .find(provider.name.as_str(), provider.vendor.name, &target.upstream_model, visit.at)
+        .filter(|price| price.covers(visit.op))
         .cloned()
 }
 
@@ -382,7 +392,9 @@ fn caching(
         Payload::Json(_) if !ttl.is_zero() && visit.form == AnswerForm::Usual => {
             {
                 // One body may mean two things in two dialects.
-                let name = format!("{}:{tag}:{}", translate::name(visit.dialect), model.name);
+                let Wished { adapt, refuse } = wished(headers);
+                let strict = format!("{}:{}", adapt.unwrap_or_default(), refuse.unwrap_or_default());
+                let name = format!("{}:{tag}:{}:{strict}", translate::name(visit.dialect), model.name);
                 CacheKey::if_cacheable(&caller.key.tenant, visit.op, &name, body, explicit)
             }
         }

@@ -2,6 +2,7 @@
 //! the plan is used up, or the caller has left. Nothing is tried again once
 //! the caller has seen content.
 
+use super::choices;
 use super::decide::draw;
 use super::guard::{Guard, Waited};
 use super::job::{Job, Rendered};
@@ -17,6 +18,7 @@ use crate::ledger::{Outcome, Tried};
 use crate::provider::{HealthEffect, Verdict, judge};
 use crate::route::{Attempt, Candidate, Fault, back_off};
 use crate::types::{Mono, Usage, UsageSource};
+use crate::wire::translate::Plan;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -320,7 +322,10 @@ async fn call<S: Sink>(
     if let (Some(plan), false) = (&plan, more.is_empty()) {
         let stage = Stage { job, visit, sink, guard, provider, adapted, plan: None };
         let calls = Calls { target, credential, content_type, bodies: (body, more) };
-        let end = Box::pin(several::call(stage, calls, plan)).await;
+        let end = match plan {
+            Plan::Choices(from) if stage.visit.stream => Box::pin(choices::call(stage, calls, *from)).await,
+            plan => Box::pin(several::call(stage, calls, plan)).await,
+        };
         attempt.accepted();
         return end;
     }

@@ -3,7 +3,7 @@
 
 use super::Plane;
 use super::decide::{Refused, payload_request, price};
-use super::hold::{beside_tokens, count_input, model_limit, output_bound, with_margin};
+use super::hold::{beside_tokens, count_input, model_limit, output_bound, times_read, with_margin};
 use super::job::{Job, Payload};
 use super::visit::Visit;
 use crate::config::{Billing, Caller, Snapshot, Target};
@@ -47,7 +47,7 @@ pub(super) fn can_be_charged(snapshot: &Snapshot, caller: &Caller, target: &Targ
     let (Some(billing), Some(payer)) = (&snapshot.billing, &caller.payer) else { return true };
     billing.unpriced == crate::config::Unpriced::Flag
         || price(snapshot, target, visit).is_some()
-        || payer.plan.rate(&snapshot.prices, &visit.model, visit.at).is_some()
+        || payer.plan.rate(&snapshot.prices, (visit.op, &visit.model), visit.at).is_some()
 }
 
 /// What a tenant that pays is bounded by when it names no maximum and cannot be asked to hold more
@@ -61,10 +61,12 @@ pub(super) fn unnamed_maximum(
     let (billing, _) = (snapshot.billing.as_ref()?, caller.payer.as_ref()?);
     let speaks = matches!(visit.op, Op::Chat | Op::Completion);
     let unnamed = payload_request(payload)?.max_output_tokens.is_none();
-    (speaks && unnamed && !visit.stream).then_some(billing.assumed_output)
+    let in_steps = visit.stream && payload_request(payload)?.choices <= 1;
+    (speaks && unnamed && !in_steps).then_some(billing.assumed_output)
 }
 
-/// A stream holds its output step by step; everything else holds all of it at once.
+/// A stream holds its output step by step; everything else, also a stream of several answers, holds all of
+/// it at once.
 fn first_step(
     snapshot: &Snapshot,
     visit: &Visit,
@@ -75,7 +77,8 @@ fn first_step(
 ) -> Bounds {
     let step = snapshot.billing.as_ref().map_or(u64::MAX, |billing| billing.hold_step);
     let named = payload_request(payload).is_some_and(|r| r.max_output_tokens.is_some());
-    let streams = visit.stream && matches!(visit.op, Op::Chat | Op::Completion);
+    let several = payload_request(payload).is_some_and(|r| r.choices > 1);
+    let streams = visit.stream && !several && matches!(visit.op, Op::Chat | Op::Completion);
     let most = (named || !streams).then_some(output);
     Bounds { input, output: if streams { output.min(step) } else { output }, most, beside }
 }
@@ -104,13 +107,14 @@ pub(super) fn take(
         let bounds = first_step(snapshot, visit, payload, input, output, beside_tokens(visit.op, payload));
         hold(snapshot, &plane.store, caller, visit, &prices, bounds)
     };
-    try_with(payload_request(payload).map_or(0, |r| r.input_bound))
+    let times = times_read(visit.op, payload, targets);
+    try_with(payload_request(payload).map_or(0, |r| r.input_bound).saturating_mul(times))
         .or_else(|failure| match payload {
             Payload::Form { .. } | Payload::Pipe => Err(failure),
             Payload::Json(_) => {
                 let model = targets.first().map_or(&*visit.model, |t| &*t.upstream_model);
                 let family = targets.first().map_or_else(|| tokens::family(model), Target::family).0;
-                try_with(with_margin(count_input(visit.op, family, model, body)))
+                try_with(with_margin(count_input(visit.op, family, model, body)).saturating_mul(times))
             }
         })
         .map_err(|failure| {
@@ -132,7 +136,7 @@ fn hold(
     bounds: Bounds,
 ) -> Result<Option<Box<Funds>>, Failure> {
     let (Some(billing), Some(payer)) = (&snapshot.billing, &caller.payer) else { return Ok(None) };
-    let terms = payer.plan.terms(&snapshot.prices, &visit.model, visit.at, billing.credit_price);
+    let terms = payer.plan.terms(&snapshot.prices, (visit.op, &visit.model), visit.at, billing.credit_price);
     let Bounds { input, output, most, beside } = bounds;
     let amount = terms.worst_case(worst_cost(prices, input, output, &beside), input, output, &beside);
     let (tenant, request) = (&caller.key.tenant, (visit.id, visit.at));

@@ -7,6 +7,7 @@ use super::job::Payload;
 use super::quotas;
 use super::visit::Visit;
 use crate::catalogue::Card;
+use crate::chat::Dialect;
 use crate::config::{Caller, Snapshot, Target};
 use crate::error::{Failure, Kind};
 use crate::ledger::Price;
@@ -60,7 +61,8 @@ pub(super) fn hold(
         let admitted = caller.gate.admit_by(limits, &held_to, ask, now, visit.at);
         admitted.map(|permit| (permit, ask, cap))
     };
-    let bound = payload_request(payload).map_or(0, |r| r.input_bound);
+    let times = times_read(visit.op, payload, targets);
+    let bound = payload_request(payload).map_or(0, |r| r.input_bound).saturating_mul(times);
     try_with(bound, None)
         .or_else(|refusal| match (refusal.which, payload) {
             (Which::Requests | Which::Concurrency | Which::QuotaRequests | Which::QuotaImages, _) => {
@@ -70,7 +72,7 @@ pub(super) fn hold(
             _ => {
                 let model = targets.first().map_or(&*visit.model, |target| &*target.upstream_model);
                 let family = targets.first().map_or_else(|| tokens::family(model), Target::family).0;
-                let counted = with_margin(count_input(visit.op, family, model, body));
+                let counted = with_margin(count_input(visit.op, family, model, body)).saturating_mul(times);
                 try_with(counted, None).or_else(|refusal| {
                     let smaller = caps(&refusal, visit.op, payload, targets);
                     smaller.into_iter().find_map(|cap| try_with(counted, Some(cap)).ok()).ok_or(refusal)
@@ -133,6 +135,13 @@ pub(super) fn output_bound(op: Op, payload: &Payload, unnamed: u64, cap: Option<
         }
         _ => 0,
     }
+}
+
+/// How often the input is paid for at most: a vendor that gives one answer at a time is called for each.
+pub(super) fn times_read(op: Op, payload: &Payload, targets: &[Target]) -> u64 {
+    let choices = payload_request(payload).map_or(1, |request| request.choices.max(1));
+    let one_by_one = |target: &Target| target.provider.vendor.dialect != Dialect::OpenAiChat;
+    if op == Op::Chat && choices > 1 && targets.iter().any(one_by_one) { choices } else { 1 }
 }
 
 /// The longest answer of a target's model.

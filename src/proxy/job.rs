@@ -17,9 +17,9 @@ use crate::limit::{Ask, Permit, Standing};
 use crate::provider::Door;
 use crate::tokens;
 use crate::types::Op;
+use crate::wire::multipart;
 use crate::wire::openai::Request;
-use crate::wire::translate::{self, AnswerForm, Asked, CostOf, Plan, Telling, Tells};
-use crate::wire::{multipart, openai_responses};
+use crate::wire::translate::{self, AnswerForm, Asked, AskedBy, CostOf, Plan, Telling, Tells};
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
 use parking_lot::Mutex;
@@ -45,6 +45,8 @@ pub(super) struct Job {
     pub payload: Payload,
     /// The caller's own headers that vendors may see, and those that rules add.
     pub request_headers: Vec<(HeaderName, HeaderValue)>,
+    /// What becomes of fields that a vendor cannot take.
+    pub policy: Arc<chat::Policy>,
     /// Headers that rules add to the answer.
     pub answer_headers: Vec<(HeaderName, HeaderValue)>,
     /// In the order in which they are tried.
@@ -108,8 +110,8 @@ impl Job {
     }
 
     /// What the answer has to know of the request.
-    pub(super) fn asked<'a>(&'a self, id: &'a str) -> openai_responses::Asked<'a> {
-        openai_responses::Asked { id, body: &self.said }
+    pub(super) fn asked<'a>(&'a self, id: &'a str) -> AskedBy<'a> {
+        AskedBy { id, body: &self.said }
     }
 
     /// The price row of the target that answers, as the visit names it.
@@ -165,6 +167,11 @@ impl Job {
         translate::origin(from).is_some() && translate::forgets_thoughts(self.speaks)
     }
 
+    /// Remembers whose thoughts these are, which the caller returns and only their vendor can read.
+    pub(super) fn note_thoughts(&self, ids: Vec<String>, provider: &Provider) {
+        self.plane.recall.note(&self.caller.key.tenant, ids, provider.name.shared());
+    }
+
     /// Keeps the thoughts of an answer. To be called before the caller can ask again.
     pub(super) fn keep_thoughts(&self, thoughts: Thoughts) {
         self.plane.recall.keep(&self.caller.key.tenant, thoughts, self.plane.clock.mono());
@@ -183,14 +190,18 @@ impl Job {
                 let mut request = translate::request_in(self.speaks, &self.body)?;
                 request.model = target.upstream_model.to_string();
                 self.recall_thoughts(door.dialect, &mut request);
-                let mut changes = Adapted::default();
+                let mut changes = self.changes();
                 bound_output(&mut request.sampling, target, &mut changes)?;
+                let calls = translate::calls(self.speaks, door.dialect, &request);
+                if calls > 1 {
+                    return several(door.dialect, &request, calls, changes);
+                }
                 let body = translate::request_out(door.dialect, &request, &mut changes)?;
                 adapted.extend(changes.header());
                 Ok(Rendered::one(vec![body.into()], json, adapted))
             }
             Payload::Json(_) | Payload::Form { .. } if target.provider.vendor.has_own_words(self.op) => {
-                let mut changes = Adapted::default();
+                let mut changes = self.changes();
                 let asked = self.ask(target, &mut changes)?;
                 let mut calls = asked.calls.into_iter().map(Bytes::from);
                 let body = calls.next().into_iter().collect();
@@ -206,7 +217,9 @@ impl Job {
             }
             Payload::Json(request) => {
                 let model = &*target.upstream_model;
-                let body = match translate::for_vendor(door.dialect, &self.body, model) {
+                let (tenant, reader) = (&self.caller.key.tenant, target.provider.name.as_str());
+                let gave = |id: &str| self.plane.recall.may_read(tenant, id, reader);
+                let body = match translate::for_vendor(door.dialect, &self.body, model, &gave) {
                     None => request.render(&self.body, model, &door.shape, &mut adapted),
                     Some(changed) => {
                         adapted.extend(changed.adapted);
@@ -215,6 +228,8 @@ impl Job {
                         request.render(&body, model, &door.shape, &mut adapted)
                     }
                 };
+                let dropped = |name: &&String| door.shape.drop.iter().any(|(known, _)| known == name);
+                adapted.iter().filter(dropped).try_for_each(|name| self.policy.lets_go(name))?;
                 Ok(Rendered::one(body, json, adapted))
             }
             Payload::Form { content_type, model, .. } => {
@@ -224,6 +239,11 @@ impl Job {
             }
             Payload::Pipe => Ok(Rendered::one(Vec::new(), json, adapted)),
         }
+    }
+
+    /// A record of what is adapted for one target.
+    fn changes(&self) -> Adapted {
+        Adapted::new((*self.policy).clone())
     }
 
     /// The body without what was put into it when it came, if anything was.
@@ -244,6 +264,26 @@ impl Job {
         };
         translate::draw_out(vendor.draws, self.op, (&self.body, form), model, changes)
     }
+}
+
+/// A chat that takes a call for each of its answers.
+fn several(to: Dialect, request: &chat::Request, calls: u32, mut changes: Adapted) -> Result<Rendered> {
+    let mut bodies = Vec::new();
+    for number in 0..calls {
+        let one = translate::call(request, number);
+        let body = Bytes::from(translate::request_out(to, &one, &mut changes)?);
+        bodies.push(body.clone());
+        if one.sampling.seed.is_none() {
+            // They are all the same, and a long conversation is in memory once.
+            bodies.resize(calls as usize, body);
+            break;
+        }
+    }
+    let mut adapted = vec![format!("{}: {calls} calls", Field::Choices.name())];
+    adapted.extend(changes.header());
+    let more = bodies.split_off(1);
+    let json = HeaderValue::from_static("application/json");
+    Ok(Rendered { more, plan: Some(Plan::Choices(to)), ..Rendered::one(bodies, json, adapted) })
 }
 
 /// Keeps the answer within what the catalogue says of the model: a larger wish is cut down, and

@@ -6,6 +6,7 @@ mod aigne;
 mod answer;
 mod body;
 mod buffered;
+mod choices;
 mod chunked;
 mod connect;
 mod console;

@@ -91,7 +91,8 @@ fn headers(
 ) -> Vec<(HeaderName, HeaderValue)> {
     let mut headers = Vec::with_capacity(8 + job.request_headers.len() + provider.headers.len());
     headers.push((header::CONTENT_TYPE, content_type));
-    let accept = if visit.stream {
+    // Who draws in words of its own draws whole, also for callers who want events.
+    let accept = if visit.stream && !provider.vendor.has_own_words(visit.op) {
         translate::media_type(job.door(provider).dialect)
     } else if visit.op == Op::Speech {
         "*/*"

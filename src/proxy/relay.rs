@@ -24,8 +24,7 @@ use crate::provider::{HealthEffect, judge, judge_error};
 use crate::tokens;
 use crate::types::{Op, Usage, UsageSource};
 use crate::wire::openai::{self, Step, VendorError};
-use crate::wire::openai_responses::Final;
-use crate::wire::translate::Plan;
+use crate::wire::translate::{Final, Plan, Watch};
 use crate::wire::transport::is_events;
 use bytes::Bytes;
 use http::header;
@@ -174,6 +173,10 @@ impl Events {
     ) -> Result<(), Gone> {
         if let Some(thoughts) = self.reader.take_thoughts() {
             stage.job.keep_thoughts(thoughts);
+        }
+        let given = self.reader.take_given();
+        if !given.is_empty() {
+            stage.job.note_thoughts(given, stage.provider);
         }
         if out.is_empty() {
             return Ok(());
@@ -360,28 +363,27 @@ async fn whole<S: Sink>(mut stage: Stage<'_, S>, mut taken: Taken, head: Head) -
     if let (Some(keeper), Some(answer)) = (Keeper::of(stage.job), kept) {
         keeper.done(&answer);
     }
-    let answer = AnswerHead::relayed(stage.job, stage.visit, &head, &stage.adapted);
+    let mut answer = AnswerHead::relayed(stage.job, stage.visit, &head, &stage.adapted);
+    if told.events {
+        answer = answer.into_events();
+    }
     let end = match told.body {
-        Ok(body) => send_whole(&mut stage, answer, body, told.usage).await,
-        Err(failure) => Box::pin(unfit(stage.job, stage.visit, stage.sink, failure, told.usage)).await,
+        Ok(body) => send_whole(&mut stage, answer, body, told.used).await,
+        Err(failure) => Box::pin(unfit(stage.job, stage.visit, stage.sink, failure, told.used)).await,
     };
     stage.visit.phases.relay += stage.job.plane.clock.mono().since(now);
     Ok(end)
 }
 
 /// An answer that was paid for, and in place of which the caller gets an error.
-async fn unfit<S: Sink>(
+pub(super) async fn unfit<S: Sink>(
     job: &Job,
     visit: &Visit,
     sink: &mut S,
     failure: Failure,
-    usage: Option<Usage>,
+    (usage, source): (Usage, UsageSource),
 ) -> End {
     failure::tell(sink, visit.dialect, &visit.id.to_string(), &failure, &job.standing).await;
-    let (usage, source) = match usage {
-        Some(usage) => (Usage { requests: 1, ..usage }, UsageSource::Provider),
-        None => (estimate(job, visit, "", 0), UsageSource::Estimated),
-    };
     End { outcome: Outcome::Ok, failure: Some(failure), usage, source }
 }
 
@@ -390,25 +392,15 @@ pub(super) async fn send_whole<S: Sink>(
     stage: &mut Stage<'_, S>,
     mut head: AnswerHead,
     body: Bytes,
-    usage: Option<Usage>,
+    (usage, source): (Usage, UsageSource),
 ) -> End {
     head.length = Some(body.len() as u64);
-    let usage = usage.map(|usage| Usage { requests: usage.requests.max(1), ..usage });
-    if let Some(usage) = &usage {
-        settle::release(stage.job, stage.visit, usage).await;
-    }
+    settle::release(stage.job, stage.visit, &usage).await;
     let sent = async {
         stage.sink.head(head).await?;
-        stage.sink.last(body.clone()).await
+        stage.sink.last(body).await
     };
     let left = sent.await.is_err();
-    let (usage, source) = match usage {
-        Some(usage) => (usage, UsageSource::Provider),
-        None => {
-            let text = openai::answer_text(stage.visit.op, &body);
-            (estimate(stage.job, stage.visit, &text, 0), UsageSource::Estimated)
-        }
-    };
     let failure = left.then(|| Failure::new(Kind::CallerGone, "The client closed the connection"));
     let outcome = if left { Outcome::ClientGone } else { Outcome::Ok };
     End { outcome, failure, usage, source }
@@ -423,7 +415,15 @@ async fn pieces<S: Sink>(mut stage: Stage<'_, S>, mut taken: Taken, head: Head) 
     if stage.visit.op == Op::Speech {
         usage.characters = spoken(stage.job);
     }
-    let end = |outcome, failure| End { outcome, failure, usage, source: UsageSource::Estimated };
+    let draws = matches!(stage.visit.op, Op::ImageGeneration | Op::ImageEdit);
+    let mut pictures = draws.then(|| Watch::new(stage.provider.vendor.counting));
+    let end = |outcome, failure, pictures: Option<Watch>| {
+        let (usage, source) = match pictures.and_then(|watch| watch.usage()) {
+            Some(drawn) => (drawn, UsageSource::Provider),
+            None => (usage, UsageSource::Estimated),
+        };
+        End { outcome, failure, usage, source }
+    };
     loop {
         let deadline = Instant::now() + stage.job.clocks.idle;
         let bytes = match next(&mut stage, &mut taken, deadline).await {
@@ -432,7 +432,7 @@ async fn pieces<S: Sink>(mut stage: Stage<'_, S>, mut taken: Taken, head: Head) 
             Next::Gone => {
                 taken.conn.abort().await;
                 let failure = Failure::new(Kind::CallerGone, "The client closed the connection");
-                return Ok(end(Outcome::ClientGone, Some(failure)));
+                return Ok(end(Outcome::ClientGone, Some(failure), pictures));
             }
             Next::Broken(missed) if answer.is_some() => {
                 taken.conn.abort().await;
@@ -442,9 +442,12 @@ async fn pieces<S: Sink>(mut stage: Stage<'_, S>, mut taken: Taken, head: Head) 
             Next::Broken(missed) => {
                 taken.conn.abort().await;
                 stage.sink.cut();
-                return Ok(end(Outcome::Truncated, Some(missed.failure)));
+                return Ok(end(Outcome::Truncated, Some(missed.failure), pictures));
             }
         };
+        if let Some(watch) = &mut pictures {
+            watch.feed(bytes.clone());
+        }
         let sent = async {
             if let Some(head) = answer.take() {
                 stage.sink.head(head).await?;
@@ -454,7 +457,7 @@ async fn pieces<S: Sink>(mut stage: Stage<'_, S>, mut taken: Taken, head: Head) 
         if sent.await.is_err() {
             taken.conn.abort().await;
             let failure = Failure::new(Kind::CallerGone, "The client closed the connection");
-            return Ok(end(Outcome::ClientGone, Some(failure)));
+            return Ok(end(Outcome::ClientGone, Some(failure), pictures));
         }
         let now = stage.job.plane.clock.mono();
         stage.visit.first_token.get_or_insert(now.since(stage.visit.started));
@@ -464,7 +467,7 @@ async fn pieces<S: Sink>(mut stage: Stage<'_, S>, mut taken: Taken, head: Head) 
         let _ = stage.sink.head(head).await;
     }
     let _ = stage.sink.last(Bytes::new()).await;
-    Ok(end(Outcome::Ok, None))
+    Ok(end(Outcome::Ok, None, pictures))
 }
 
 /// Characters of the text to be spoken, which is what speech is billed by.

@@ -8,7 +8,7 @@ use super::exchange::{End, Missed, missed_by};
 use super::guard::Waited;
 use super::job::Job;
 use super::outgoing::Prepared;
-use super::relay::{MAX_WHOLE_BYTES, Stage, estimate, send_whole};
+use super::relay::{MAX_WHOLE_BYTES, Stage, estimate, send_whole, unfit};
 use super::sink::Sink;
 use super::translated::{counted, joined};
 use super::upstream::{Broken, Head, Outgoing, Reading, Taken};
@@ -27,12 +27,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// Calls that run at the same time; vendors count them against the credential.
-const AT_ONCE: usize = 4;
+pub(super) const AT_ONCE: usize = 4;
 
 /// One call on its way.
 type Call<'a> = Pin<Box<dyn Future<Output = Result<(Head, Bytes), Missed>> + Send + 'a>>;
 
-/// The calls that were answered, in order; those behind a failed one are let go.
+/// The calls that were answered, in order. Where part of an answer is none, those behind a failed one are let go.
 #[derive(Default)]
 struct Answered {
     head: Option<Head>,
@@ -66,7 +66,7 @@ pub(super) async fn call<S: Sink>(stage: Stage<'_, S>, calls: Calls<'_>, plan: &
             steps.push(Box::pin(patient(job, visit, &calls, std::slice::from_ref(body), &paid)));
         }
         let deadline = guard.total;
-        guard.watch(sink, deadline, pin!(collect(steps, &mut answered))).await
+        guard.watch(sink, deadline, pin!(collect(steps, plan.takes_part(), &mut answered))).await
     };
     visit.phases.upstream_wait += job.plane.clock.mono().since(began);
     match waited {
@@ -90,8 +90,8 @@ pub(super) async fn call<S: Sink>(stage: Stage<'_, S>, calls: Calls<'_>, plan: &
     } else {
         Err(Missed::gone(true))
     };
-    let (body, usage) = match read {
-        Ok(read) => read,
+    let answer = match read {
+        Ok(answer) => answer,
         Err(missed) => {
             let used = plan.used(&answered.bodies, provider.vendor.counting);
             let failed = answered.failed.unwrap_or(missed);
@@ -102,12 +102,18 @@ pub(super) async fn call<S: Sink>(stage: Stage<'_, S>, calls: Calls<'_>, plan: &
         adapted.push(format!("n: {count} of {asked} calls were answered"));
     }
     stage.adapted = adapted;
-    let head = AnswerHead::relayed(stage.job, stage.visit, &head, &stage.adapted);
-    let usage = usage.map(|usage| Usage { requests: count, ..usage });
-    Ok(Box::pin(send_whole(&mut stage, head, body, usage)).await)
+    let mut head = AnswerHead::relayed(stage.job, stage.visit, &head, &stage.adapted);
+    if answer.events {
+        head = head.into_events();
+    }
+    let used = (Usage { requests: count, ..answer.used.0 }, answer.used.1);
+    Ok(match answer.body {
+        Ok(body) => Box::pin(send_whole(&mut stage, head, body, used)).await,
+        Err(failure) => Box::pin(unfit(stage.job, stage.visit, stage.sink, failure, used)).await,
+    })
 }
 
-async fn collect(calls: Vec<Call<'_>>, answered: &mut Answered) {
+async fn collect(calls: Vec<Call<'_>>, takes_part: bool, answered: &mut Answered) {
     let mut all = stream::iter(calls).buffered(AT_ONCE);
     while let Some(result) = all.next().await {
         match result {
@@ -118,8 +124,10 @@ async fn collect(calls: Vec<Call<'_>>, answered: &mut Answered) {
                 answered.bodies.push(body);
             }
             Err(missed) => {
-                answered.failed = Some(missed);
-                return;
+                answered.failed.get_or_insert(missed);
+                if !takes_part {
+                    return;
+                }
             }
         }
     }
@@ -173,8 +181,19 @@ async fn patient(
     }
 }
 
-/// One call, on a fresh connection when a pooled one turns out to be dead.
+/// One call and its whole answer.
 async fn one(job: &Job, visit: &Visit, calls: &Calls<'_>, body: &[Bytes]) -> Result<(Head, Bytes), Missed> {
+    let (taken, head) = begun(job, visit, calls, body).await?;
+    whole(job, &calls.target.provider, taken, head).await
+}
+
+/// One call up to the header of its answer, on a fresh connection when a pooled one turns out to be dead.
+pub(super) async fn begun(
+    job: &Job,
+    visit: &Visit,
+    calls: &Calls<'_>,
+    body: &[Bytes],
+) -> Result<(Taken, Head), Missed> {
     let Calls { target, credential, content_type, .. } = calls;
     let provider = &*target.provider;
     // Prepared here and not for all at once: a signature holds for a few minutes only.
@@ -183,16 +202,26 @@ async fn one(job: &Job, visit: &Visit, calls: &Calls<'_>, body: &[Bytes]) -> Res
     let outgoing = prepared.outgoing(provider, body);
     let upstreams = &job.plane.upstreams;
     let clocks = job.clocks;
-    let (mut taken, head) = match upstreams.pooled(provider) {
+    match upstreams.pooled(provider) {
         Some(taken) => match in_time(clocks.response_header, exchange(taken, &outgoing)).await? {
-            Err(Broken::Io { stale: true, .. }) => fresh(job, provider, &outgoing).await?,
-            answered => answered.map_err(missed_by)?,
+            Err(Broken::Io { stale: true, .. }) => fresh(job, provider, &outgoing).await,
+            answered => answered.map_err(missed_by),
         },
-        None => fresh(job, provider, &outgoing).await?,
-    };
+        None => fresh(job, provider, &outgoing).await,
+    }
+}
+
+/// The rest of an answer, judged.
+pub(super) async fn whole(
+    job: &Job,
+    provider: &Provider,
+    mut taken: Taken,
+    head: Head,
+) -> Result<(Head, Bytes), Missed> {
+    let upstreams = &job.plane.upstreams;
     let mut body = BytesMut::new();
     loop {
-        let read = in_time(clocks.idle, taken.conn.read_body()).await?;
+        let read = in_time(job.clocks.idle, taken.conn.read_body()).await?;
         match read.map_err(missed_by)? {
             Reading::Piece(piece) if body.len() + piece.len() > MAX_WHOLE_BYTES => {
                 let text = "The model's vendor sent an unreadable answer";

@@ -12,14 +12,13 @@ use crate::error::{Failure, Kind, Result};
 use crate::types::{Op, Usage};
 use crate::wire::openai::{Step, StreamReader, VendorError};
 use crate::wire::openai_chat::StreamOptions;
-use crate::wire::openai_responses;
 use crate::wire::translate::{self, AnswerForm, List, Tail};
 use crate::wire::transport::{Message, Transport};
 use bytes::Bytes;
 use std::sync::Arc;
 
 /// The largest event of a translated stream.
-const MAX_EVENT_BYTES: usize = 4 * 1024 * 1024;
+pub(super) const MAX_EVENT_BYTES: usize = 4 * 1024 * 1024;
 /// The most text of an answer whose last event repeats all of it.
 const MAX_ANSWER_BYTES: usize = 64 * 1024 * 1024;
 /// Output text that is collected before it is counted and let go.
@@ -67,6 +66,8 @@ pub(super) struct ChatReader {
     text_bytes: usize,
     /// Keeps the answer, if it is to be kept.
     keeper: Option<Keeper>,
+    /// Ids of thoughts that only this vendor can read, of an answer that was forwarded as it came.
+    given: Vec<String>,
     /// Gathered for callers that cannot return them.
     thoughts: Option<Thoughts>,
     /// Of a stream that is forwarded as it came: the number of the part that is open.
@@ -83,7 +84,8 @@ impl Reader {
         if (from, to) == (Dialect::OpenAiChat, Dialect::OpenAiChat) {
             return Reader::Plain(StreamReader::new(visit.op, counting, !asked));
         }
-        let options = StreamOptions { include_usage: asked, created: visit.at.seconds(), model: None };
+        let options =
+            StreamOptions { include_usage: asked, created: visit.at.seconds(), ..StreamOptions::default() };
         let id = visit.id.to_string();
         Reader::Chat(Box::new(ChatReader {
             dialect: to,
@@ -93,7 +95,7 @@ impl Reader {
                 .then(|| translate::stream_out(to, options, job.asked(&id), job.telling(visit))),
             events: Vec::new(),
             list: (visit.form == AnswerForm::List).then(List::default),
-            response_id: openai_responses::response_id(&id),
+            response_id: translate::answer_id(&id),
             id,
             model: Arc::clone(&visit.upstream_model),
             held: Vec::new(),
@@ -104,6 +106,7 @@ impl Reader {
             text: String::new(),
             text_bytes: 0,
             keeper: Keeper::of(job),
+            given: Vec::new(),
             thoughts: job.keeps_thoughts(from).then(Thoughts::default),
             open_block: None,
             blocks: 0,
@@ -181,6 +184,14 @@ impl Reader {
         }
     }
 
+    /// Ids of thoughts that came to the caller and only this vendor can read, once.
+    pub(super) fn take_given(&mut self) -> Vec<String> {
+        match self {
+            Reader::Plain(_) => Vec::new(),
+            Reader::Chat(reader) => std::mem::take(&mut reader.given),
+        }
+    }
+
     pub(super) fn text_due(&self) -> bool {
         match self {
             Reader::Plain(reader) => reader.text_due(),
@@ -210,7 +221,7 @@ impl Reader {
         };
         let mut out = translate::notice(visit.dialect, &tail, why);
         match self {
-            Reader::Plain(_) => out.extend(translate::too_long(visit.dialect, &tail, None)),
+            Reader::Plain(_) => out.extend(translate::too_long(visit.dialect, &tail, None, why)),
             Reader::Chat(reader) => match &mut reader.output {
                 Some(output) => {
                     output.emit(&Event::Finish(Finish::Length), &mut out);
@@ -221,8 +232,14 @@ impl Reader {
                     visit.dialect,
                     &Tail { usage: Some(usage), ..tail },
                     reader.open_block,
+                    why,
                 )),
             },
+        }
+        if let Reader::Chat(reader) = self
+            && let Some(list) = &mut reader.list
+        {
+            return vec![Bytes::from(list.elements(&out)), Bytes::from_static(list.end())];
         }
         vec![Bytes::from(out)]
     }
@@ -290,14 +307,16 @@ impl ChatReader {
 
     /// Does the last event repeat the answer, so that it is held until then?
     fn repeats(&self) -> bool {
-        self.output.is_some() && self.dialect == Dialect::OpenAiResponses
+        self.output.is_some() && translate::repeats(self.dialect)
     }
 
     /// The end has been written, and is not with the caller yet.
     fn keep(&mut self, written: &[u8]) {
-        if let Some(answer) = openai_responses::final_of(written)
-            && let Some(keeper) = self.keeper.take()
-        {
+        let Some(answer) = translate::repeated(self.dialect, written) else { return };
+        if self.output.is_none() {
+            self.given = translate::opaque_thoughts(self.dialect, answer.response);
+        }
+        if let Some(keeper) = self.keeper.take() {
             keeper.done(&answer);
         }
     }

@@ -45,6 +45,24 @@ impl Usage {
         self.output.saturating_add(self.reasoning).saturating_add(self.audio_output)
     }
 
+    /// What two calls of one request used, bucket by bucket.
+    pub fn plus(&self, other: &Usage) -> Usage {
+        Usage {
+            input: self.input.saturating_add(other.input),
+            cache_read: self.cache_read.saturating_add(other.cache_read),
+            cache_write_5m: self.cache_write_5m.saturating_add(other.cache_write_5m),
+            cache_write_1h: self.cache_write_1h.saturating_add(other.cache_write_1h),
+            output: self.output.saturating_add(other.output),
+            reasoning: self.reasoning.saturating_add(other.reasoning),
+            audio_input: self.audio_input.saturating_add(other.audio_input),
+            audio_output: self.audio_output.saturating_add(other.audio_output),
+            images: self.images.saturating_add(other.images),
+            milliseconds: self.milliseconds.saturating_add(other.milliseconds),
+            characters: self.characters.saturating_add(other.characters),
+            requests: self.requests.saturating_add(other.requests),
+        }
+    }
+
     /// All tokens.
     pub fn total_tokens(&self) -> u64 {
         self.input_tokens().saturating_add(self.output_tokens())

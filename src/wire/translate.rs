@@ -3,12 +3,16 @@
 //! chat are in [`Asked`] and [`Plan`].
 
 mod beside;
+mod choices;
 
+pub use super::images::Watch;
 pub use beside::{Asked, Plan, Told, draw_out, draw_path, embed_out, embed_path};
+pub use choices::{answer_text, call, calls, merged, said};
 
 pub use super::aigne::{CostOf, Telling};
 pub use super::gemini::{List, count_received};
 use super::openai::Counting;
+pub use super::openai_responses::{Asked as AskedBy, Final};
 pub use super::received::{AnswerForm, InPath, Received, Tells};
 pub use super::tail::Tail;
 use super::transport::{self, Transport};
@@ -107,14 +111,43 @@ pub fn request_out(to: Dialect, request: &Request, adapted: &mut Adapted) -> Res
 
 /// The body of a request that needs no translation, without what its vendor would refuse;
 /// `None`: it may go as it is.
-pub fn for_vendor(to: Dialect, body: &[u8], model: &str) -> Option<openai_responses::ForVendor> {
+/// `gave`: may the thoughts of this id have come from that vendor?
+pub fn for_vendor(
+    to: Dialect,
+    body: &[u8],
+    model: &str,
+    gave: &dyn Fn(&str) -> bool,
+) -> Option<openai_responses::ForVendor> {
     match to {
         Dialect::OpenAiResponses => {
             let reasons = openai_chat::model_traits(model).thinking != ThinkingStyle::None;
-            openai_responses::for_vendor(body, reasons)
+            openai_responses::for_vendor(body, reasons, gave)
         }
         _ => None,
     }
+}
+
+/// Ids of the thoughts in an answer that only its vendor can read, in a dialect whose callers send them back.
+pub fn opaque_thoughts(from: Dialect, answer: &[u8]) -> Vec<String> {
+    match from {
+        Dialect::OpenAiResponses => openai_responses::thoughts_of(answer),
+        _ => Vec::new(),
+    }
+}
+
+/// The whole answer that the last event of a stream repeats, in dialects where one does.
+pub fn repeated(to: Dialect, events: &[u8]) -> Option<Final<'_>> {
+    repeats(to).then(|| openai_responses::final_of(events)).flatten()
+}
+
+/// Does the last event of a stream repeat the whole answer?
+pub fn repeats(to: Dialect) -> bool {
+    to == Dialect::OpenAiResponses
+}
+
+/// The id of an answer that is written here, in dialects in which it is kept by it.
+pub fn answer_id(request: &str) -> String {
+    openai_responses::response_id(request)
 }
 
 /// Does the dialect refuse a request that names no limit of its answer?
@@ -297,13 +330,15 @@ pub fn notice(to: Dialect, tail: &Tail<'_>, why: &Failure) -> Vec<u8> {
     }
 }
 
-/// Ends a stream that was forwarded as it came: as an answer that is too long. `open_block` is the
-/// part that is open, in dialects that have such.
-pub fn too_long(to: Dialect, tail: &Tail<'_>, open_block: Option<u64>) -> Vec<u8> {
+/// Ends a stream that was forwarded as it came: as an answer that is too long, because of `why`.
+/// `open_block` is the part that is open, in dialects that have such. A Response ends with its whole
+/// output, which nobody has kept, so it ends in an error instead.
+pub fn too_long(to: Dialect, tail: &Tail<'_>, open_block: Option<u64>, why: &Failure) -> Vec<u8> {
     match to {
+        Dialect::Gemini => gemini::too_long(tail, why),
         Dialect::Anthropic => anthropic::too_long(tail, open_block),
         Dialect::OpenAiChat => openai_chat::too_long(tail),
-        _ => error_event(to, &Failure::new(Kind::NoFunds, "The credits are used up")).to_vec(),
+        _ => error_event(to, why).to_vec(),
     }
 }
 

@@ -76,3 +76,36 @@ async fn a_wrong_mount_point_is_a_problem_with_its_place() {
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(said.contains("aigne.mount") && said.contains("/ai-kit"), "{said}");
 }
+
+#[tokio::test]
+async fn the_command_line_is_told_what_a_wallet_has() {
+    let upstream = Upstream::realistic().await;
+    let conf = Conf::one(&upstream)
+        .priced()
+        .set("billing", "enabled = true")
+        .set("billing", "prefix = \"€\"")
+        .set("billing", "buy_link = \"https://pay.example/credits\"")
+        .set("billing", "welcome = { amount = \"2\" }");
+    let hub = Gateway::start(&conf).await;
+    let ask = || async { hub.call(&Request::get("/api/user/info").key(KEY)).await.expect(200).json() };
+    hub.eventually("the gift", async || ask().await["creditBalance"]["balance"] == "2").await;
+    let said = ask().await;
+    assert_eq!((&said["enableCredit"], &said["creditPrefix"]), (&json!(true), &json!("€")));
+    assert_eq!(said["paymentLink"], "https://pay.example/credits");
+    let expected = json!({ "balance": "2", "total": "2", "grantCount": 1, "pendingCredit": "0" });
+    assert_eq!(said["creditBalance"], expected);
+    hub.call(&whole(json!({}))).await.expect(200);
+    // 9 × 2.50 + 3 × 10 millionths, without a margin.
+    hub.eventually("the charge", async || ask().await["creditBalance"]["balance"] == "1.9999475").await;
+    let status = Request::get("/api/v2/status?model=gpt").key(KEY);
+    assert_eq!(hub.call(&status).await.expect(200).json()["available"], true);
+}
+
+#[tokio::test]
+async fn who_has_no_credits_is_told_so_by_the_status() {
+    let upstream = Upstream::realistic().await;
+    let hub = Gateway::start(&Conf::one(&upstream).priced().set("billing", "enabled = true")).await;
+    let status = Request::get("/api/v2/status?model=gpt").key(KEY);
+    let said = hub.call(&status).await.expect(200).json();
+    assert_eq!((&said["available"], &said["code"]), (&json!(false), &json!(402)), "{said}");
+}

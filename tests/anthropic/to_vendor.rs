@@ -53,14 +53,6 @@ async fn what_was_dropped_or_added_is_said() {
 }
 
 #[tokio::test]
-async fn several_answers_are_refused_rather_than_made_one() {
-    let (upstream, hub) = before_claude(anthropic::overloaded()).await;
-    let answer = hub.call(&chat(json!({ "n": 2 }))).await.expect(400);
-    assert_eq!(answer.json()["error"]["param"], "n");
-    assert_eq!(upstream.counts().requests, 0);
-}
-
-#[tokio::test]
 async fn parallel_calls_and_their_results_find_each_other() {
     let call = |id: &str, city: &str| json!({ "type": "tool_use", "id": id, "name": "weather", "input": { "city": city } });
     let content = json!([text("Let me see."), call("toolu_1", "Bern"), call("toolu_2", "Basel")]);

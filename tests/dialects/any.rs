@@ -1,5 +1,6 @@
 //! Conversations, answers and streams at random, of what every dialect can say.
 
+use crate::targets::dialects::Keeps;
 use aigne_hub::chat::{
     Choice, Event, Finish, Image, Json, Message, Part, Request, Response, Role, Source, Text, Thinking, Tool,
     ToolCall, ToolChoice, ToolResult,
@@ -175,7 +176,20 @@ pub struct Meaning {
     pub ended: bool,
 }
 
+/// What of a usage is kept where buckets are not told apart.
+pub fn told(usage: Usage, keeps: Keeps) -> Usage {
+    if keeps.buckets {
+        return usage;
+    }
+    Usage { input: usage.input_tokens(), output: usage.output_tokens(), ..Usage::default() }
+}
+
 impl Meaning {
+    /// What of it a dialect has words for.
+    pub fn kept(self, keeps: Keeps) -> Self {
+        Self { usage: self.usage.map(|usage| told(usage, keeps)), ..self }
+    }
+
     pub fn of(events: &[Event]) -> Self {
         let mut meaning = Self::default();
         let mut arguments: Vec<String> = Vec::new();

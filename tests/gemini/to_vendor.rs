@@ -220,3 +220,26 @@ async fn a_schema_beside_tools_is_asked_for_in_words_where_it_cannot_be_enforced
         assert_eq!(told, [enforced; 3], "{sent}");
     }
 }
+
+#[tokio::test]
+async fn an_answer_without_numbers_is_counted_whoever_asked() {
+    let mut said =
+        gemini::said(&json!([gemini::text("one two three four five")]), Some("STOP"), &gemini::usage());
+    said.as_object_mut().unwrap().remove("usageMetadata");
+    let body = json!({ "contents": [{ "role": "user", "parts": [{ "text": "hi" }] }] });
+    let google =
+        Request::post("/v1beta/models/gpt:generateContent", &body).header("x-goog-api-key", conf::KEY);
+    for request in [google, chat(json!({})), messages(json!({}))] {
+        let reply = Reply::json(200, &said);
+        let upstream = Upstream::gemini(move |_| reply.clone()).await;
+        let conf = Conf::of([Provider::gemini("google", &upstream)]);
+        let hub = Gateway::start(&conf.model("gpt", &[&format!("google/{MODEL}")], &[])).await;
+        hub.call(&request).await.expect(200);
+        let entry = entry(hub).await;
+        assert_eq!(entry["usage_source"], "estimated", "{entry}");
+        assert!(
+            entry["usage"]["output"].as_u64() >= Some(5) && entry["usage"]["input"].as_u64() > Some(0),
+            "{entry}"
+        );
+    }
+}

@@ -188,3 +188,39 @@ async fn a_cut_amid_content_ends_with_an_error_of_the_next_number() {
         assert_eq!((&entry["outcome"], &entry["usage_source"]), (&json!("truncated"), &json!("estimated")));
     }
 }
+
+#[tokio::test]
+async fn thoughts_of_one_vendor_do_not_go_to_another() {
+    let thoughts = json!({ "type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "opaque" });
+    let asked = json!({ "model": "gpt-4o" });
+    let output = json!([thoughts, message("ok")]);
+    for stream in [false, true] {
+        let whole = response(&asked, "completed", &output, &usage());
+        let reply = if stream {
+            finish(delta(begin_text(begin(&asked)), "ok"), &whole)
+        } else {
+            Reply::json(200, &whole)
+        };
+        let first = Upstream::responses(move |_| reply.clone()).await;
+        let other = Upstream::responses(answer).await;
+        let conf = Conf::of([Provider::responses("first", &first), Provider::responses("other", &other)])
+            .model("gpt", &["first/gpt-4o"], &[])
+            .model("grok", &["other/gpt-4o"], &[]);
+        let hub = Gateway::start(&conf).await;
+        hub.call(&ask(json!({ "stream": stream, "store": false }))).await.expect(200);
+        let question = json!({ "role": "user", "content": "and?" });
+        let foreign =
+            json!({ "type": "reasoning", "id": "rs_unknown", "summary": [], "encrypted_content": "e" });
+        let input = json!([thoughts, foreign, message("ok"), question]);
+        let next = |model: &str| ask(json!({ "model": model, "input": input, "store": false }));
+        hub.call(&next("gpt")).await;
+        assert_eq!(first.seen()[1].json()["input"], input, "its own come back");
+        let answer = hub.call(&next("grok")).await.expect(200);
+        assert!(answer.header("x-aigne-adapted").unwrap().contains("reasoning_history"), "{answer:?}");
+        assert_eq!(
+            other.only().json()["input"],
+            json!([foreign, message("ok"), question]),
+            "stream: {stream}"
+        );
+    }
+}

@@ -132,3 +132,34 @@ fn expect_ended_claude(answer: &Answer) {
     let spoken = Spoken::read(format!("{before}{after}").as_bytes());
     assert_eq!(spoken.stop_reason, "max_tokens", "{spoken:?}");
 }
+
+#[tokio::test]
+async fn in_geminis_dialect_as_it_came_also_as_a_list() {
+    for (query, is_list) in [("?alt=sse", false), ("", true)] {
+        let word = json!([{ "text": " word" }]);
+        let reply = (0..WORDS).fold(Reply::sse(), |reply, _| gemini::more(reply, &word)).hang();
+        let upstream = Upstream::gemini(move |_| reply.clone()).await;
+        let row = "[[price]]\nprovider = \"google\"\nmodel = \"*\"\nvalid_from = \"2020-01-01\"\ninput = \"2.50\"\noutput = \"10\"\n";
+        let conf = Conf::of([Provider::gemini("google", &upstream)])
+            .model("gpt", &[&format!("google/{}", gemini::MODELS[0])], &[])
+            .file("google.toml", row)
+            .set("prices", "files = [\"prices.toml\", \"google.toml\"]");
+        let hub = Gateway::start(&tight(conf)).await;
+        grant(&hub, "acme", "0.002").await;
+        let body = json!({ "contents": [{ "role": "user", "parts": [{ "text": "hi" }] }] });
+        let path = format!("/v1beta/models/gpt:streamGenerateContent{query}");
+        let answer = hub.call(&Request::post(&path, &body).header("x-goog-api-key", KEY)).await.expect(200);
+        let chunks: Vec<Value> = if is_list {
+            serde_json::from_slice(&answer.body).unwrap()
+        } else {
+            let text = String::from_utf8_lossy(&answer.body).into_owned();
+            let data = text.split("\r\n\r\n").flat_map(|event| event.split("\n\n"));
+            let data = data.filter_map(|event| event.strip_prefix("data: "));
+            data.map(|data| serde_json::from_str(data).unwrap()).collect()
+        };
+        let last = &chunks.last().unwrap()["candidates"][0];
+        assert_eq!(last["finishReason"], "MAX_TOKENS");
+        assert!(last["finishMessage"].as_str().unwrap().contains(LINK), "{last}");
+        assert!(ended(hub, &upstream).await > 50);
+    }
+}

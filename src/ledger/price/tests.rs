@@ -204,3 +204,18 @@ fn the_id_follows_from_the_content_and_nothing_else() {
         assert_ne!(base.id, other.id);
     }
 }
+
+#[test]
+fn a_row_covers_what_it_has_a_rate_for_and_everything_if_it_is_free() {
+    let only_pictures = row(Rates { image: Rate(1), ..Rates::default() }, vec![]);
+    assert!(only_pictures.covers(Op::ImageEdit) && only_pictures.covers(Op::Moderation));
+    for op in [Op::Chat, Op::Completion, Op::Embedding, Op::Speech, Op::Transcription, Op::Realtime] {
+        assert!(!only_pictures.covers(op), "{op:?}");
+        assert!(row(Rates::default(), vec![]).covers(op), "free on purpose: {op:?}");
+        assert!(row(Rates { request: Rate(1), ..Rates::default() }, vec![]).covers(op), "{op:?}");
+        let beyond = Rates { output: Rate(1), ..Rates::default() };
+        assert!(row(Rates::default(), vec![(1_000, beyond)]).covers(op), "{op:?}");
+    }
+    let only_speech = row(Rates { character: Rate(1), ..Rates::default() }, vec![]);
+    assert!(only_speech.covers(Op::Speech) && !only_speech.covers(Op::ImageGeneration));
+}

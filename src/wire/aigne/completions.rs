@@ -194,6 +194,8 @@ pub struct CompletionsWriter {
     inner: openai_chat::StreamWriter,
     telling: Telling,
     wants_usage: bool,
+    /// Only the first of several answers is told at the top as well.
+    is_first: bool,
     created: i64,
     id: String,
     calls: Vec<Part>,
@@ -204,9 +206,10 @@ impl CompletionsWriter {
     /// A writer at the beginning of a stream.
     pub fn new(options: StreamOptions, telling: Telling) -> Self {
         let wants_usage = options.include_usage || telling.tells.by_accept;
-        let created = options.created;
+        let (created, is_first) = (options.created, options.choice == 0);
         let inner = openai_chat::StreamWriter::new(options);
-        Self { inner, telling, wants_usage, created, id: String::new(), calls: Vec::new(), usage: None }
+        let (id, calls) = (String::new(), Vec::new());
+        Self { inner, telling, wants_usage, is_first, created, id, calls, usage: None }
     }
 
     /// Adds a `delta` to the chunk that begins at `start`, if there is one.
@@ -271,6 +274,7 @@ impl StreamOut for CompletionsWriter {
         let start = out.len();
         self.inner.emit(event, out);
         match event {
+            _ if !self.is_first => {}
             Event::Start { .. } => Self::add_delta(out, start, |delta| delta.put("role", "assistant")),
             Event::TextDelta(text) | Event::RefusalDelta(text) => {
                 Self::add_delta(out, start, |delta| delta.put("content", text));

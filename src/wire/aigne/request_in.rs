@@ -4,7 +4,7 @@ use super::message_in::{self, CacheControl, hint};
 use super::{Envelope, snake};
 use crate::chat::{
     Adapted, CacheHint, Dialect, Effort, Extra, Fields, Json, Message, ModelTraits, Output, Part, Reasoning,
-    ReasoningHistory, Request, Sampling, Text, ThinkingMode, ThinkingStyle, Tool, ToolChoice,
+    ReasoningHistory, Request, Sampling, Text, ThinkingMode, ThinkingStyle, Tool,
 };
 use crate::error::{Failure, Kind, Result};
 use crate::types::Op;
@@ -32,6 +32,7 @@ fn request_in(body: &[u8]) -> Result<Request> {
     let Envelope { mut input, options, model, streaming } = Envelope::open(body)?;
     let (system, messages) = message_in::read(&mut input)?;
     let tools: Vec<ToolIn> = input.take("tools")?.unwrap_or_default();
+    let choice: Option<openai_chat::Choice> = input.take("toolChoice")?;
     let mut request = Request {
         // What is left of the options has OpenAI's names.
         dialect: Some(Dialect::OpenAiChat),
@@ -39,7 +40,7 @@ fn request_in(body: &[u8]) -> Result<Request> {
         system,
         messages,
         tools: tools.into_iter().map(ToolIn::canonical).collect(),
-        tool_choice: input.take::<Choice>("toolChoice")?.map(Choice::canonical).transpose()?,
+        tool_choice: choice.map(|choice| choice.canonical("toolChoice")).transpose()?,
         output: output(&mut input)?,
         stream: streaming,
         include_usage: streaming,
@@ -74,64 +75,12 @@ impl ToolIn {
     }
 }
 
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Choice {
-    Word(String),
-    Named { function: Name },
-}
-
-#[derive(Deserialize)]
-struct Name {
-    name: String,
-}
-
-impl Choice {
-    fn canonical(self) -> Result<ToolChoice> {
-        match self {
-            Choice::Word(word) if word == "auto" => Ok(ToolChoice::Auto),
-            Choice::Word(word) if word == "none" => Ok(ToolChoice::None),
-            Choice::Word(word) if word == "required" => Ok(ToolChoice::Required),
-            Choice::Named { function } => Ok(ToolChoice::Named(function.name)),
-            Choice::Word(_) => {
-                let text = "`toolChoice` must be \"auto\", \"none\", \"required\" or a function.";
-                Err(Failure::new(Kind::InvalidRequest, text).param("toolChoice"))
-            }
-        }
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Format {
-    r#type: String,
-    #[serde(alias = "json_schema")]
-    json_schema: Option<SchemaIn>,
-}
-
-#[derive(Deserialize)]
-struct SchemaIn {
-    name: Option<String>,
-    description: Option<String>,
-    schema: Option<Json>,
-    strict: Option<bool>,
-}
-
 fn output(input: &mut Fields<'_>) -> Result<Output> {
-    let Some(format) = input.take::<Format>("responseFormat")? else { return Ok(Output::Text) };
-    match (format.r#type.as_str(), format.json_schema) {
-        ("text", _) => Ok(Output::Text),
-        ("json_object", _) => Ok(Output::JsonObject),
-        ("json_schema", Some(SchemaIn { name, description, schema: Some(schema), strict })) => {
-            let name = name.unwrap_or_else(|| "response".to_owned());
-            Ok(Output::JsonSchema { name, description, schema, strict })
-        }
-        _ => {
-            let text =
-                "`responseFormat` must be of type \"text\" or \"json_schema\" with a `jsonSchema.schema`.";
-            Err(Failure::new(Kind::InvalidRequest, text).param("responseFormat"))
-        }
-    }
+    let Some(format) = input.take::<openai_chat::Format>("responseFormat")? else { return Ok(Output::Text) };
+    format.canonical().ok_or_else(|| {
+        let text = "`responseFormat` must be of type \"text\" or \"json_schema\" with a `jsonSchema.schema`.";
+        Failure::new(Kind::InvalidRequest, text).param("responseFormat")
+    })
 }
 
 #[derive(Deserialize)]

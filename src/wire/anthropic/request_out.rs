@@ -382,17 +382,7 @@ impl<'a> Writer<'a> {
         self.put_if(object, traits.top_p && with_temperature && free, Field::TopP, sampling.top_p)?;
         self.put_if(object, traits.top_k && !thinks, Field::TopK, sampling.top_k)?;
         self.write_stop(object)?;
-        self.adapted.drop_if(sampling.seed.is_some(), Field::Seed)?;
-        let penalty = |value: Option<f64>| value.is_some_and(|value| value != 0.0);
-        let penalised = penalty(sampling.frequency_penalty) || penalty(sampling.presence_penalty);
-        self.adapted.drop_if(penalised, Field::Penalties)?;
-        let logprobs = sampling.logprobs == Some(true) || sampling.top_logprobs.is_some_and(|top| top > 0);
-        self.adapted.drop_if(logprobs, Field::Logprobs)?;
-        self.adapted.drop_if(sampling.logit_bias.is_some(), Field::LogitBias)?;
-        if sampling.choices.is_some_and(|choices| choices > 1) {
-            self.adapted.drop_named(Field::Choices, Field::Choices.name(), "reduced to 1")?;
-        }
-        Ok(())
+        self.adapted.drop_drawing(sampling)
     }
 
     /// A stop text without anything but blanks is refused by the vendor.

@@ -7,6 +7,7 @@
 
 mod block_in;
 mod block_out;
+mod delta_in;
 mod embed;
 mod frames;
 mod ids;

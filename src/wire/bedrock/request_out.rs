@@ -136,7 +136,7 @@ impl Writer<'_> {
                 config.put_some("stopSequences", stop);
             });
         }
-        self.drop_sampling()
+        self.adapted.drop_drawing(sampling)
     }
 
     /// The value, if the model takes it.
@@ -156,22 +156,6 @@ impl Writer<'_> {
         }
         let kept = Some(kept).filter(|kept| !kept.is_empty());
         self.taken(Field::Stop, self.traits.stop, kept)
-    }
-
-    /// What Converse has no words for.
-    fn drop_sampling(&mut self) -> Result<()> {
-        let sampling = &self.request.sampling;
-        self.adapted.drop_if(sampling.seed.is_some(), Field::Seed)?;
-        let penalty = |value: Option<f64>| value.is_some_and(|value| value != 0.0);
-        let penalised = penalty(sampling.frequency_penalty) || penalty(sampling.presence_penalty);
-        self.adapted.drop_if(penalised, Field::Penalties)?;
-        let logprobs = sampling.logprobs == Some(true) || sampling.top_logprobs.is_some_and(|top| top > 0);
-        self.adapted.drop_if(logprobs, Field::Logprobs)?;
-        self.adapted.drop_if(sampling.logit_bias.is_some(), Field::LogitBias)?;
-        if sampling.choices.is_some_and(|choices| choices > 1) {
-            self.adapted.drop_named(Field::Choices, Field::Choices.name(), "reduced to 1")?;
-        }
-        Ok(())
     }
 
     /// The model's own fields: those of the caller, with what the hub has to say in them.

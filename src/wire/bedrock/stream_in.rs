@@ -1,11 +1,14 @@
 //! The vendor's stream, read into canonical events.
 
 use super::block_in::{ImageIn, ToolUse, citation, image, other, redacted, signature};
+use super::delta_in::{self, Piece};
 use super::frames::Frame;
 use super::output::ANSWER_TOOL;
 use super::response_in::{finish, malformed, stop_sequence};
 use super::usage::Counts;
-use crate::chat::{Event, Finish, Json, PartKind, StreamError, StreamIn, parse, split_call_id};
+use crate::chat::{
+    self, DeltaKind, Event, Finish, Json, PartKind, StreamError, StreamIn, parse, split_call_id,
+};
 use crate::error::{Failure, Kind, Result};
 use crate::wire::openai::vendor_error;
 use serde::Deserialize;
@@ -111,6 +114,21 @@ impl StreamIn for StreamReader {
             _ => {}
         }
         Ok(())
+    }
+
+    fn delta<'a>(&mut self, name: Option<&[u8]>, data: &'a [u8]) -> Option<chat::Delta<'a>> {
+        if self.failed || self.ended || name != Some(b"contentBlockDelta") {
+            return None;
+        }
+        let (index, piece, text) = delta_in::read(data)?;
+        let kind = match (self.block(index), piece) {
+            (Open::Text, Piece::Text) | (Open::Answer, Piece::Input) => DeltaKind::Text,
+            (Open::Thinking, Piece::Thinking) => DeltaKind::Thinking,
+            (Open::Call(index), Piece::Input) => DeltaKind::Arguments(index),
+            // A block that begins with it, or one that it does not belong to.
+            _ => return None,
+        };
+        Some(chat::Delta { kind, text: text.quoted(), usage: None })
     }
 
     fn end(&mut self, out: &mut Vec<Event>) -> Result<()> {

@@ -37,7 +37,7 @@ pub fn draw_path(model: &str) -> String {
 pub fn draw_out(mut wish: Wish, model: &str, adapted: &mut Adapted) -> Result<(Vec<Vec<u8>>, DrawPlan)> {
     wish.drop_mask(adapted)?;
     wish.only_bytes(adapted)?;
-    let plan = DrawPlan { form: wish.form, edits: !wish.pictures.is_empty() };
+    let plan = DrawPlan { form: wish.form, edits: !wish.pictures.is_empty(), stream: wish.stream };
     let calls = match is_imagen(model) {
         true => imagen(&mut wish, adapted)?,
         false => generate(&mut wish, model, adapted)?,

@@ -24,6 +24,7 @@ mod result_out;
 mod said_out;
 mod stream_in;
 mod stream_out;
+mod tail;
 mod thinking;
 mod traits;
 mod usage;
@@ -40,6 +41,7 @@ pub use response_in::{response_in, usage_in};
 pub use response_out::response_out;
 pub use stream_in::StreamReader;
 pub use stream_out::StreamWriter;
+pub use tail::too_long;
 pub use traits::model_traits;
 
 #[cfg(test)]

@@ -5,11 +5,10 @@ use super::result_out;
 use super::thinking::wants_signatures;
 use crate::chat::{
     Adapted, Array, Dialect, Field, ModelTraits, Object, Origin, Part, ReasoningHistory, Request, Source,
-    Speaker, Text, ThinkingStyle, ToolCall, ToolResult, Turn, tool_names, turns,
+    Speaker, Text, ThinkingStyle, ToolCall, ToolNames, ToolResult, Turn, turns,
 };
 use crate::chat::{MidSystem, Signature};
 use crate::error::Result;
-use std::collections::HashMap;
 
 /// What the vendor takes in place of the signature of a call that its model did
 /// not make: it says so in its guide for conversations begun elsewhere.
@@ -22,18 +21,19 @@ pub(super) struct Parts<'a> {
     traits: &'a ModelTraits,
     pub adapted: &'a mut Adapted,
     /// Of each call, by its id.
-    names: HashMap<&'a str, &'a str>,
+    names: ToolNames<'a>,
 }
 
 impl<'a> Parts<'a> {
     pub(super) fn new(request: &'a Request, traits: &'a ModelTraits, adapted: &'a mut Adapted) -> Self {
-        Self { request, traits, adapted, names: tool_names(&request.messages) }
+        Self { request, traits, adapted, names: ToolNames::new(&request.messages) }
     }
 
     /// Appends `systemInstruction` and `contents`. Without a turn there is nothing to
     /// answer: the system texts are then said as the user.
     pub(super) fn write(&mut self, object: &mut Object<'_>, system: &[&Text]) -> Result<()> {
-        let turns = turns(&self.request.messages, MidSystem::Hoist);
+        let request = self.request;
+        let turns = turns(&request.messages, MidSystem::Hoist);
         if !turns.is_empty() && !system.is_empty() {
             object.object("systemInstruction", |content| {
                 content.array("parts", |parts| system.iter().for_each(|text| write_text(parts, &text.text)));
@@ -50,7 +50,7 @@ impl<'a> Parts<'a> {
         })
     }
 
-    fn write_turn(&mut self, contents: &mut Array<'_>, turn: &Turn<'_>) -> Result<()> {
+    fn write_turn(&mut self, contents: &mut Array<'_>, turn: &Turn<'a>) -> Result<()> {
         let model = turn.speaker == Speaker::Assistant;
         contents.object(|content| {
             content.put("role", if model { "model" } else { "user" });
@@ -82,10 +82,11 @@ impl<'a> Parts<'a> {
     }
 
     /// A turn of the model. A signature without thoughts belongs to the part before it.
-    fn write_said(&mut self, parts: &mut Array<'_>, turn: &Turn<'_>) -> Result<()> {
+    fn write_said(&mut self, parts: &mut Array<'_>, turn: &Turn<'a>) -> Result<()> {
         let mut signed_calls = !wants_signatures(self.traits);
         let mut rest = turn.parts.iter().copied().peekable();
         while let Some(part) = rest.next() {
+            self.names.say(part);
             match part {
                 Part::ToolCall(call) => {
                     // Of calls at once only the first is signed.
@@ -249,8 +250,7 @@ impl<'a> Parts<'a> {
             };
             place.push(source);
         }
-        let called = self.names.get(result.call_id.as_str()).copied();
-        let name = result.name.as_deref().or(called);
+        let name = self.names.of(result);
         if name.is_none() {
             let what = "result of an unknown call named by its id";
             self.adapted.drop_named(Field::Name, Field::Name.name(), what)?;

@@ -347,7 +347,11 @@ fn a_search_is_cited() {
 
 #[test]
 fn a_stream_reaches_callers_of_both_dialects() {
-    let options = openai_chat::StreamOptions { include_usage: true, created: 7, model: None };
+    let options = openai_chat::StreamOptions {
+        include_usage: true,
+        created: 7,
+        ..openai_chat::StreamOptions::default()
+    };
     let out = written(&mut openai_chat::StreamWriter::new(options), &read(STREAM));
     insta::assert_snapshot!("stream_to_openai", out);
     let out = written(&mut anthropic::StreamWriter::new(None), &read(STREAM));

@@ -16,6 +16,8 @@ pub struct DrawPlan {
     pub form: Option<Form>,
     /// Pictures of its own went along.
     pub edits: bool,
+    /// It wants events.
+    pub stream: bool,
 }
 
 /// One picture.
@@ -52,14 +54,7 @@ impl Drawn {
 /// The sum of two calls.
 fn add(one: Option<Usage>, other: Option<Usage>) -> Option<Usage> {
     let (Some(one), Some(other)) = (one, other) else { return one.or(other) };
-    Some(Usage {
-        input: one.input.saturating_add(other.input),
-        cache_read: one.cache_read.saturating_add(other.cache_read),
-        output: one.output.saturating_add(other.output),
-        reasoning: one.reasoning.saturating_add(other.reasoning),
-        images: one.images.saturating_add(other.images),
-        ..one
-    })
+    Some(one.plus(&other))
 }
 
 /// Writes a caller's answer; `now` in seconds since the Unix epoch. Gives what was used, pictures included.

@@ -61,7 +61,7 @@ pub fn ark_out(mut wish: Wish, model: &str, adapted: &mut Adapted) -> Result<(Ve
         }
         own.iter().for_each(|(name, json)| object.put(name, json));
     });
-    let plan = DrawPlan { form: wish.form, edits: !pictures.is_empty() };
+    let plan = DrawPlan { form: wish.form, edits: !pictures.is_empty(), stream: wish.stream };
     let calls = vec![out; wish.count as usize];
     wish.drop_rest(adapted)?;
     Ok((calls, plan))

@@ -9,12 +9,14 @@ mod answer;
 mod ark;
 mod read;
 mod size;
+mod stream;
 mod xai;
 
 pub use answer::{DrawPlan, Drawn, Picture, merge, merged_usage, write};
 pub use ark::ark_out;
 pub use read::read;
 pub use size::{Size, nearest};
+pub use stream::{Watch, events};
 pub use xai::xai_out;
 
 use crate::chat::{Adapted, Dialect, Extra, Field, Json, Source};
@@ -78,6 +80,8 @@ pub struct Wish {
     pub size: Option<Size>,
     /// In which form it wants them, if it says.
     pub form: Option<Form>,
+    /// Are they wanted as events? No vendor of other words than OpenAI's has events for pictures.
+    pub stream: bool,
     /// Pictures to begin with; at least one for an edit.
     pub pictures: Vec<Source>,
     /// What of the first picture may change.

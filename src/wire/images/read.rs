@@ -1,5 +1,6 @@
 //! A caller's body, JSON or a form, read into a wish.
 
+use super::stream::no_addresses;
 use super::{Form, MAX_PICTURES, Size, Wish, refuse};
 use crate::chat::{Extra, Fields, Json, Source, data_url};
 use crate::error::Result;
@@ -54,9 +55,7 @@ pub fn read(op: Op, body: &[u8], content_type: Option<&str>) -> Result<Wish> {
 
 fn read_json(body: &[u8]) -> Result<Wish> {
     let mut fields = Fields::read(body)?;
-    if fields.take::<bool>("stream")? == Some(true) {
-        return Err(no_stream());
-    }
+    let stream = fields.take("stream")?.unwrap_or(false);
     fields.take_raw("model");
     fields.take_raw("partial_images");
     let size: Option<String> = fields.take("size")?;
@@ -78,7 +77,8 @@ fn read_json(body: &[u8]) -> Result<Wish> {
         prompt: fields.take("prompt")?.unwrap_or_default(),
         count: fields.take("n")?.unwrap_or(1),
         size: wished_size(size, ratio)?,
-        form: form(fields.take("response_format")?)?,
+        form: form(fields.take("response_format")?, stream)?,
+        stream,
         pictures,
         mask,
         rest: fields.rest(),
@@ -91,6 +91,7 @@ fn read_form(body: &[u8], content_type: &str) -> Result<Wish> {
     let boundary = multipart::boundary(content_type).ok_or_else(unreadable)?;
     let parts = multipart::parts(body, &boundary).ok_or_else(unreadable)?;
     let (mut prompt, mut count, mut size, mut ratio, mut format) = (String::new(), 1, None, None, None);
+    let mut stream = false;
     let (mut pictures, mut mask, mut rest) = (Vec::new(), None, Vec::new());
     for part in parts {
         let value = body.get(part.value.clone()).unwrap_or_default();
@@ -108,8 +109,7 @@ fn read_form(body: &[u8], content_type: &str) -> Result<Wish> {
         let text = String::from_utf8_lossy(value).into_owned();
         match part.name.as_str() {
             "model" | "partial_images" => {}
-            "stream" if text == "true" => return Err(no_stream()),
-            "stream" => {}
+            "stream" => stream = text == "true",
             "prompt" => prompt = text,
             "n" => count = text.parse().map_err(|_| refuse("n", "`n` must be a whole number."))?,
             "size" => size = Some(text),
@@ -120,11 +120,7 @@ fn read_form(body: &[u8], content_type: &str) -> Result<Wish> {
         }
     }
     let size = wished_size(size, ratio)?;
-    Ok(Wish { prompt, count, size, form: form(format)?, pictures, mask, rest })
-}
-
-fn no_stream() -> crate::error::Failure {
-    refuse("stream", "The model that serves this request does not stream pictures.")
+    Ok(Wish { prompt, count, size, form: form(format, stream)?, stream, pictures, mask, rest })
 }
 
 fn source(picture: PictureIn) -> Result<Source> {
@@ -173,9 +169,12 @@ fn wished_size(size: Option<String>, ratio: Option<String>) -> Result<Option<Siz
     })
 }
 
-fn form(name: Option<String>) -> Result<Option<Form>> {
+/// Events hold pictures and no addresses.
+fn form(name: Option<String>, stream: bool) -> Result<Option<Form>> {
     match name.as_deref() {
+        None if stream => Ok(Some(Form::Base64)),
         None => Ok(None),
+        Some("url") if stream => Err(no_addresses()),
         Some("url") => Ok(Some(Form::Url)),
         Some("b64_json") => Ok(Some(Form::Base64)),
         Some(_) => Err(refuse("response_format", "`response_format` is `url` or `b64_json`.")),

@@ -54,7 +54,7 @@ fn what_cannot_be_read_names_its_field() {
         ("size", json!({ "prompt": "a", "size": "large" })),
         ("size", json!({ "prompt": "a", "size": "0x10" })),
         ("response_format", json!({ "prompt": "a", "response_format": "png" })),
-        ("stream", json!({ "prompt": "a", "stream": true })),
+        ("response_format", json!({ "prompt": "a", "stream": true, "response_format": "url" })),
     ] {
         let failure = read(Op::ImageGeneration, body.to_string().as_bytes(), None).unwrap_err();
         assert_eq!((failure.kind, failure.param.as_deref()), (Kind::InvalidRequest, Some(field)), "{body}");

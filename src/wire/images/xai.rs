@@ -38,7 +38,7 @@ pub fn xai_out(mut wish: Wish, model: &str, adapted: &mut Adapted) -> Result<(Ve
             }),
         }
     });
-    let plan = DrawPlan { form: wish.form, edits: !pictures.is_empty() };
+    let plan = DrawPlan { form: wish.form, edits: !pictures.is_empty(), stream: wish.stream };
     wish.drop_rest(adapted)?;
     Ok((vec![out], plan))
 }

@@ -3,6 +3,7 @@
 //! It says what OpenAI's door of the same server cannot: how long the context
 //! is, how long the model stays in memory, whether it thinks, and what was really counted.
 
+mod delta_in;
 mod embed;
 mod request_out;
 mod response_in;

@@ -2,12 +2,11 @@
 
 use crate::chat::{
     Adapted, Array, Dialect, Effort, Field, Json, Message, ModelTraits, Object, Output, Part, Request, Role,
-    Source, ThinkingMode, ThinkingStyle, ToolCall, ToolChoice, ToolResult, plain_text, tool_names,
-    write_object,
+    Source, ThinkingMode, ThinkingStyle, ToolCall, ToolChoice, ToolNames, plain_text, write_object,
 };
 use crate::error::Result;
 use serde_json::value::RawValue;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 /// Options of the server that callers may name at the top, beside what every dialect has.
 const OPTIONS: [&str; 10] = [
@@ -33,7 +32,7 @@ const OWN: [&str; 3] = ["keep_alive", "think", "truncate"];
 pub fn request_out(request: &Request, traits: &ModelTraits, adapted: &mut Adapted) -> Result<Vec<u8>> {
     let mut out = Vec::with_capacity(1024);
     adapted.drop_if(request.has_cache_hints(), Field::CacheHint)?;
-    let mut writer = Writer { request, traits, adapted, names: tool_names(&request.messages) };
+    let mut writer = Writer { request, traits, adapted, names: ToolNames::new(&request.messages) };
     write_object(&mut out, |object| writer.write(object))?;
     Ok(out)
 }
@@ -43,10 +42,10 @@ struct Writer<'a> {
     traits: &'a ModelTraits,
     adapted: &'a mut Adapted,
     /// The tool of each call.
-    names: HashMap<&'a str, &'a str>,
+    names: ToolNames<'a>,
 }
 
-impl Writer<'_> {
+impl<'a> Writer<'a> {
     fn write(&mut self, object: &mut Object<'_>) -> Result<()> {
         let request = self.request;
         object.put("model", &request.model);
@@ -78,7 +77,9 @@ impl Writer<'_> {
                 object.put("content", &system.join("\n\n"));
             });
         }
-        for message in &self.request.messages {
+        let request = self.request;
+        for message in &request.messages {
+            message.parts.iter().for_each(|part| self.names.say(part));
             match message.role {
                 Role::Tool => self.write_results(array, message)?,
                 Role::User | Role::Assistant | Role::System => self.write_message(array, message)?,
@@ -137,11 +138,11 @@ impl Writer<'_> {
     }
 
     /// Each result is a message of its own, with its pictures beside it.
-    fn write_results(&mut self, array: &mut Array<'_>, message: &Message) -> Result<()> {
+    fn write_results(&mut self, array: &mut Array<'_>, message: &'a Message) -> Result<()> {
         for part in &message.parts {
             let Part::ToolResult(result) = part else { continue };
             let images = self.images(&result.parts)?;
-            let name = self.name_of(result);
+            let name = self.names.of(result);
             array.object(|object| {
                 object.put("role", "tool");
                 object.put("content", &plain_text(&result.parts));
@@ -150,11 +151,6 @@ impl Writer<'_> {
             });
         }
         Ok(())
-    }
-
-    fn name_of(&self, result: &ToolResult) -> Option<String> {
-        let called = self.names.get(result.call_id.as_str()).map(|name| (*name).to_owned());
-        called.or_else(|| result.name.clone())
     }
 
     fn write_tools(&mut self, object: &mut Object<'_>) -> Result<()> {

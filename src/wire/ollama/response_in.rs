@@ -49,6 +49,11 @@ pub(super) struct CallIds {
 }
 
 impl CallIds {
+    /// Ids that begin with this, which is not empty.
+    pub(super) fn of(stem: &str) -> Self {
+        Self { stem: stem.to_owned(), calls: 0 }
+    }
+
     /// The call, with an id of its own.
     pub(super) fn name(&mut self, call: CallIn) -> ToolCall {
         let number = self.calls;

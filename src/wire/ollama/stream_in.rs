@@ -1,8 +1,9 @@
 //! The vendor's stream, read into canonical events: each line is an answer
 //! with what is new in it, and the last one says why it ended and what was counted.
 
+use super::delta_in;
 use super::response_in::{AnswerIn, CallIds, MessageIn, malformed, picture};
-use crate::chat::{Event, Json, StreamError, StreamIn};
+use crate::chat::{Delta, Event, Json, StreamError, StreamIn};
 use crate::error::{Failure, Kind, Result};
 
 /// How many calls of tools one answer may have.
@@ -22,6 +23,11 @@ impl StreamReader {
     /// A reader at the beginning of a stream.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// The same; calls without an id of the vendor's get one that begins with this.
+    pub fn with_call_ids(stem: &str) -> Self {
+        Self { ids: CallIds::of(stem), ..Self::default() }
     }
 
     fn read_message(&mut self, message: MessageIn, out: &mut Vec<Event>) -> Result<()> {
@@ -67,6 +73,15 @@ impl StreamIn for StreamReader {
             out.push(Event::End);
         }
         Ok(())
+    }
+
+    fn delta<'a>(&mut self, _name: Option<&[u8]>, data: &'a [u8]) -> Option<Delta<'a>> {
+        // The first line also begins the answer.
+        if !self.started || self.failed || self.ended {
+            return None;
+        }
+        let (kind, text) = delta_in::read(data)?;
+        Some(Delta { kind, text: text.quoted(), usage: None })
     }
 
     fn end(&mut self, _out: &mut Vec<Event>) -> Result<()> {

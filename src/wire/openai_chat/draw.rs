@@ -61,7 +61,7 @@ pub fn draw_out(mut wish: Wish, model: &str, adapted: &mut Adapted) -> Result<(V
         }
         object.put_some("seed", wish.take("seed"));
     });
-    let plan = DrawPlan { form: wish.form, edits: !wish.pictures.is_empty() };
+    let plan = DrawPlan { form: wish.form, edits: !wish.pictures.is_empty(), stream: wish.stream };
     let calls = vec![out; wish.count as usize];
     wish.drop_rest(adapted)?;
     Ok((calls, plan))

@@ -33,7 +33,10 @@ pub fn request_in(body: &[u8]) -> Result<Request> {
         messages,
         tools,
         hosted_tools,
-        tool_choice: fields.take::<Choice>("tool_choice")?.map(Choice::canonical).transpose()?,
+        tool_choice: fields
+            .take::<Choice>("tool_choice")?
+            .map(|choice| choice.canonical("tool_choice"))
+            .transpose()?,
         parallel_tool_calls: fields.take("parallel_tool_calls")?,
         output: output(&mut fields)?,
         sampling: sampling(&mut fields)?,
@@ -108,39 +111,45 @@ fn no_tool() -> Failure {
         .param("tools")
 }
 
+/// Must, may or may not the model call a tool, as OpenAI's callers and AIGNE's say it.
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Choice {
+pub(in crate::wire) enum Choice {
     Word(String),
     Named { function: Name },
     Other {},
 }
 
 #[derive(Deserialize)]
-struct Name {
+pub(in crate::wire) struct Name {
     name: String,
 }
 
 impl Choice {
-    fn canonical(self) -> Result<ToolChoice> {
+    /// What it means.
+    ///
+    /// # Errors
+    /// [`Kind::InvalidRequest`] that names the field: nothing that is known.
+    pub(in crate::wire) fn canonical(self, field: &'static str) -> Result<ToolChoice> {
         match self {
             Choice::Word(word) if word == "auto" => Ok(ToolChoice::Auto),
             Choice::Word(word) if word == "none" => Ok(ToolChoice::None),
             Choice::Word(word) if word == "required" => Ok(ToolChoice::Required),
             Choice::Named { function } => Ok(ToolChoice::Named(function.name)),
-            Choice::Word(_) | Choice::Other {} => Err(Failure::new(
-                Kind::InvalidRequest,
-                "`tool_choice` must be \"auto\", \"none\", \"required\" or a function.",
-            )
-            .param("tool_choice")),
+            Choice::Word(_) | Choice::Other {} => {
+                let text = format!("`{field}` must be \"auto\", \"none\", \"required\" or a function.");
+                Err(Failure::new(Kind::InvalidRequest, text).param(field))
+            }
         }
     }
 }
 
+/// The shape of an answer, as OpenAI's callers and AIGNE's say it.
 #[derive(Deserialize)]
-struct Format {
+pub(in crate::wire) struct Format {
     #[serde(rename = "type")]
     kind: String,
+    #[serde(alias = "jsonSchema")]
     json_schema: Option<SchemaIn>,
 }
 
@@ -152,21 +161,28 @@ struct SchemaIn {
     strict: Option<bool>,
 }
 
+impl Format {
+    /// What it means; `None`: nothing that is known.
+    pub(in crate::wire) fn canonical(self) -> Option<Output> {
+        match (self.kind.as_str(), self.json_schema) {
+            ("text", _) => Some(Output::Text),
+            ("json_object", _) => Some(Output::JsonObject),
+            ("json_schema", Some(SchemaIn { name, description, schema: Some(schema), strict })) => {
+                let name = name.unwrap_or_else(|| "response".to_owned());
+                Some(Output::JsonSchema { name, description, schema, strict })
+            }
+            _ => None,
+        }
+    }
+}
+
 fn output(fields: &mut Fields<'_>) -> Result<Output> {
     let Some(format) = fields.take::<Format>("response_format")? else { return Ok(Output::Text) };
-    match (format.kind.as_str(), format.json_schema) {
-        ("text", _) => Ok(Output::Text),
-        ("json_object", _) => Ok(Output::JsonObject),
-        ("json_schema", Some(SchemaIn { name, description, schema: Some(schema), strict })) => {
-            let name = name.unwrap_or_else(|| "response".to_owned());
-            Ok(Output::JsonSchema { name, description, schema, strict })
-        }
-        _ => Err(Failure::new(
-            Kind::InvalidRequest,
-            "`response_format` must be of type \"text\", \"json_object\" or \"json_schema\" with a `schema`.",
-        )
-        .param("response_format")),
-    }
+    format.canonical().ok_or_else(|| {
+        let text =
+            "`response_format` must be of type \"text\", \"json_object\" or \"json_schema\" with a `schema`.";
+        Failure::new(Kind::InvalidRequest, text).param("response_format")
+    })
 }
 
 #[derive(Deserialize)]

@@ -20,10 +20,10 @@ pub struct StreamOptions {
     pub created: i64,
     /// The model to name, in place of the vendor's name for it.
     pub model: Option<String>,
+    /// Which of several answers it is, from 0.
+    pub choice: u32,
 }
 
-/// What stands between the head and the members of a delta.
-const CHUNK_START: &str = ",\"choices\":[{\"index\":0,\"delta\":{";
 /// What follows on the members of a delta that does not end the answer.
 const CHUNK_END: &str = "},\"logprobs\":null,\"finish_reason\":null}]";
 
@@ -32,6 +32,8 @@ pub struct StreamWriter {
     options: StreamOptions,
     /// What each chunk begins with, up to its choices.
     head: Vec<u8>,
+    /// What stands between the head and the members of a delta.
+    start: String,
     /// Whether each call has had arguments.
     calls: Vec<bool>,
     usage: Option<Usage>,
@@ -41,7 +43,9 @@ pub struct StreamWriter {
 impl StreamWriter {
     /// A writer at the beginning of a stream.
     pub fn new(options: StreamOptions) -> Self {
-        let mut writer = Self { options, head: Vec::new(), calls: Vec::new(), usage: None, over: false };
+        let start = format!(",\"choices\":[{{\"index\":{},\"delta\":{{", options.choice);
+        let mut writer =
+            Self { options, head: Vec::new(), start, calls: Vec::new(), usage: None, over: false };
         writer.set_head("", "", None);
         writer
     }
@@ -68,7 +72,7 @@ impl StreamWriter {
         out.extend_from_slice(b",\"choices\":");
         write_array(out, |array| {
             array.object(|choice| {
-                choice.put("index", &0);
+                choice.put("index", &self.options.choice);
                 choice.object("delta", delta);
                 choice.put("logprobs", &());
                 choice.put("finish_reason", &finish_reason);
@@ -84,7 +88,7 @@ impl StreamWriter {
     /// The same as `write_chunk` with a delta of this text, by a shorter way.
     fn write_piece(&self, out: &mut Vec<u8>, field: &str, quoted: &str) {
         out.extend_from_slice(&self.head);
-        for piece in [CHUNK_START, "\"", field, "\":\"", quoted, "\"", CHUNK_END] {
+        for piece in [&self.start, "\"", field, "\":\"", quoted, "\"", CHUNK_END] {
             out.extend_from_slice(piece.as_bytes());
         }
         out.extend_from_slice(self.tail());
@@ -93,7 +97,7 @@ impl StreamWriter {
     /// The same as `write_call` of a call that has begun, by a shorter way.
     fn write_arguments(&self, out: &mut Vec<u8>, index: usize, quoted: &str) {
         out.extend_from_slice(&self.head);
-        out.extend_from_slice(CHUNK_START.as_bytes());
+        out.extend_from_slice(self.start.as_bytes());
         out.extend_from_slice(b"\"tool_calls\":[{\"index\":");
         out.extend_from_slice(index.to_string().as_bytes());
         for piece in [",\"function\":{\"arguments\":\"", quoted, "\"}}]", CHUNK_END] {

@@ -5,6 +5,7 @@
 //! events are only looked at. What a conversation has said before is put into
 //! `input` by [`expand`], so that no vendor needs to remember it.
 
+mod delta_in;
 mod echo;
 mod error;
 mod expand;
@@ -25,7 +26,7 @@ pub use expand::{Front, expand};
 pub use items::response_id;
 pub use listing::{Page, deleted, input_items, token_count};
 pub use native::{ForVendor, for_vendor};
-pub use parts::{id_of, ids_of, output_of};
+pub use parts::{id_of, ids_of, output_of, thoughts_of};
 pub use request_in::request_in;
 pub use response_out::response_out;
 pub use stream_in::{Final, StreamReader, final_of};

@@ -35,6 +35,35 @@ fn read_ids(items: &[u8], ids: &mut Vec<String>) -> Option<()> {
     Some(())
 }
 
+/// The ids of the thoughts in a response object.
+pub fn thoughts_of(response: &[u8]) -> Vec<String> {
+    let output = output_of(response).and_then(|span| response.get(span)).unwrap_or_default();
+    let mut ids = Vec::new();
+    // What cannot be read gives what stands before the mistake.
+    let _ = read_thoughts(output, &mut ids);
+    ids
+}
+
+fn read_thoughts(items: &[u8], ids: &mut Vec<String>) -> Option<()> {
+    let mut reader = Reader::new(items);
+    reader.enter_array().ok()?;
+    while reader.element().ok()? {
+        let (mut id, mut is_thoughts) = (None, false);
+        reader.enter_object().ok()?;
+        while let Some(key) = reader.key().ok()? {
+            match key.raw {
+                b"id" => id = reader.string_or_skip().ok()?,
+                b"type" => {
+                    is_thoughts = reader.string_or_skip().ok()?.is_some_and(|kind| kind.raw == b"reasoning");
+                }
+                _ => reader.ignore().ok()?,
+            }
+        }
+        ids.extend(id.filter(|_| is_thoughts).map(|id| id.text().into_owned()));
+    }
+    Some(())
+}
+
 /// The `id` of an object.
 pub fn id_of(object: &[u8]) -> Option<String> {
     let mut reader = Reader::new(object);

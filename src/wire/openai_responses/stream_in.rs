@@ -1,8 +1,11 @@
 //! A vendor's stream in this dialect. It goes to the caller as it came, so
 //! this reader only has to see content, usage, errors and the end.
 
+use super::delta_in::{self, Piece};
 use super::parts::id_of;
-use crate::chat::{Dialect, Event, Finish, Json, Other, Part, StreamError, StreamIn, parse};
+use crate::chat::{
+    Delta, DeltaKind, Dialect, Event, Finish, Json, Other, Part, StreamError, StreamIn, parse,
+};
 use crate::error::{Failure, Kind, Result};
 use crate::types::Op;
 use crate::wire::json::Reader;
@@ -113,7 +116,7 @@ impl StreamReader {
                 out.push(Event::Error(event.error.unwrap_or(top).canonical()));
             }
             kind if kind.ends_with(".delta") => {
-                let index = self.calls.iter().position(|output| *output == event.output_index);
+                let index = self.call_at(event.output_index);
                 let Some(fragment) = text(event.delta) else { return };
                 out.push(match index {
                     Some(index) => Event::ToolCallDelta { index, fragment },
@@ -124,6 +127,10 @@ impl StreamReader {
         }
     }
 
+    fn call_at(&self, output_index: u64) -> Option<usize> {
+        self.calls.iter().position(|output| *output == output_index)
+    }
+
     /// Calls begin with their item, and so does whatever a vendor does by itself.
     fn item(&mut self, event: EventIn, out: &mut Vec<Event>) {
         let item = event.item.unwrap_or_default();
@@ -132,7 +139,8 @@ impl StreamReader {
             "function_call" | "custom_tool_call" => {
                 let index = self.calls.len();
                 self.calls.push(event.output_index);
-                let (id, name) = (item.call_id.unwrap_or_default(), item.name.unwrap_or_default());
+                let id = item.call_id.filter(|id| !id.is_empty()).unwrap_or_else(|| format!("call_{index}"));
+                let name = item.name.unwrap_or_default();
                 out.push(Event::ToolCallStart { index, id, name, signature: None });
             }
             _ => out.push(Event::Part(Part::Other(Other {
@@ -174,6 +182,20 @@ impl StreamIn for StreamReader {
         // An error is told in the hub's own words, in the vendor's place.
         self.next = if self.failed { number } else { number.saturating_add(1) };
         Ok(())
+    }
+
+    fn delta<'a>(&mut self, _name: Option<&[u8]>, data: &'a [u8]) -> Option<Delta<'a>> {
+        if self.failed || self.ended {
+            return None;
+        }
+        let hot = delta_in::read(data)?;
+        let kind = match hot.piece {
+            Piece::Text => DeltaKind::Text,
+            Piece::Thinking => DeltaKind::Thinking,
+            Piece::Arguments => DeltaKind::Arguments(self.call_at(hot.output_index)?),
+        };
+        self.next = hot.number.unwrap_or(self.next).saturating_add(1);
+        Some(Delta { kind, text: hot.text.quoted(), usage: None })
     }
 
     fn next_number(&self) -> u64 {

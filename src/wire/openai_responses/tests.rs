@@ -308,15 +308,15 @@ fn a_vendor_gets_no_thoughts_that_it_cannot_read() {
         { "type": "function_call_output", "call_id": call_id, "output": "x" },
         { "role": "user", "content": "hi" },
     ] });
-    let sent = value(&for_vendor(body.to_string().as_bytes(), false).unwrap().body);
+    let sent = value(&for_vendor(body.to_string().as_bytes(), false, &|_| true).unwrap().body);
     let items = sent["input"].as_array().unwrap();
     assert_eq!((items.len(), &items[0]["encrypted_content"]), (4, &json!("own")));
     assert_eq!((&items[1]["call_id"], &items[2]["call_id"]), (&json!("c1"), &json!("c1")));
     let plain = json!({ "model": "m", "input": "a \"reasoning\" text" }).to_string();
-    assert_eq!(for_vendor(plain.as_bytes(), false), None);
-    let include = value(&for_vendor(plain.as_bytes(), true).unwrap().body);
+    assert_eq!(for_vendor(plain.as_bytes(), false, &|_| true), None);
+    let include = value(&for_vendor(plain.as_bytes(), true, &|_| true).unwrap().body);
     assert_eq!(include["include"], json!(["reasoning.encrypted_content"]));
-    assert_eq!(for_vendor(include.to_string().as_bytes(), true), None);
+    assert_eq!(for_vendor(include.to_string().as_bytes(), true, &|_| true), None);
 }
 
 #[test]
@@ -475,7 +475,7 @@ proptest! {
     #[test]
     fn any_body_is_read_without_a_panic(body in "\\PC{0,80}", bytes in proptest::collection::vec(any::<u8>(), 0..80)) {
         for bytes in [body.as_bytes(), &bytes] {
-            let _ = (request_in(bytes), Front::read(bytes).map(|front| front.store), for_vendor(bytes, true));
+            let _ = (request_in(bytes), Front::read(bytes).map(|front| front.store), for_vendor(bytes, true, &|_| true));
             let _ = (final_of(bytes), output_of(bytes), ids_of(bytes));
             let mut events = Vec::new();
             let _ = StreamReader::new(Counting::Inclusive).feed(None, bytes, &mut events);

@@ -6,7 +6,7 @@ use super::super::embed::EmbedPlan;
 use super::super::images::{self, DrawPlan, Drawn, Draws};
 use super::super::openai::Counting;
 use super::super::{bedrock, gemini, ollama, openai_chat};
-use super::unknown;
+use super::{response_in, unknown};
 use crate::chat::{Adapted, Dialect};
 use crate::error::Result;
 use crate::types::{Op, Usage};
@@ -30,6 +30,8 @@ pub enum Plan {
     Embed(Dialect, EmbedPlan),
     /// Pictures.
     Draw(Draws, DrawPlan),
+    /// The choices of a chat, each of which was asked for by itself. They are read as any chat is.
+    Choices(Dialect),
 }
 
 /// What the translation of an answer needs to know besides.
@@ -47,7 +49,7 @@ pub struct Told<'a> {
 impl Plan {
     /// Is an answer to some of the calls better than none?
     pub fn takes_part(&self) -> bool {
-        matches!(self, Plan::Draw(..))
+        matches!(self, Plan::Draw(..) | Plan::Choices(_))
     }
 
     /// What some of the calls used, if the vendor says.
@@ -58,6 +60,10 @@ impl Plan {
             Plan::Embed(..) => None,
             Plan::Draw(Draws::Gemini | Draws::InChat, _) => self.drawn(answers, counting).ok()?.usage,
             Plan::Draw(..) => images::merged_usage(answers, counting),
+            Plan::Choices(from) => {
+                let used = answers.iter().map(|body| response_in(*from, body, counting).ok()?.usage);
+                used.reduce(|sum, more| Some(sum?.plus(&more?)))?
+            }
         }
     }
 
@@ -81,6 +87,18 @@ impl Plan {
                 images::write(&self.drawn(answers, told.counting)?, *plan, told.now)
             }
             Plan::Draw(..) => images::merge(answers, told.counting, told.now),
+            Plan::Choices(from) => Err(unknown(*from)),
+        }
+    }
+
+    /// The whole answer as the events that its caller asked for; `None`: it asked for none.
+    ///
+    /// # Errors
+    /// `VendorMalformed` when it holds something that no event could.
+    pub fn events(&self, op: Op, body: &[u8]) -> Result<Option<Vec<u8>>> {
+        match self {
+            Plan::Draw(_, plan) if plan.stream => images::events(op, body).map(Some),
+            _ => Ok(None),
         }
     }
 

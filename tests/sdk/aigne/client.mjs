@@ -10,6 +10,7 @@
 import assert from "node:assert/strict";
 import { AIGNEHubChatModel, AIGNEHubImageModel, AIGNEHubVideoModel } from "@aigne/aigne-hub";
 import { AIAgent, AIGNE } from "@aigne/core";
+import { run } from "../node/checks.mjs";
 
 const TEXT = "Hello there";
 const baseURL = process.env.HUB_ORIGIN;
@@ -204,15 +205,4 @@ const checks = {
   },
 };
 
-let failed = 0;
-for (const [name, check] of Object.entries(checks)) {
-  try {
-    await check();
-    console.log(`ok      ${name}`);
-  } catch (error) {
-    failed += 1;
-    console.log(`FAILED  ${name}\n${error.stack}`);
-  }
-}
-console.log(`${Object.keys(checks).length - failed} passed, ${failed} failed`);
-process.exit(failed ? 1 : 0);
+await run(checks);

@@ -7,6 +7,7 @@
 
 import assert from "node:assert/strict";
 import Anthropic from "@anthropic-ai/sdk";
+import { refusal, run } from "./checks.mjs";
 
 const TEXT = "Hello there";
 const ask = { model: "gpt", max_tokens: 100, messages: [{ role: "user", content: "hi" }] };
@@ -21,16 +22,6 @@ const tools = [
 const baseURL = process.env.HUB_URL.replace(/\/v1$/, "");
 const options = { baseURL, apiKey: process.env.HUB_KEY, maxRetries: 0, timeout: 30_000 };
 const client = new Anthropic(options);
-
-async function refusal(kind, promise) {
-  try {
-    await promise;
-  } catch (error) {
-    assert.ok(error instanceof kind, `${error.constructor.name}: ${error.message}`);
-    return error;
-  }
-  assert.fail(`no ${kind.name}`);
-}
 
 const checks = {
   async message() {
@@ -90,15 +81,4 @@ const checks = {
   },
 };
 
-let failed = 0;
-for (const [name, check] of Object.entries(checks)) {
-  try {
-    await check();
-    console.log(`ok      ${name}`);
-  } catch (error) {
-    failed += 1;
-    console.log(`FAILED  ${name}\n${error.stack}`);
-  }
-}
-console.log(`${Object.keys(checks).length - failed} passed, ${failed} failed`);
-process.exit(failed ? 1 : 0);
+await run(checks);

@@ -7,6 +7,7 @@
 
 import assert from "node:assert/strict";
 import OpenAI from "openai";
+import { refusal, run } from "./checks.mjs";
 
 const TEXT = "Hello there";
 const messages = [{ role: "user", content: "hi" }];
@@ -28,16 +29,6 @@ async function collect(stream) {
   const chunks = [];
   for await (const chunk of stream) chunks.push(chunk);
   return chunks;
-}
-
-async function refusal(kind, promise) {
-  try {
-    await promise;
-  } catch (error) {
-    assert.ok(error instanceof kind, `${error.constructor.name}: ${error.message}`);
-    return error;
-  }
-  assert.fail(`no ${kind.name}`);
 }
 
 const checks = {
@@ -149,15 +140,4 @@ const checks = {
   },
 };
 
-let failed = 0;
-for (const [name, check] of Object.entries(checks)) {
-  try {
-    await check();
-    console.log(`ok      ${name}`);
-  } catch (error) {
-    failed += 1;
-    console.log(`FAILED  ${name}\n${error.stack}`);
-  }
-}
-console.log(`${Object.keys(checks).length - failed} passed, ${failed} failed`);
-process.exit(failed === 0 ? 0 : 1);
+await run(checks);

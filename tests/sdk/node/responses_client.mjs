@@ -7,6 +7,7 @@
 
 import assert from "node:assert/strict";
 import OpenAI from "openai";
+import { refusal, run } from "./checks.mjs";
 
 const TEXT = "Hello there";
 const tool = {
@@ -18,16 +19,6 @@ const tool = {
 };
 const options = { baseURL: process.env.HUB_URL, apiKey: process.env.HUB_KEY, maxRetries: 0, timeout: 30_000 };
 const client = new OpenAI(options);
-
-async function refusal(kind, promise) {
-  try {
-    await promise;
-  } catch (error) {
-    assert.ok(error instanceof kind, `${error.constructor.name}: ${error.message}`);
-    return error;
-  }
-  assert.fail(`no ${kind.name}`);
-}
 
 const checks = {
   async create() {
@@ -119,15 +110,4 @@ const checks = {
   },
 };
 
-let failed = 0;
-for (const [name, check] of Object.entries(checks)) {
-  try {
-    await check();
-    console.log(`ok      ${name}`);
-  } catch (error) {
-    failed += 1;
-    console.log(`FAILED  ${name}\n${error.stack}`);
-  }
-}
-console.log(`${Object.keys(checks).length - failed} passed, ${failed} failed`);
-process.exit(failed ? 1 : 0);
+await run(checks);

@@ -7,10 +7,9 @@ Prints one line per check and `N passed, M failed`.
 """
 
 import os
-import sys
-import traceback
 
 import anthropic
+from checks import check, raises, run
 
 TEXT = "Hello there"
 HUB = os.environ["HUB_URL"].removesuffix("/v1")
@@ -26,20 +25,6 @@ TOOLS = [
 ]
 
 client = anthropic.Anthropic(base_url=HUB, api_key=KEY, max_retries=0, timeout=30)
-checks = []
-
-
-def check(function):
-    checks.append(function)
-    return function
-
-
-def raises(kind, call):
-    try:
-        call()
-    except kind as error:
-        return error
-    raise AssertionError(f"no {kind.__name__}")
 
 
 @check
@@ -173,18 +158,4 @@ def leaving_a_stream_closes_it():
     stream.close()
 
 
-def main():
-    failed = 0
-    for function in checks:
-        try:
-            function()
-            print(f"ok      {function.__name__}")
-        except Exception:
-            failed += 1
-            print(f"FAILED  {function.__name__}\n{traceback.format_exc()}")
-    print(f"{len(checks) - failed} passed, {failed} failed")
-    return 1 if failed else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+run()

@@ -6,11 +6,10 @@ Prints one line per check and `N passed, M failed`.
 """
 
 import os
-import sys
-import traceback
 
 from google import genai
 from google.genai import errors, types
+from checks import check, run
 
 TEXT = "Hello there"
 ROOT = os.environ["HUB_URL"].removesuffix("/v1")
@@ -22,12 +21,6 @@ def client(version=None, key=os.environ["HUB_KEY"]):
 
 
 google = client()
-checks = []
-
-
-def check(function):
-    checks.append(function)
-    return function
 
 
 def raises(call):
@@ -152,14 +145,4 @@ def refusals():
     assert isinstance(error, errors.ClientError), error
 
 
-failed = 0
-for function in checks:
-    try:
-        function()
-        print("ok", function.__name__)
-    except Exception:
-        failed += 1
-        print("FAILED", function.__name__)
-        traceback.print_exc(file=sys.stdout)
-print(f"{len(checks) - failed} passed, {failed} failed")
-sys.exit(failed > 0)
+run()

@@ -6,10 +6,9 @@ hub's models `embed` and `pic` can do. Prints one line per check and `N passed, 
 
 import io
 import os
-import sys
-import traceback
 
 import openai
+from checks import run
 
 PNG = "iVBORw0KGgo="
 WANTS = os.environ["HUB_WANTS"].split(",")
@@ -76,14 +75,4 @@ def a_mask_is_refused():
     raise AssertionError("no refusal")
 
 
-failed = 0
-for function in checks:
-    try:
-        function()
-        print("ok", function.__name__)
-    except Exception:
-        failed += 1
-        print("FAILED", function.__name__)
-        traceback.print_exc(file=sys.stdout)
-print(f"{len(checks) - failed} passed, {failed} failed")
-sys.exit(failed > 0)
+run(checks)

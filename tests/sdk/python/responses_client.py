@@ -11,14 +11,12 @@ client itself would take anything.
 
 import json
 import os
-import sys
-import traceback
-import urllib.error
 import urllib.request
 
 import openai
 import pydantic
 from openai.types.responses import Response, ResponseItemList, ResponseStreamEvent
+from checks import check, raises, run
 
 TEXT = "Hello there"
 NATIVE = os.environ.get("NATIVE") == "1"
@@ -35,20 +33,6 @@ client = openai.OpenAI(base_url=os.environ["HUB_URL"], api_key=os.environ["HUB_K
 WHOLE = pydantic.TypeAdapter(Response)
 EVENT = pydantic.TypeAdapter(ResponseStreamEvent)
 ITEMS = pydantic.TypeAdapter(ResponseItemList)
-checks = []
-
-
-def check(function):
-    checks.append(function)
-    return function
-
-
-def raises(kind, call):
-    try:
-        call()
-    except kind as error:
-        return error
-    raise AssertionError(f"no {kind.__name__}")
 
 
 def call(method, path, body=None):
@@ -285,21 +269,4 @@ def leaving_a_stream_closes_it():
     stream.close()
 
 
-def main():
-    failed = 0
-    for function in checks:
-        try:
-            function()
-            print(f"ok      {function.__name__}")
-        except urllib.error.HTTPError as error:
-            failed += 1
-            print(f"FAILED  {function.__name__}\n{error.read()!r}\n{traceback.format_exc()}")
-        except Exception:
-            failed += 1
-            print(f"FAILED  {function.__name__}\n{traceback.format_exc()}")
-    print(f"{len(checks) - failed} passed, {failed} failed")
-    return 1 if failed else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+run()

@@ -7,10 +7,9 @@ agents do. Prints one line per check and `N passed, M failed`.
 
 import json
 import os
-import sys
-import traceback
 
 import openai
+from checks import run
 
 TOOLS = [
     {
@@ -72,13 +71,4 @@ def helper():
     assert answer.choices[0].message.content == "Rain", answer
 
 
-failed = 0
-for check in (whole, stream, helper):
-    try:
-        check()
-        print(f"ok {check.__name__}")
-    except Exception:
-        failed += 1
-        print(f"FAILED {check.__name__}\n{traceback.format_exc()}")
-print(f"{3 - failed} passed, {failed} failed")
-sys.exit(failed > 0)
+run([whole, stream, helper])

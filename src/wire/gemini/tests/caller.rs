@@ -6,7 +6,6 @@ use crate::error::Failure;
 use crate::wire::openai::Counting;
 
 const REQUEST: &str = include_str!("../fixtures/request.json");
-const OPENAI_STREAM: &str = include_str!("../../openai_chat/fixtures/stream.sse");
 const OPENAI_RESPONSE: &str = include_str!("../../openai_chat/fixtures/response.json");
 
 /// A body with its path, as it arrives and is read.
@@ -130,16 +129,6 @@ fn a_stream_keeps_its_meaning_for_our_callers() {
     };
     assert_eq!(meaning(read(&out)), meaning(read(STREAM)));
     assert!(out.contains(r#""totalTokenCount":50"#) && !out.contains("[DONE]"), "{out}");
-}
-
-#[test]
-fn a_stream_of_openais_reaches_our_callers() {
-    let reader = &mut openai_chat::StreamReader::new(Counting::Inclusive);
-    let events = events(reader, &[OPENAI_STREAM.as_bytes()]).unwrap();
-    insta::assert_snapshot!(
-        "stream_from_openai",
-        written(&mut StreamWriter::new(Some("mine".into())), &events)
-    );
 }
 
 #[test]
