@@ -5,6 +5,8 @@ mod disk;
 
 pub use disk::{audit_public_key, verify_audit};
 
+use super::outside::Outside;
+use super::till::Remembered;
 use crate::access::Pepper;
 use crate::config::{Extra, Snapshot};
 use crate::control::{
@@ -79,6 +81,10 @@ pub struct Directory {
     codes: Mutex<HashMap<Arc<str>, Sealed>>,
     vault: ArcSwap<Vault>,
     bootstrap: Mutex<Option<Secret>>,
+    /// Asks payment providers.
+    pub(super) outside: Outside,
+    /// What the hub remembers of payments from one look to the next.
+    pub(super) till: Mutex<Remembered>,
     hooks: OnceLock<Hooks>,
     /// Counts changes; the one that is in force.
     changes: AtomicU64,
@@ -130,6 +136,8 @@ impl Directory {
             codes: Mutex::default(),
             vault: ArcSwap::default(),
             bootstrap: Mutex::default(),
+            outside: Outside::default(),
+            till: Mutex::default(),
             hooks: OnceLock::new(),
             changes: AtomicU64::new(0),
             in_force: Mutex::new(0),
@@ -144,6 +152,11 @@ impl Directory {
         *self.sessions.lock() = loaded.sessions;
         *self.replays.lock() = loaded.replays;
         *turn = Turn { audit: loaded.audit, stale: false };
+    }
+
+    /// The books.
+    pub(super) fn store(&self) -> &Store {
+        &self.store
     }
 
     /// Connects it with the data plane. Once.
@@ -343,6 +356,7 @@ impl Directory {
     /// What is on disk becomes what everybody sees.
     fn enter(&self, draft: Draft, next: State) {
         let changed = !draft.changes.is_empty();
+        let concerned = draft.changes.iter().any(|change| change.kind.is_compiled());
         if changed {
             let mut index = self.index.write();
             for change in &draft.changes {
@@ -366,7 +380,7 @@ impl Directory {
         if let Some((name, replay)) = draft.replay {
             self.replays.lock().insert(name, replay);
         }
-        if changed {
+        if concerned {
             self.changes.fetch_add(1, Ordering::AcqRel);
         }
     }

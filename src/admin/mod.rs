@@ -5,12 +5,15 @@ mod api;
 mod books;
 mod connect;
 mod directory;
+mod outside;
+mod till;
 mod token;
 mod wallets;
 
 pub use api::{Access, Incoming, Problem, ROOT, Reply, Route, answer, answer_operator, document, routes};
 pub use books::reach;
 pub use directory::{Directory, Hooks, Probed, audit_public_key, verify_audit};
+pub use till::{open_till, sweep_till};
 pub use token::{Missing, token};
 pub use wallets::{NewOperation, shown_done, shown_wallet, shown_wallets};
 

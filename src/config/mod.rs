@@ -15,8 +15,10 @@ mod lookup;
 mod problems;
 mod raw;
 mod raw_billing;
+mod raw_selling;
 mod registry;
 mod resolve;
+mod selling;
 mod snapshot;
 mod watch;
 
@@ -28,6 +30,7 @@ pub use extra::{CredentialSpec, Declared, Extra, LeftOut, ModelSpec, ProviderSpe
 pub use problems::{Problem, Problems};
 pub use registry::Registry;
 pub use resolve::{Inputs, ReadPrices, StoredKey};
+pub use selling::{Pack, PaymentKit, Stripe};
 pub use snapshot::*;
 pub use watch::Watch;
 

@@ -12,6 +12,7 @@ mod keys;
 mod master;
 mod models;
 mod providers;
+mod selling;
 mod settings;
 
 pub(super) use files::expand;

@@ -2,6 +2,7 @@
 //! write; ids, versions and secrets are kept beside them.
 
 use super::{Moment, Permission};
+use crate::billing::{Account, Allowance, Code, Payment};
 use crate::route::Strategy;
 use crate::types::Pico;
 use schemars::JsonSchema;
@@ -379,4 +380,8 @@ kinds! {
     Credential "credential" "credentials" "cred_";
     Model "model" "models" "model_";
     AddressRule "address-rule" "address-rules" "addr_";
+    Account "billing-account" "billing-accounts" "";
+    Payment "payment" "payments" "pay_";
+    Code "code" "codes" "code_";
+    Allowance "allowance" "allowances" "allow_";
 }

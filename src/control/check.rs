@@ -10,7 +10,7 @@ use crate::provider::{VENDORS, vendor};
 use crate::types::{ModelName, ProviderName};
 
 /// Longest texts that people write.
-const LONGEST_NAME: usize = 200;
+pub(super) const LONGEST_NAME: usize = 200;
 const LONGEST_COMMENT: usize = 2_000;
 /// Longest lists.
 const LONGEST_LIST: usize = 1_000;
@@ -58,11 +58,16 @@ pub fn check(
         Body::Credential(body) => check.credential(body),
         Body::Model(body) => check.model(body),
         Body::AddressRule(body) => check.address_rule(body),
+        Body::Account(body) => check.account(body),
+        // Only the hub itself writes payments.
+        Body::Payment(_) => {}
+        Body::Code(body) => check.code(body),
+        Body::Allowance(body) => check.allowance(body),
     }
     check.faults
 }
 
-struct Check<'a> {
+pub(super) struct Check<'a> {
     state: &'a State,
     before: Option<&'a Record>,
     after: &'a Record,
@@ -70,11 +75,11 @@ struct Check<'a> {
 }
 
 impl Check<'_> {
-    fn fault(&mut self, field: &str, detail: impl Into<String>) {
+    pub(super) fn fault(&mut self, field: &str, detail: impl Into<String>) {
         self.faults.push(Fault::new(field, detail));
     }
 
-    fn text(&mut self, field: &str, text: &str, longest: usize) {
+    pub(super) fn text(&mut self, field: &str, text: &str, longest: usize) {
         if text.chars().count() > longest {
             self.fault(field, format!("is longer than {longest} characters"));
         }

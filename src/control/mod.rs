@@ -8,6 +8,7 @@
 mod audit;
 mod authority;
 mod body;
+mod buying;
 mod check;
 mod compile;
 mod hex;
@@ -39,7 +40,7 @@ pub use permission::{
 pub use session::{Session, Throttle};
 pub use state::{
     Change, IDEMPOTENCY_PREFIX, KeySecret, Previous, Private, RECORD_PREFIX, Record, Replay, SESSION_PREFIX,
-    State, row_key,
+    State, Wallet, row_key,
 };
 pub use totp::{totp_code, totp_uri, totp_verify};
 pub(crate) use vault::RANDOM_BYTES;

@@ -108,6 +108,10 @@ permissions! {
     AuditRead "audit:read" Tenant [Owner Admin] "Search and export the audit log.";
     AuditVerify "audit:verify" Hub [Owner Admin] "Prove the audit log.";
     VaultRewrap "vault:rewrap" Hub [Owner] "Put all secrets under the master key in use.";
+    BillingRead "billing:read" Tenant [Owner Admin] "See wallets, payments, allowances and statements.";
+    BillingBuy "billing:buy" Tenant [Owner Admin] "Buy credits, save a card, have credits bought when few are left.";
+    BillingRedeem "billing:redeem" Tenant [Owner Admin Member] "Redeem codes.";
+    BillingManage "billing:manage" Hub [Owner Admin] "Give and take credits, refund, freeze, make codes and allowances, close months, see reports.";
 }
 
 impl Permission {

@@ -150,6 +150,10 @@ fn worst_cost(prices: &[Arc<Price>], input: u64, output: u64, beside: &Usage) ->
 }
 
 fn refusal(billing: &Billing, short: &Short) -> Failure {
+    if short.frozen {
+        let text = "The wallet is frozen, because a payment is disputed or an operator said so. Ask who runs this hub.";
+        return Failure::new(Kind::NoFunds, text).detail("frozen");
+    }
     let (needed, available) = (billing.shown(short.needed), billing.shown(short.available));
     let mut text = match &short.member {
         Some(member) => format!("The credits of {member} for this month do not suffice"),

@@ -2,12 +2,14 @@
 //! money, usage, time, secrets, operations. Knows nothing of vendors or HTTP.
 
 mod clock;
+mod currency;
 mod ids;
 mod money;
 mod op;
 mod secret;
 mod usage;
 
+pub use currency::{credits_of, minor_of, minor_units};
 pub use clock::{Clock, Mono, Wall};
 pub use ids::{CredentialId, InvalidName, KeyId, ModelName, ProviderName, RequestId, TenantId};
 pub use money::{ParseMoneyError, Pico, Rate};

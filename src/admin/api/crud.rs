@@ -30,6 +30,8 @@ pub fn to_read(kind: Kind) -> Permission {
         Kind::Provider | Kind::Credential => Permission::ProvidersRead,
         Kind::Model => Permission::ModelsRead,
         Kind::AddressRule => Permission::AddressesRead,
+        Kind::Account | Kind::Payment | Kind::Allowance => Permission::BillingRead,
+        Kind::Code => Permission::BillingManage,
     }
 }
 
@@ -45,6 +47,8 @@ pub fn to_write(kind: Kind) -> Permission {
         Kind::Provider | Kind::Credential => Permission::ProvidersWrite,
         Kind::Model => Permission::ModelsWrite,
         Kind::AddressRule => Permission::AddressesWrite,
+        Kind::Account => Permission::BillingBuy,
+        Kind::Payment | Kind::Allowance | Kind::Code => Permission::BillingManage,
     }
 }
 
@@ -346,6 +350,7 @@ fn dependants(state: &State, record: &Record) -> Result<Vec<Arc<Record>>, Proble
             Ok(own.map(|(record, _)| Arc::clone(record)).collect())
         }
         Body::Key(_) | Body::Credential(_) | Body::Model(_) | Body::AddressRule(_) => Ok(Vec::new()),
+        Body::Account(_) | Body::Payment(_) | Body::Code(_) | Body::Allowance(_) => Ok(Vec::new()),
     }
 }
 

@@ -117,7 +117,7 @@ pub fn bootstrap(call: &Call<'_>) -> Result<Reply, Problem> {
 }
 
 /// Who fails too often has to wait.
-fn throttled(call: &Call<'_>, names: &[String]) -> Result<(), Problem> {
+pub(super) fn throttled(call: &Call<'_>, names: &[String]) -> Result<(), Problem> {
     let throttle = call.directory.throttle.lock();
     let wait = names.iter().filter_map(|name| throttle.wait(name, call.now)).max();
     match wait {

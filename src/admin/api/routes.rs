@@ -2,6 +2,7 @@
 //! dispatch, permissions, the OpenAPI document and the tests come from here.
 //! A path that is not here is not answered.
 
+mod billing;
 mod table;
 
 pub use table::routes;

@@ -10,12 +10,12 @@ use crate::control::{
 };
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
-fn schema<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
+pub(super) fn schema<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
     generator.subschema_for::<T>()
 }
 
 /// Where every row starts from.
-const fn route(
+pub(super) const fn route(
     method: &'static str,
     path: &'static str,
     action: &'static str,
@@ -38,18 +38,18 @@ const fn route(
 }
 
 impl Route {
-    const fn takes<T: JsonSchema>(mut self, extra: &'static [&'static str]) -> Self {
+    pub(super) const fn takes<T: JsonSchema>(mut self, extra: &'static [&'static str]) -> Self {
         self.body = Some(schema::<T>);
         self.extra = extra;
         self
     }
 
-    const fn gives(mut self, answer: Answer) -> Self {
+    pub(super) const fn gives(mut self, answer: Answer) -> Self {
         self.answer = answer;
         self
     }
 
-    const fn asked(mut self, query: &'static [&'static str]) -> Self {
+    pub(super) const fn asked(mut self, query: &'static [&'static str]) -> Self {
         self.query = query;
         self
     }
@@ -449,8 +449,9 @@ static OTHERS: [Route; 26] = [
 
 /// Every row, each path with fixed segments before those with `{id}`.
 pub fn routes() -> impl Iterator<Item = &'static Route> {
-    let kinds: [&'static [Route]; 23] = [
+    let kinds: [&'static [Route]; 24] = [
         &OTHERS,
+        super::billing::BILLING,
         &TENANTS,
         &TENANTS_W,
         &TEAMS,

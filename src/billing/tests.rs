@@ -1,0 +1,1 @@
+//! What follows from payments, seen together with the books.
