@@ -56,6 +56,7 @@ impl Sample {
             input_bound: 1_200,
             output_bound: 4_096,
             hold: Pico(43_960_000_000),
+            party: Arc::default(),
         };
         let usage = Usage { input: 310, output: 128, requests: 1, ..Usage::default() };
         let charge: Charge = price.charge(&usage);

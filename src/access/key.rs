@@ -1,7 +1,7 @@
 //! What belongs to a key and does not change from request to request.
 
 use super::{AddressRules, KeyHash, ModelFilter};
-use crate::types::{KeyId, TenantId, Wall};
+use crate::types::{KeyId, Party, TenantId, Wall};
 use std::sync::Arc;
 
 /// What a key may do. The live counters are not here (see `limit::Gate`).
@@ -25,6 +25,8 @@ pub struct Key {
     pub models: ModelFilter,
     /// Addresses it may be used from.
     pub addresses: AddressRules,
+    /// Who is behind it.
+    pub party: Arc<Party>,
 }
 
 /// Why a key was not accepted. Callers see one text for all three.
@@ -69,6 +71,7 @@ mod tests {
             expires_at,
             models: ModelFilter::default(),
             addresses: AddressRules::default(),
+            party: Arc::default(),
         }
     }
 

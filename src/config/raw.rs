@@ -459,6 +459,12 @@ pub(crate) struct Key {
     pub(crate) tenant: Option<At<String>>,
     /// The part of the tenant that spends: a team or a user of [[billing.member]].
     pub(crate) member: Option<At<String>>,
+    /// The person whose key it is, for quotas and reports.
+    pub(crate) user: Option<String>,
+    /// The program whose key it is.
+    pub(crate) app: Option<String>,
+    /// The team that its calls count for.
+    pub(crate) team: Option<String>,
     /// Where the key itself is.
     pub(crate) secret: Option<At<SecretSource>>,
     /// Default: true.

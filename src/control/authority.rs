@@ -133,6 +133,11 @@ pub fn role_permissions(state: &State, role: &str, tenant: Option<&TenantId>) ->
     Some(if tenant.is_some() { all.of_a_tenant() } else { all })
 }
 
+/// The team that an app works for: that of its project.
+pub(super) fn project_team<'s>(state: &'s State, app: &App) -> Option<&'s str> {
+    state.find::<super::Project>(app.project.as_ref()?)?.team.as_deref()
+}
+
 /// What a key may do: what it is for, and never more than its owner. `None` when the owner or
 /// the tenant is gone or switched off.
 pub fn key_permissions(state: &State, record: &Record) -> Option<PermissionSet> {

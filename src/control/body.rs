@@ -126,6 +126,8 @@ pub struct Key {
     pub name: String,
     /// Whose it is; none: the tenant's own, which can do nothing but call models. Fixed when it is made.
     pub owner: Option<Owner>,
+    /// Id of the team that its calls count for. Default: that of the app's project, or the user's only team.
+    pub team: Option<String>,
     /// Switched off, it is refused as if unknown.
     pub enabled: Switch,
     /// When it stops working.

@@ -1,6 +1,6 @@
 //! Is what somebody wrote right? Every fault is told, with its field.
 
-use super::authority::{fits, role_permissions};
+use super::authority::{fits, project_team, role_permissions};
 use super::{
     AddressRule, App, Body, BuiltIn, Credential, Key, Kind, Model, Owner, OwnerKind, Project, Provider,
     Record, Resource, Role, State, Team, Tenant, User,
@@ -209,6 +209,7 @@ impl Check<'_> {
             }
             None => {}
         }
+        self.key_team(body);
         self.list("models", body.models.len());
         for (index, pattern) in body.models.iter().enumerate().take(LONGEST_LIST) {
             if let Err(error) = ModelFilter::new(vec![pattern.clone()]) {
@@ -227,6 +228,24 @@ impl Check<'_> {
             if cost.is_some_and(|cost| cost < crate::types::Pico::ZERO) {
                 self.fault(field, "cannot be negative");
             }
+        }
+    }
+
+    /// Whose calls count for which team is not the key's to choose freely, or a quota could be escaped.
+    fn key_team(&mut self, body: &Key) {
+        let Some(id) = &body.team else { return };
+        self.reference("team", Kind::Team, id);
+        let Some(team) = self.state.find::<Team>(id) else { return };
+        let theirs = match &body.owner {
+            None => true,
+            Some(Owner { kind: OwnerKind::User, id }) => team.members.contains(id),
+            Some(Owner { kind: OwnerKind::App, id: app }) => {
+                let own = self.state.find::<App>(app).and_then(|app| project_team(self.state, app));
+                own.is_none_or(|own| own == *id)
+            }
+        };
+        if !theirs {
+            self.fault("team", "is not a team of the key's owner");
         }
     }
 

@@ -1,13 +1,14 @@
 //! From what is managed to what a snapshot takes in.
 
+use super::authority::project_team;
 use super::{
-    AddressRule, Body, Credential, Key, Kind, Model, Permission, Private, Provider, Record, RuleVerdict,
-    State, Vault, key_permissions,
+    AddressRule, App, Body, Credential, Key, Kind, Model, OwnerKind, Permission, Private, Provider, Record,
+    RuleVerdict, State, Team, Vault, key_permissions,
 };
 use crate::access::{self, AddressRules, AddressSet, AddressTable, KeyHash, ModelFilter, Verdict, network};
 use crate::config::{CredentialSpec, Extra, ModelSpec, ProviderSpec, StoredKey};
 use crate::limit::Limits;
-use crate::types::{KeyId, TenantId, Wall};
+use crate::types::{KeyId, Party, TenantId, Wall};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -26,9 +27,9 @@ pub struct Compiled {
 pub fn compile(state: &State, vault: &Vault, now: Wall) -> Compiled {
     let mut compiled = Compiled::default();
     let rules = Rules::of(state, now, &mut compiled.until);
-    let mut owners = HashMap::new();
+    let (mut owners, teams) = (HashMap::new(), Teams::of(state));
     for record in state.all(Kind::Key) {
-        match keys(state, record, &rules, now, &mut owners) {
+        match keys(state, record, &rules, &teams, now, &mut owners) {
             Ok(keys) => compiled.extra.keys.extend(keys),
             Err(error) => compiled.problems.push((Arc::clone(&record.id), error)),
         }
@@ -101,11 +102,40 @@ pub fn address_table<'r>(rules: impl Iterator<Item = &'r AddressRule>) -> Addres
 /// May the key's owner and tenant call models? Asked once for each owner, for many keys share one.
 type Owners = HashMap<(Option<TenantId>, Option<String>), bool>;
 
+/// Which teams somebody is in.
+struct Teams<'s>(HashMap<&'s str, Vec<&'s str>>);
+
+impl<'s> Teams<'s> {
+    fn of(state: &'s State) -> Self {
+        let mut by_member = HashMap::<_, Vec<_>>::new();
+        for (record, team) in state.each::<Team>() {
+            for member in &team.members {
+                by_member.entry(&**member).or_default().push(&*record.id);
+            }
+        }
+        Self(by_member)
+    }
+
+    /// Who is behind a key.
+    fn party(&self, state: &State, key: &Key) -> Arc<Party> {
+        let owned = |kind| key.owner.as_ref().filter(|owner| owner.kind == kind).map(|owner| &*owner.id);
+        let (user, app) = (owned(OwnerKind::User), owned(OwnerKind::App));
+        let by_app = || state.find::<App>(app?).and_then(|app| project_team(state, app));
+        let by_user = || match self.0.get(user?).map(Vec::as_slice) {
+            Some([only]) => Some(*only),
+            _ => None,
+        };
+        let team = key.team.as_deref().or_else(by_app).or_else(by_user);
+        Arc::new(Party { user: user.map(Arc::from), app: app.map(Arc::from), team: team.map(Arc::from) })
+    }
+}
+
 /// A key, once for each secret that works. None at all when it is not for calling models.
 fn keys(
     state: &State,
     record: &Arc<Record>,
     rules: &Rules,
+    teams: &Teams<'_>,
     now: Wall,
     owners: &mut Owners,
 ) -> Result<Vec<StoredKey>, String> {
@@ -117,7 +147,8 @@ fn keys(
     let may = || key_permissions(state, record).is_some_and(|set| set.has(Permission::Inference));
     let able = *owners.entry(owner).or_insert_with(may);
     let enabled = key.enabled.0 && secret.revoked_at.is_none() && able;
-    let current = stored(record, key, &secret.prefix, secret.hash, enabled, rules)?;
+    let mut current = stored(record, key, &secret.prefix, secret.hash, enabled, rules)?;
+    current.key.party = teams.party(state, key);
     let mut keys = Vec::with_capacity(1);
     if let Some(previous) = secret.previous.as_ref().filter(|previous| previous.until.0 > now) {
         let mut old = current.clone();
@@ -157,6 +188,7 @@ fn stored(
         expires_at: key.expires_at.map(|at| at.0),
         models: ModelFilter::new(key.models.clone())?,
         addresses,
+        party: Arc::default(),
     };
     Ok(StoredKey { key: made, limits: limits(key) })
 }

@@ -21,7 +21,7 @@ pub mod wallet;
 pub use line::write_line;
 pub use open::OpenIntents;
 pub use price::{Price, Rates};
-pub use record::{Charge, Intent, Outcome, Record, Settlement};
+pub use record::{Charge, Intent, Outcome, Record, Settlement, Tried};
 pub use recovery::recovered;
 pub use spending::{Calendar, Spending, day_from_text, day_of, day_text, month_of_day, month_start};
 pub use table::PriceTable;

@@ -2,7 +2,7 @@
 //! carries. Records are never changed once they are written.
 
 use super::wallet::Movement;
-use crate::types::{KeyId, Op, Pico, RequestId, TenantId, Usage, UsageSource, Wall};
+use crate::types::{KeyId, Op, Party, Pico, RequestId, TenantId, Usage, UsageSource, Wall};
 use std::sync::Arc;
 
 /// Written before the vendor is called.
@@ -30,6 +30,8 @@ pub struct Intent {
     pub output_bound: u64,
     /// Worst-case cost that was held.
     pub hold: Pico,
+    /// Who is behind the key.
+    pub party: Arc<Party>,
 }
 
 /// How a request ended.
@@ -101,6 +103,30 @@ pub struct Settlement {
     pub saved: Pico,
     /// `user` of the request body, if sent.
     pub end_user: Option<Arc<str>>,
+    /// Who is behind the key.
+    pub party: Arc<Party>,
+    /// The single attempts, in order. Empty where the first one succeeded: then all that could be
+    /// said of it is said above.
+    pub tried: Vec<Tried>,
+}
+
+/// One call of a vendor.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Tried {
+    /// From the request's arrival to the attempt, in microseconds.
+    pub after_us: u64,
+    /// From there to its end, or to the first byte of the answer that was kept, in microseconds.
+    pub duration_us: u64,
+    /// Whom it went to.
+    pub provider: Arc<str>,
+    /// The model there.
+    pub upstream_model: Arc<str>,
+    /// With which credential; empty when none was to be had.
+    pub credential: Arc<str>,
+    /// What the vendor answered; 0 when it did not.
+    pub status: u16,
+    /// `error::Kind::name` of what went wrong, or empty.
+    pub error: Arc<str>,
 }
 
 impl Settlement {

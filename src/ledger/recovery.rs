@@ -9,6 +9,7 @@
 
 use super::{Intent, Outcome, Price, Settlement};
 use crate::types::{Pico, Usage, UsageSource};
+use std::sync::Arc;
 
 /// The settlement that ends `intent`. Without a price there is no charge.
 pub fn recovered(intent: &Intent, price: Option<&Price>) -> Settlement {
@@ -36,5 +37,7 @@ pub fn recovered(intent: &Intent, price: Option<&Price>) -> Settlement {
         charge: price.map(|price| price.charge(&usage)),
         saved: Pico::ZERO,
         end_user: None,
+        party: Arc::clone(&intent.party),
+        tried: Vec::new(),
     }
 }

@@ -136,6 +136,7 @@ pub(crate) mod tests {
             input_bound: 1_200,
             output_bound: 4_096,
             hold: Pico(43_960_000_000),
+            party: Arc::default(),
         }
     }
 

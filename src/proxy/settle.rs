@@ -32,6 +32,7 @@ pub(super) async fn intend(job: &Job, visit: &mut Visit) -> Result<(), Failure> 
         input_bound: job.request().map_or(0, |r| r.input_bound),
         output_bound: job.held.tokens.saturating_sub(job.request().map_or(0, |r| r.input_bound)),
         hold: job.held.cost,
+        party: Arc::clone(&key.party),
     };
     visit.intended = true;
     let hold = if job.pays { job.funds.lock().as_mut().map(|funds| funds.book()) } else { None };
@@ -140,6 +141,8 @@ fn settlement(job: &Job, visit: &Visit, end: &End, charge: Option<Charge>, bille
         charge: charge.filter(|_| billed),
         saved,
         end_user: visit.end_user.clone(),
+        party: Arc::clone(&key.party),
+        tried: Vec::new(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! How a batch of records is written: one value of the journal.
 //!
 //! ```text
-//! version   1 byte, 1; 2 where movements of wallets are among the records
+//! version   1 byte, 3; 2 and 1 in older books
 //! before   32 bytes, digest of the batch before (zeros at the first)
 //! count     4 bytes, records, big endian
 //! span     16 bytes, earliest and latest `at` of the records, big endian
@@ -11,17 +11,17 @@
 //!
 //! The digests are a chain, so a batch that is missing, changed or moved is
 //! found. Old books stay readable: a change of the records' fields is a new
-//! version, and the types of version 1 then move here, beside their reader.
-//! A test holds the bytes of version 1 fast.
+//! version, and the old types stay beside their reader (`batch/old.rs`).
+//! Tests hold the bytes of all versions fast.
 
 use crate::ledger::wallet::Movement;
 use crate::ledger::{Intent, Record, Settlement};
 use crate::types::Wall;
 use sha2::{Digest as _, Sha256};
 
-const VERSION: u8 = 1;
-/// An older program says that it does not know it, instead of finding a damaged record.
-const WITH_MOVEMENTS: u8 = 2;
+const VERSION: u8 = 3;
+/// Records of before they said who is behind a key, without and with movements of wallets.
+const OLD: [u8; 2] = [1, 2];
 const HEADER_BYTES: usize = 1 + 32 + 4 + 16;
 const DIGEST_BYTES: usize = 32;
 
@@ -74,9 +74,6 @@ impl Builder {
     }
 
     pub(super) fn movement(&mut self, movement: &Movement) {
-        if let Some(version) = self.bytes.first_mut() {
-            *version = WITH_MOVEMENTS;
-        }
         self.push(movement.at, &Borrowed::Movement(movement));
     }
 
@@ -118,6 +115,7 @@ fn digest(sequence: u64, bytes: &[u8]) -> Digest {
 pub(super) struct Batch<'a> {
     pub(super) before: Digest,
     pub(super) digest: Digest,
+    old: bool,
     count: u32,
     /// Earliest and latest `at`.
     span: (Wall, Wall),
@@ -127,7 +125,8 @@ pub(super) struct Batch<'a> {
 impl<'a> Batch<'a> {
     pub(super) fn read(sequence: u64, value: &'a [u8]) -> Result<Self, BadBatch> {
         let (version, rest) = value.split_first().ok_or(BadBatch::Short)?;
-        if ![VERSION, WITH_MOVEMENTS].contains(version) {
+        let old = OLD.contains(version);
+        if !old && *version != VERSION {
             return Err(BadBatch::Version(*version));
         }
         let (body, found) = value.split_last_chunk::<DIGEST_BYTES>().ok_or(BadBatch::Short)?;
@@ -142,6 +141,7 @@ impl<'a> Batch<'a> {
         Ok(Self {
             before: *before,
             digest: *found,
+            old,
             count: u32::from_be_bytes(*count),
             span: (Wall(i64::from_be_bytes(*first)), Wall(i64::from_be_bytes(*last))),
             records,
@@ -156,13 +156,23 @@ impl<'a> Batch<'a> {
     pub(super) fn each(&self, mut take: impl FnMut(Record)) -> Result<(), BadBatch> {
         let mut rest = self.records;
         for _ in 0..self.count {
-            let (record, after) = postcard::take_from_bytes(rest).map_err(|_| BadBatch::Record)?;
+            let (record, after) = self.record(rest).ok_or(BadBatch::Record)?;
             rest = after;
             take(record);
         }
         if rest.is_empty() { Ok(()) } else { Err(BadBatch::Record) }
     }
+
+    /// The record that `bytes` begin with, and what follows it.
+    fn record<'b>(&self, bytes: &'b [u8]) -> Option<(Record, &'b [u8])> {
+        if self.old {
+            let (record, after) = postcard::take_from_bytes::<old::Record>(bytes).ok()?;
+            return Some((record.into(), after));
+        }
+        postcard::take_from_bytes(bytes).ok()
+    }
 }
 
+mod old;
 #[cfg(test)]
 mod tests;

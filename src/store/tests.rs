@@ -35,6 +35,7 @@ pub(super) fn intent(n: u64) -> Intent {
         input_bound: 1_000 + n,
         output_bound: 4_096,
         hold: Pico(43_960_000_000),
+        party: Arc::default(),
     }
 }
 

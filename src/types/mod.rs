@@ -6,6 +6,7 @@ mod currency;
 mod ids;
 mod money;
 mod op;
+mod party;
 mod secret;
 mod usage;
 
@@ -14,5 +15,6 @@ pub use clock::{Clock, Mono, Wall};
 pub use ids::{CredentialId, InvalidName, KeyId, ModelName, ProviderName, RequestId, TenantId};
 pub use money::{ParseMoneyError, Pico, Rate};
 pub use op::Op;
+pub use party::Party;
 pub use secret::Secret;
 pub use usage::{Usage, UsageSource};

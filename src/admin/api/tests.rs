@@ -15,6 +15,8 @@ use serde_json::{Value, json};
 use std::collections::HashSet;
 use std::time::Duration;
 
+mod parties;
+
 /// A directory on a disk of its own.
 struct Place {
     directory: Directory,

@@ -6,7 +6,7 @@ use crate::config::at::At;
 use crate::config::{Billing, Caller, Declared, Payer, Plan, raw};
 use crate::ledger::wallet::Member;
 use crate::limit::Limits;
-use crate::types::{KeyId, TenantId};
+use crate::types::{KeyId, Party, TenantId};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -82,6 +82,7 @@ impl Resolver<'_> {
             expires_at,
             models,
             addresses,
+            party: party(raw),
             id,
         };
         let gate = inputs.registry.gate(&key.id);
@@ -122,6 +123,11 @@ impl Resolver<'_> {
 }
 
 /// Who pays for a tenant's requests, if it does.
+fn party(raw: &raw::Key) -> Arc<Party> {
+    let id = |text: &Option<String>| text.as_deref().map(Arc::from);
+    Arc::new(Party { user: id(&raw.user), app: id(&raw.app), team: id(&raw.team) })
+}
+
 fn payer(billing: &Billing, tenant: &TenantId) -> Option<Payer> {
     let plan = billing.plan(tenant);
     plan.billed.then_some(Payer { plan, member: None })

@@ -1,7 +1,9 @@
 use super::*;
-use crate::ledger::Record;
+use crate::ledger::{Record, Tried};
 use crate::store::tests::{intent, settlement};
+use crate::types::Party;
 use proptest::prelude::*;
+use std::sync::Arc;
 
 fn both() -> (Vec<u8>, Digest, [Record; 2]) {
     let intent = intent(1);
@@ -44,13 +46,44 @@ fn every_changed_byte_and_every_cut_is_found() {
 }
 
 /// If this fails, books that exist cannot be read any more. Make the change a
-/// version 2, and keep the types of version 1 beside their reader.
+/// new version, and move the types of this one to `old.rs`.
 #[test]
-fn version_1_is_encoded_as_ever() {
+fn version_3_is_encoded_as_ever() {
     let (value, _, records) = both();
     let hex: String = value.iter().map(|byte| format!("{byte:02x}")).collect();
     insta::assert_snapshot!(hex);
     assert_eq!(read(&value).unwrap(), records);
+}
+
+/// As this program once wrote it.
+#[test]
+fn version_1_is_still_read() {
+    let hex = include_str!("version_1.hex").trim();
+    let value: Vec<u8> =
+        (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap()).collect();
+    assert_eq!(value[0], 1);
+    assert_eq!(read(&value).unwrap(), both().2);
+}
+
+#[test]
+fn who_is_behind_a_key_and_what_was_tried_is_kept() {
+    let (mut intent, name) = (intent(1), |text: &str| Some(text.into()));
+    intent.party = Arc::new(Party { user: name("usr_1"), app: name("app_1"), team: name("team_1") });
+    let tried = Tried {
+        after_us: 12,
+        duration_us: 34,
+        provider: "openai".into(),
+        upstream_model: "gpt-4o".into(),
+        credential: "openai/main".into(),
+        status: 429,
+        error: "rate_limited".into(),
+    };
+    let settlement = Settlement { tried: vec![tried], ..settlement(&intent) };
+    let mut builder = Builder::new(&[9; 32]);
+    builder.intent(&intent);
+    builder.settlement(&settlement);
+    let records = read(&builder.seal(7).0).unwrap();
+    assert_eq!(records, [Record::Intent(Box::new(intent)), Record::Settlement(Box::new(settlement))]);
 }
 
 proptest! {
