@@ -105,6 +105,8 @@ pub struct Draft {
     pub changes: Vec<Change>,
     /// What the audit log says about it.
     pub entries: Vec<Entry>,
+    /// Rows that are no records, with their keys.
+    pub rows: Vec<ControlRow>,
     /// Sessions that begin.
     pub begun: Vec<([u8; 32], Session)>,
     /// Sessions that end.
@@ -327,6 +329,7 @@ impl Directory {
             rows.push((format!("{IDEMPOTENCY_PREFIX}{name}").into_bytes(), serde_json::to_vec(replay).ok()));
             rows.extend(self.old_replays());
         }
+        rows.extend(draft.rows.iter().cloned());
         for entry in &draft.entries {
             let (key, value) = audit.add(entry.clone());
             rows.push((key, Some(value)));
@@ -486,7 +489,7 @@ impl Directory {
 
 impl Draft {
     fn is_empty(&self) -> bool {
-        self.changes.is_empty() && self.entries.is_empty() && self.begun.is_empty() && self.ended.is_empty()
+        self.changes.is_empty() && self.rows.is_empty() && self.entries.is_empty() && self.begun.is_empty() && self.ended.is_empty()
     }
 }
 

@@ -3,9 +3,11 @@
 //! done again, for every step has an id of its own.
 
 mod ask;
+mod months;
 mod sweep;
 mod top_up;
 
+pub(super) use months::{bodies, close_month, closed, made, stored};
 pub use sweep::{open_till, sweep_till};
 
 use super::api::Problem;
@@ -31,6 +33,8 @@ pub(super) struct Remembered {
     asked: HashMap<Arc<str>, Wall>,
     /// Allowances that the books have given.
     given: HashSet<Arc<str>>,
+    /// No look at months before.
+    months_from: Option<Wall>,
 }
 
 /// The till of a hub whose tenants pay.
@@ -192,15 +196,25 @@ pub(super) fn change(before: Option<&Arc<Record>>, after: &Arc<Record>) -> Chang
 fn entry(action: &str, change: &Change, now: Wall) -> Entry {
     let tenant = change.after.as_ref().and_then(|record| record.tenant.clone());
     Entry {
+        target: Some(Target { kind: change.kind, id: change.id.to_string(), tenant }),
+        before: change.before.as_ref().map(|record| record.shown()),
+        after: change.after.as_ref().map(|record| record.shown()),
+        ..blank(action, now)
+    }
+}
+
+/// An audit record of what the hub does by itself.
+fn blank(action: &str, now: Wall) -> Entry {
+    Entry {
         sequence: 0,
         at: Moment(now),
         who: Who { kind: "hub".into(), id: None, name: "billing".into(), tenant: None },
         action: action.to_owned(),
         outcome: Outcome::Done,
         reason: None,
-        target: Some(Target { kind: change.kind, id: change.id.to_string(), tenant }),
-        before: change.before.as_ref().map(|record| record.shown()),
-        after: change.after.as_ref().map(|record| record.shown()),
+        target: None,
+        before: None,
+        after: None,
         address: None,
         request: "billing".to_owned(),
         previous: String::new(),

@@ -9,9 +9,9 @@ mod code;
 mod inbound;
 mod payment;
 mod payment_kit;
+pub mod report;
+pub mod statement;
 pub mod stripe;
-#[cfg(test)]
-mod tests;
 
 pub use account::{Account, TopUp};
 pub use allowance::{Allowance, Every};

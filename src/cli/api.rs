@@ -11,6 +11,7 @@ use crate::store::{Store, StoreError};
 use crate::types::{Clock, Secret};
 use clap::Args;
 use serde_json::Value;
+use std::io::Write;
 use std::net::ToSocketAddrs;
 
 /// Calls the control plane's API and prints what it answers.
@@ -121,19 +122,26 @@ impl Hub {
         match self {
             Hub::Running(remote) => remote.ask(method, &format!("{ROOT}{path}"), &body)?.text(),
             Hub::Stopped(directory, _) => {
-                let (path, query) = path.split_once('?').unwrap_or((path, ""));
-                let incoming = Incoming {
-                    method: method.to_owned(),
-                    path: path.to_owned(),
-                    query: query.to_owned(),
-                    headers: http::HeaderMap::new(),
-                    body: body.into_bytes(),
-                    address: None,
-                    request: "command line".to_owned(),
-                };
-                answer_operator(directory, &incoming)
+                answer_operator(directory, &incoming(method, path, &body))
                     .map(text_of)
                     .map_err(|problem| super::remote::told(&problem.body()))
+            }
+        }
+    }
+
+    /// Asks, and copies a document to the standard output, byte for byte.
+    pub(super) fn copy(&self, path: &str) -> Result<(), String> {
+        match self {
+            Hub::Running(remote) => remote.ask("GET", &format!("{ROOT}{path}"), "")?.copy(),
+            Hub::Stopped(directory, _) => {
+                let reply = answer_operator(directory, &incoming("GET", path, ""))
+                    .map_err(|problem| super::remote::told(&problem.body()))?;
+                let bytes = match reply.file {
+                    Some((_, bytes)) => bytes,
+                    None => text_of(reply).into_bytes(),
+                };
+                let mut stdout = std::io::stdout().lock();
+                super::out::told(stdout.write_all(&bytes).and_then(|()| stdout.flush()))
             }
         }
     }
@@ -181,9 +189,25 @@ pub(super) fn segment(text: &str) -> String {
 const SEGMENT: &percent_encoding::AsciiSet =
     &percent_encoding::NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
+fn incoming(method: &str, path: &str, body: &str) -> Incoming {
+    let (path, query) = path.split_once('?').unwrap_or((path, ""));
+    Incoming {
+        method: method.to_owned(),
+        path: path.to_owned(),
+        query: query.to_owned(),
+        headers: http::HeaderMap::new(),
+        body: body.as_bytes().to_vec(),
+        address: None,
+        request: "command line".to_owned(),
+    }
+}
+
 fn text_of(reply: admin::Reply) -> String {
     if let Some((_, text)) = reply.text {
         return text;
+    }
+    if let Some((_, bytes)) = reply.file {
+        return String::from_utf8_lossy(&bytes).into_owned();
     }
     let mut body = reply.body;
     for (name, value) in reply.once {

@@ -3,6 +3,7 @@
 
 mod api;
 mod audit;
+mod billing;
 mod catalogue;
 mod check;
 mod connect;
@@ -67,6 +68,8 @@ enum Command {
     Ledger(ledger::Ledger),
     /// Shows wallets, gives credits and takes them back.
     Wallet(wallet::Wallet),
+    /// Makes codes, writes statements and reports.
+    Billing(billing::Billing),
     /// Builds and shows what is known of models: limits, abilities, prices.
     Catalogue(catalogue::Catalogue),
     /// Prints the JSON schema of the configuration file.
@@ -141,6 +144,7 @@ pub fn run() -> ExitCode {
         Command::Upgrade(run) => run.run(Upgrade::Demand),
         Command::Check(check) => check::run(check.file.or_else(|| check.config.path())),
         Command::Api(api) => api.run(),
+        Command::Billing(billing) => billing.run(),
         Command::List(list) => list.run(),
         Command::Show(one) => one.show(),
         Command::Create(create) => create.run(),

@@ -3,6 +3,8 @@
 pub mod codes;
 pub mod grants;
 pub mod purchases;
+pub mod reports;
+pub mod statements;
 pub mod webhooks;
 
 use super::call::Call;

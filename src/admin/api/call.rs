@@ -68,12 +68,14 @@ pub struct Reply {
     pub cookie: Option<String>,
     /// Not JSON: type and text.
     pub text: Option<(&'static str, String)>,
+    /// A document: type and bytes.
+    pub file: Option<(&'static str, Vec<u8>)>,
 }
 
 impl Reply {
     /// With a body.
     pub fn ok(body: Value) -> Self {
-        Self { status: StatusCode::OK, body, version: None, once: Vec::new(), cookie: None, text: None }
+        Self { status: StatusCode::OK, body, version: None, once: Vec::new(), cookie: None, text: None, file: None }
     }
 
     /// Without one.

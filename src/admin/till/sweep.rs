@@ -31,6 +31,7 @@ pub fn sweep_till(directory: &Directory) {
     let done = [
         ("unfinished payments", till.unfinished()),
         ("allowances", till.allowances()),
+        ("months", till.months()),
         ("top-ups", till.top_up()),
     ];
     for (what, result) in done {

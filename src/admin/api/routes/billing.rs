@@ -2,7 +2,7 @@
 
 use super::table::{route, schema};
 use super::{Access, Answer, Route};
-use crate::admin::api::billing::{codes, grants, purchases, webhooks};
+use crate::admin::api::billing::{codes, grants, purchases, reports, statements, webhooks};
 use crate::admin::api::crud;
 use crate::billing::{Account, Allowance, Code, Payment};
 use crate::control::Permission as P;
@@ -137,6 +137,61 @@ pub(super) static BILLING: &[Route] = &[
         .gives(Answer::One(schema::<Allowance>)),
     route("DELETE", "/allowances/{id}", "allowance.delete", "Deletes an allowance.", MANAGE, crud::remove::<Allowance>)
         .gives(Answer::Nothing),
+    route("GET", "/statements", "statement.list", "Lists statements.", READ, statements::list)
+        .asked(statements::LIST_QUERY),
+    route(
+        "GET",
+        "/statements/verify",
+        "statement.verify",
+        "Makes all statements again from the ledger and compares their bytes.",
+        MANAGE,
+        statements::verify,
+    ),
+    route(
+        "GET",
+        "/statements/{id}",
+        "statement.read",
+        "Shows a statement as JSON, CSV, HTML or PDF.",
+        READ,
+        statements::read,
+    )
+    .asked(&["format"]),
+    route(
+        "POST",
+        "/statements/close",
+        "statement.close",
+        "Closes a month, for good; the hub does so by itself an hour after its end.",
+        MANAGE,
+        statements::close,
+    )
+    .takes::<statements::Closing>(&[]),
+    route(
+        "GET",
+        "/reports/margin",
+        "report.margin",
+        "What was earned, what it cost, and what is left; by model, provider, tenant or app.",
+        MANAGE,
+        reports::margin,
+    )
+    .asked(reports::QUERY),
+    route(
+        "POST",
+        "/reports/what-if",
+        "report.what-if",
+        "What other prices would have made of what was used.",
+        MANAGE,
+        reports::what_if,
+    )
+    .takes::<reports::Trial>(&[]),
+    route(
+        "POST",
+        "/reports/reconcile",
+        "report.reconcile",
+        "Compares a vendor's own export of usage with the books.",
+        MANAGE,
+        reports::reconcile,
+    )
+    .takes::<reports::Reconciliation>(&[]),
     route(
         "POST",
         "/webhooks/stripe",

@@ -1,1 +1,0 @@
-//! What follows from payments, seen together with the books.
