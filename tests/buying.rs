@@ -2,6 +2,9 @@
 //! and often, happens once; and it is all in the books.
 
 mod given;
+mod judges;
+mod months;
+mod sim;
 mod stripe;
 
 use super::control::Api;

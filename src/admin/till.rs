@@ -3,6 +3,7 @@
 //! done again, for every step has an id of its own.
 
 mod ask;
+mod meter;
 mod months;
 mod sweep;
 mod top_up;

@@ -3,7 +3,7 @@
 use super::{PaymentKit, Stripe, Unpriced};
 use crate::ledger::wallet::{Member, Terms};
 use crate::ledger::{Price, PriceTable};
-use crate::types::{Pico, Secret, TenantId, Wall};
+use crate::types::{Op, Pico, Secret, TenantId, Wall};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -95,14 +95,19 @@ impl Plan {
         Self { billed: true, margin_ppm, rates, allowance: None, members: Vec::new() }
     }
 
-    /// The rate row of a model by the name that callers use, if there is one.
-    pub fn rate<'p>(&self, prices: &'p PriceTable, model: &str, at: Wall) -> Option<&'p Arc<Price>> {
-        prices.find(&self.rates, RATES_OF_ALL, model, at)
+    /// The rate row for a request by the name that callers use for the model, if there is one.
+    pub fn rate<'p>(
+        &self,
+        prices: &'p PriceTable,
+        (op, model): (Op, &str),
+        at: Wall,
+    ) -> Option<&'p Arc<Price>> {
+        prices.find(&self.rates, RATES_OF_ALL, model, at).filter(|row| row.is_for(op))
     }
 
     /// How a model is charged: by a rate, or else by cost and margin.
-    pub fn terms(&self, prices: &PriceTable, model: &str, at: Wall, credit_price: Pico) -> Terms {
-        match self.rate(prices, model, at) {
+    pub fn terms(&self, prices: &PriceTable, asked: (Op, &str), at: Wall, credit_price: Pico) -> Terms {
+        match self.rate(prices, asked, at) {
             Some(row) => Terms::rate(Arc::clone(row)),
             None => Terms::margin(self.margin_ppm, credit_price),
         }

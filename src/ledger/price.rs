@@ -2,7 +2,7 @@
 
 use super::Charge;
 use super::price_file::RATE_NAMES;
-use crate::types::{Pico, Rate, Usage, Wall};
+use crate::types::{Op, Pico, Rate, Usage, Wall};
 use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -157,6 +157,17 @@ impl Price {
             tiers,
             source: source.into(),
         }
+    }
+
+    /// Does the row say what such a request costs? One with a rate for pictures and no other says
+    /// nothing of text, which it would give away.
+    pub fn is_for(&self, op: Op) -> bool {
+        let only_pictures = |rates: &Rates| {
+            let others = Rates { image: Rate::default(), ..rates.clone() };
+            rates.image != Rate::default() && others == Rates::default()
+        };
+        matches!(op, Op::ImageGeneration | Op::ImageEdit)
+            || !(only_pictures(&self.rates) && self.tiers.iter().all(|(_, rates)| only_pictures(rates)))
     }
 
     /// What `usage` costs. The tier follows from all input tokens together.

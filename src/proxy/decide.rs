@@ -347,6 +347,7 @@ pub(super) fn price(snapshot: &Snapshot, target: &Target, visit: &Visit) -> Opti
     snapshot
         .prices
         .find(provider.name.as_str(), provider.vendor.name, &target.upstream_model, visit.at)
+        .filter(|row| row.is_for(visit.op))
         .cloned()
 }
 

@@ -32,6 +32,7 @@ pub fn sweep_till(directory: &Directory) {
         ("unfinished payments", till.unfinished()),
         ("allowances", till.allowances()),
         ("months", till.months()),
+        ("meter events", till.meter()),
         ("top-ups", till.top_up()),
     ];
     for (what, result) in done {
