@@ -26,8 +26,9 @@ pub mod rules;
 // 6
 pub mod billing;
 pub mod config;
-// 7: disk, telemetry, and what the control plane decides.
+// 7: disk, telemetry, notices, and what the control plane decides.
 pub mod control;
+pub mod notify;
 pub mod store;
 pub mod telemetry;
 // 8: the two planes; only here is I/O started.

@@ -32,6 +32,7 @@ mod ledger;
 mod lifecycle;
 mod lifecycle_upgrade;
 mod metrics;
+mod notices;
 mod ollama;
 mod responses;
 mod run;

@@ -2,6 +2,8 @@
 //! in one batch with its audit records, then a new snapshot.
 
 mod disk;
+mod log;
+mod notices;
 
 pub use disk::{audit_public_key, verify_audit};
 
@@ -10,16 +12,16 @@ use super::till::Remembered;
 use crate::access::Pepper;
 use crate::config::{Extra, Snapshot};
 use crate::control::{
-    AUDIT_HEAD, AUDIT_PREFIX, Audit, Change, Compiled, Entry, IDEMPOTENCY_PREFIX, Record, Replay,
-    SESSION_PREFIX, Sealed, Session, Signer, State, Throttle, Vault, open_row, row_key, sequence_of, to_hex,
+    AUDIT_HEAD, Audit, Change, Compiled, Entry, IDEMPOTENCY_PREFIX, Record, Replay, SESSION_PREFIX, Sealed,
+    Session, Signer, State, Throttle, Vault, row_key, to_hex,
 };
+use crate::notify::{Delivery, Notice, Notices};
 use crate::store::{ControlRow, Store};
 use crate::types::{Clock, Secret, Wall};
 use arc_swap::ArcSwap;
 use disk::{Loaded, hashes, index_of, load, signer};
 use parking_lot::{Mutex, RwLock};
 use std::collections::HashMap;
-use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -80,6 +82,7 @@ pub struct Directory {
     /// One-time codes that still wait for their confirmation, by user.
     codes: Mutex<HashMap<Arc<str>, Sealed>>,
     vault: ArcSwap<Vault>,
+    notices: Notices,
     bootstrap: Mutex<Option<Secret>>,
     /// Asks payment providers.
     pub(super) outside: Outside,
@@ -113,6 +116,10 @@ pub struct Draft {
     pub ended: Vec<[u8; 32]>,
     /// The answer, for when the request comes again: its name and what to say.
     pub replay: Option<(String, Replay)>,
+    /// What it means that people and programs are told, written together with it.
+    pub notices: Vec<Notice>,
+    /// The same, for one endpoint each.
+    pub deliveries: Vec<Delivery>,
 }
 
 impl Directory {
@@ -122,8 +129,12 @@ impl Directory {
     /// Says what cannot be read.
     pub fn open(store: Store, clock: Clock, data: &Path) -> Result<Self, String> {
         let signer = signer(data)?;
-        let loaded = load(&store.archive().map_err(|error| error.to_string())?, clock.wall())?;
+        let archive = store.archive().map_err(|error| error.to_string())?;
+        let loaded = load(&archive, clock.wall())?;
+        let known = notices::load(&archive)?;
+        drop(archive);
         let directory = Self {
+            notices: Notices::new(clock.clone(), known),
             store,
             clock,
             state: ArcSwap::default(),
@@ -156,11 +167,6 @@ impl Directory {
         *turn = Turn { audit: loaded.audit, stale: false };
     }
 
-    /// The books.
-    pub(super) fn store(&self) -> &Store {
-        &self.store
-    }
-
     /// Connects it with the data plane. Once.
     pub fn connect(&self, hooks: Hooks) {
         let _ = self.hooks.set(hooks);
@@ -174,6 +180,11 @@ impl Directory {
     /// The master keys in use.
     pub fn vault(&self) -> Arc<Vault> {
         self.vault.load_full()
+    }
+
+    /// The books.
+    pub fn store(&self) -> &Store {
+        &self.store
     }
 
     /// Everything that is managed, now.
@@ -265,9 +276,11 @@ impl Directory {
         let mut next = State::clone(&state);
         draft.changes.iter().for_each(|change| next.apply(change));
         self.try_out(&draft, &next)?;
-        let audit = self.write(&mut turn, &draft)?;
+        let (deliveries, rows) = self.deliveries(&draft, &next);
+        let audit = self.write(&mut turn, &draft, rows)?;
         turn.audit = audit;
         self.enter(draft, next);
+        self.notices.entered(deliveries);
         drop(turn);
         Ok(value)
     }
@@ -312,9 +325,8 @@ impl Directory {
     }
 
     /// Everything in one batch.
-    fn write(&self, turn: &mut Turn, draft: &Draft) -> Result<Audit, Unwritten> {
+    fn write(&self, turn: &mut Turn, draft: &Draft, mut rows: Vec<ControlRow>) -> Result<Audit, Unwritten> {
         let mut audit = turn.audit;
-        let mut rows: Vec<ControlRow> = Vec::new();
         for change in &draft.changes {
             let value = change.after.as_ref().map(|record| serde_json::to_vec(&**record)).transpose();
             let value = value.map_err(|error| Unwritten::Disk(error.to_string()))?;
@@ -431,56 +443,6 @@ impl Directory {
         }
     }
 
-    /// Records of the audit log before a number, the newest first, until told to stop.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub(super) fn audit_before(
-        &self,
-        before: u64,
-        each: &mut dyn FnMut(Entry) -> ControlFlow<()>,
-    ) -> Result<(), String> {
-        const PIECE: u64 = 512;
-        let archive = self.store.archive().map_err(|error| error.to_string())?;
-        let mut end = before.min(self.turn.lock().audit.seal.sequence.saturating_add(1));
-        while end > 1 {
-            let begin = end.saturating_sub(PIECE).max(1);
-            let from = [AUDIT_PREFIX.as_bytes(), &begin.to_be_bytes()].concat();
-            let mut piece = Vec::new();
-            let collect = &mut |key: &[u8], value: &[u8]| {
-                if sequence_of(key).is_none_or(|sequence| sequence >= end) {
-                    return ControlFlow::Break(());
-                }
-                piece.extend(open_row(value).map(|(_, entry)| entry));
-                ControlFlow::Continue(())
-            };
-            archive
-                .control_from(AUDIT_PREFIX.as_bytes(), &from, collect)
-                .map_err(|error| error.to_string())?;
-            for entry in piece.into_iter().rev() {
-                if each(entry).is_break() {
-                    return Ok(());
-                }
-            }
-            end = begin;
-        }
-        Ok(())
-    }
-
-    /// Proves the audit log.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub fn verify_audit(&self) -> Result<Result<u64, crate::control::Broken>, String> {
-        let archive = self.store.archive().map_err(|error| error.to_string())?;
-        verify_audit(&archive, &self.signer.public_key())
-    }
-
-    /// The key that proves the audit log's head.
-    pub fn audit_public_key(&self) -> String {
-        self.signer.public_key()
-    }
-
     /// When something of what is managed expires next.
     pub fn until(&self) -> Option<Wall> {
         self.compile().until
@@ -489,7 +451,13 @@ impl Directory {
 
 impl Draft {
     fn is_empty(&self) -> bool {
-        self.changes.is_empty() && self.rows.is_empty() && self.entries.is_empty() && self.begun.is_empty() && self.ended.is_empty()
+        self.changes.is_empty()
+            && self.rows.is_empty()
+            && self.entries.is_empty()
+            && self.begun.is_empty()
+            && self.ended.is_empty()
+            && self.notices.is_empty()
+            && self.deliveries.is_empty()
     }
 }
 

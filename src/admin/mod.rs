@@ -10,7 +10,9 @@ mod till;
 mod token;
 mod wallets;
 
-pub use api::{Access, Incoming, Problem, ROOT, Reply, Route, answer, answer_operator, document, routes};
+pub use api::{
+    Access, Incoming, Pour, Problem, ROOT, Reply, Route, answer, answer_operator, document, routes,
+};
 pub use books::reach;
 pub use directory::{Directory, Hooks, Probed, audit_public_key, verify_audit};
 pub use till::{open_till, sweep_till};

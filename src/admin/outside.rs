@@ -140,8 +140,11 @@ impl Write for Timed {
 fn machines_tls() -> ClientConfig {
     let mut roots = RootCertStore::empty();
     let native = rustls_native_certs::load_native_certs();
-    for certificate in native.inspect_err(|error| tracing::error!(%error, "no certificate authorities")).into_iter().flatten() {
-        // An old machine has some that nobody can read; the others suffice.
+    for error in native.errors {
+        tracing::warn!(%error, "certificate authorities of this machine cannot be read");
+    }
+    for certificate in native.certs {
+        // An old machine has some that nobody can use; the others suffice.
         let _ = roots.add(certificate);
     }
     ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))

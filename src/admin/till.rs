@@ -14,14 +14,15 @@ pub use sweep::{open_till, sweep_till};
 use super::api::Problem;
 use super::directory::{Directory, Draft, Unwritten};
 use crate::billing::stripe::{About, Card, Told, intent, read_intent};
-use crate::billing::{Account, Fact, Payment};
+use crate::billing::{Account, Fact, Payment, PaymentState};
 use crate::config::{Billing, Stripe};
 use crate::control::{
     Change, Entry, Kind, Moment, Outcome, Private, Record, Resource, State, Target, Wallet, Who,
 };
 use crate::ledger::wallet::{Done, Operation};
-use crate::types::{TenantId, Wall};
+use crate::types::{NoticeKind, TenantId, Wall};
 use axum::http::StatusCode;
+use serde_json::json;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -34,6 +35,8 @@ pub(super) struct Remembered {
     asked: HashMap<Arc<str>, Wall>,
     /// Allowances that the books have given.
     given: HashSet<Arc<str>>,
+    /// Tenants that were told that they have few credits left.
+    low: HashSet<TenantId>,
     /// No look at months before.
     months_from: Option<Wall>,
 }
@@ -81,7 +84,8 @@ impl<'d> Till<'d> {
         let mut facts = facts.to_vec();
         let Some(id) = self.payment_of(about, &mut facts)? else { return Ok(false) };
         let before = self.directory.state().get(Kind::Payment, &id).cloned();
-        let Some(tenant) = before.and_then(|record| record.tenant.clone()) else { return Ok(false) };
+        let Some(tenant) = before.as_ref().and_then(|record| record.tenant.clone()) else { return Ok(false) };
+        let before = before.and_then(|record| record.is::<Payment>().cloned()).unwrap_or_default();
         let record = self.rewrite("payment.learn", |state| {
             let record = state.get(Kind::Payment, &id).ok_or_else(Problem::not_found)?;
             let old = record.is::<Payment>().ok_or_else(Problem::not_found)?;
@@ -95,11 +99,27 @@ impl<'d> Till<'d> {
             Ok((after, Some(change)))
         })?;
         self.finish(&record)?;
+        if let Some(after) = record.is::<Payment>() {
+            self.raise(&tenant, &id, &before, after);
+        }
         if let Some(card) = card {
             self.save_card(&tenant, card)?;
         }
         freeze(self.directory, &tenant);
         Ok(true)
+    }
+
+    /// Tells what is new in a payment.
+    fn raise(&self, tenant: &TenantId, id: &str, before: &Payment, after: &Payment) {
+        let notices = self.directory.notices();
+        if after.state == PaymentState::Paid && before.state != PaymentState::Paid {
+            let data = json!({ "payment": id, "automatic": after.automatic, "credits": after.credits });
+            notices.raise(NoticeKind::PaymentPaid, Some(tenant), id, data);
+        }
+        for dispute in after.disputes.keys().filter(|dispute| !before.disputes.contains_key(*dispute)) {
+            let data = json!({ "payment": id, "dispute": dispute });
+            notices.raise(NoticeKind::PaymentDisputed, Some(tenant), id, data);
+        }
     }
 
     /// Which payment it is. Refunds and disputes name only the provider's id of it, and may come

@@ -12,6 +12,9 @@ pub struct Account {
     pub email: Option<String>,
     /// Buys credits when few are left. Needs a saved card.
     pub top_up: Option<TopUp>,
+    /// People and programs are told when fewer credits than this are left, a decimal string.
+    #[schemars(with = "Option<String>")]
+    pub tell_below: Option<Pico>,
     /// true: no requests may begin; false: they may, whatever disputes there are. Default: not while
     /// a payment is disputed.
     pub frozen: Option<bool>,

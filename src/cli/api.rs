@@ -121,27 +121,31 @@ impl Hub {
         let body = body.map(|body| body.to_string()).unwrap_or_default();
         match self {
             Hub::Running(remote) => remote.ask(method, &format!("{ROOT}{path}"), &body)?.text(),
-            Hub::Stopped(directory, _) => {
-                answer_operator(directory, &incoming(method, path, &body))
-                    .map(text_of)
-                    .map_err(|problem| super::remote::told(&problem.body()))
-            }
+            Hub::Stopped(..) => self.answered(method, path, body).map(text_of),
         }
     }
 
-    /// Asks, and copies a document to the standard output, byte for byte.
+    /// Copies an answer to stdout as it comes, however long it is.
     pub(super) fn copy(&self, path: &str) -> Result<(), String> {
+        if let Hub::Running(remote) = self {
+            return remote.ask("GET", &format!("{ROOT}{path}"), "")?.copy();
+        }
+        let reply = self.answered("GET", path, String::new())?;
+        let mut stdout = std::io::BufWriter::new(std::io::stdout().lock());
+        match (&reply.pour, &reply.file) {
+            (Some(pour), _) => out::told(pour.write(&mut stdout).and_then(|()| stdout.flush())),
+            (None, Some((_, bytes))) => out::told(stdout.write_all(bytes).and_then(|()| stdout.flush())),
+            (None, None) => out::told(stdout.write_all(text_of(reply).as_bytes()).and_then(|()| stdout.flush())),
+        }
+    }
+
+    /// What the store of a hub that does not run says.
+    fn answered(&self, method: &str, path: &str, body: String) -> Result<admin::Reply, String> {
         match self {
-            Hub::Running(remote) => remote.ask("GET", &format!("{ROOT}{path}"), "")?.copy(),
+            Hub::Running(_) => Err("the hub runs".to_owned()),
             Hub::Stopped(directory, _) => {
-                let reply = answer_operator(directory, &incoming("GET", path, ""))
-                    .map_err(|problem| super::remote::told(&problem.body()))?;
-                let bytes = match reply.file {
-                    Some((_, bytes)) => bytes,
-                    None => text_of(reply).into_bytes(),
-                };
-                let mut stdout = std::io::stdout().lock();
-                super::out::told(stdout.write_all(&bytes).and_then(|()| stdout.flush()))
+                answer_operator(directory, &incoming(method, path, &body))
+                    .map_err(|problem| super::remote::told(&problem.body()))
             }
         }
     }
@@ -205,6 +209,12 @@ fn incoming(method: &str, path: &str, body: &str) -> Incoming {
 fn text_of(reply: admin::Reply) -> String {
     if let Some((_, text)) = reply.text {
         return text;
+    }
+    if let Some(pour) = reply.pour {
+        let mut text = Vec::new();
+        // Memory takes everything; an answer that ends early is told by its end.
+        let _ = pour.write(&mut text);
+        return String::from_utf8_lossy(&text).into_owned();
     }
     if let Some((_, bytes)) = reply.file {
         return String::from_utf8_lossy(&bytes).into_owned();

@@ -9,9 +9,11 @@ mod check;
 mod connect;
 mod keys;
 mod ledger;
+mod notices;
 mod out;
 mod remote;
 mod things;
+mod usage;
 mod wallet;
 
 use crate::config::{Boot, Document, Environment};
@@ -64,12 +66,18 @@ enum Command {
     Keys(keys::Keys),
     /// Grants keys to programs that wait for one, such as AIGNE's command line.
     Connect(connect::Connect),
+    /// Shows what was used, and by whom.
+    Usage(usage::Usage),
+    /// Shows and exports single calls.
+    Calls(usage::Calls),
     /// Exports, verifies and prunes the books.
     Ledger(ledger::Ledger),
     /// Shows wallets, gives credits and takes them back.
     Wallet(wallet::Wallet),
     /// Makes codes, writes statements and reports.
     Billing(billing::Billing),
+    /// Lists notices and deliveries, tests webhooks, replays deliveries.
+    Notices(notices::Notices),
     /// Builds and shows what is known of models: limits, abilities, prices.
     Catalogue(catalogue::Catalogue),
     /// Prints the JSON schema of the configuration file.
@@ -156,8 +164,11 @@ pub fn run() -> ExitCode {
         Command::Audit(audit) => audit.run(),
         Command::Keys(keys) => keys.run(),
         Command::Connect(connect) => connect.run(),
+        Command::Usage(usage) => usage.run(),
+        Command::Calls(calls) => calls.run(),
         Command::Ledger(ledger) => ledger.run(),
         Command::Wallet(wallet) => wallet.run(),
+        Command::Notices(notices) => notices.run(),
         Command::Catalogue(catalogue) => catalogue.run(),
         Command::Schema => out::print(format_args!("{:#}", crate::config::schema())),
     };

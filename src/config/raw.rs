@@ -6,9 +6,11 @@
 //! schema: a table that lacks one is told so, and the rest of it is still read.
 
 mod catalogue;
+mod notices;
 mod speech;
 
 pub(crate) use catalogue::{Capabilities, Catalogue, CatalogueModel};
+pub(crate) use notices::{Mail, Notices, Security as MailSecurity};
 pub(crate) use speech::{Aigne, Responses};
 
 use super::at::{At, Instant, Money, Period, Size};
@@ -40,6 +42,10 @@ pub(crate) struct File {
     pub(crate) security: Security,
     /// What is managed while the hub runs.
     pub(crate) control: Control,
+    /// What the hub tells by itself.
+    pub(crate) notices: Notices,
+    /// The mail server. Default: none, and no e-mails.
+    pub(crate) mail: Option<At<Mail>>,
     /// Answers kept in memory.
     pub(crate) cache: Cache,
     /// Responses kept for later requests.

@@ -11,6 +11,7 @@ mod files;
 mod keys;
 mod master;
 mod models;
+mod notices;
 mod providers;
 mod selling;
 mod settings;
@@ -101,6 +102,7 @@ impl Document {
             billing,
             unpriced: settings::unpriced(&raw.ledger),
             rules: resolver.rules(&raw.rules),
+            notices: resolver.notices(&raw.notices, raw.mail.as_ref()),
             cache: resolver.cache(&raw.cache),
             responses: resolver.responses(&raw.responses),
             ledger: resolver.ledger(&raw.ledger),

@@ -1,7 +1,7 @@
 //! Configuration resolved: immutable, shared by `Arc`, taken once per request.
 
 use super::billing::{Billing, Payer, Plan};
-use super::{Declared, LeftOut};
+use super::{Declared, LeftOut, NoticeSettings};
 use crate::access::{AddressRules, AddressSet, Key, KeyTable, Pepper};
 use crate::cache;
 use crate::catalogue::{Card, Catalogue};
@@ -60,6 +60,8 @@ pub struct Snapshot {
     pub unpriced: Unpriced,
     /// Compiled rules, in order.
     pub rules: RuleSet,
+    /// What the hub tells by itself.
+    pub notices: NoticeSettings,
     /// Answers kept in memory.
     pub cache: CacheSettings,
     /// Responses kept for later requests.

@@ -4,7 +4,7 @@
 use super::{Moment, Permission};
 use crate::billing::{Account, Allowance, Code, Payment};
 use crate::route::Strategy;
-use crate::types::Pico;
+use crate::types::{NoticeKind, Pico};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::collections::BTreeMap;
@@ -297,6 +297,21 @@ pub enum RuleVerdict {
     Deny,
 }
 
+/// Where notices go.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(extend("required" = ["url"]))]
+pub struct Webhook {
+    /// Where: https://…, or mailto: and one or more addresses with commas between them. It stays one or the other.
+    pub url: String,
+    /// What it wants to hear of; empty = everything.
+    pub events: Vec<NoticeKind>,
+    /// Switched off, it hears of nothing, and what is on its way waits.
+    pub enabled: Switch,
+    /// Anything worth knowing.
+    pub comment: String,
+}
+
 /// One kind of thing, with its own type.
 pub trait Resource:
     Serialize + DeserializeOwned + JsonSchema + Clone + Default + PartialEq + Send + Sync + 'static
@@ -386,4 +401,5 @@ kinds! {
     Payment "payment" "payments" "pay_";
     Code "code" "codes" "code_";
     Allowance "allowance" "allowances" "allow_";
+    Webhook "webhook" "webhooks" "hook_";
 }

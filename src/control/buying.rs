@@ -21,6 +21,9 @@ impl Check<'_> {
                 self.fault("email", "is no e-mail address");
             }
         }
+        if let Some(amount) = body.tell_below {
+            self.amount("tell_below", amount);
+        }
         let Some(top_up) = &body.top_up else { return };
         self.amount("top_up.below", top_up.below);
         self.amount("top_up.amount", top_up.amount);

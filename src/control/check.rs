@@ -11,9 +11,9 @@ use crate::types::{ModelName, ProviderName};
 
 /// Longest texts that people write.
 pub(super) const LONGEST_NAME: usize = 200;
-const LONGEST_COMMENT: usize = 2_000;
+pub(super) const LONGEST_COMMENT: usize = 2_000;
 /// Longest lists.
-const LONGEST_LIST: usize = 1_000;
+pub(super) const LONGEST_LIST: usize = 1_000;
 
 /// Something that is wrong with one field.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
@@ -63,6 +63,7 @@ pub fn check(
         Body::Payment(_) => {}
         Body::Code(body) => check.code(body),
         Body::Allowance(body) => check.allowance(body),
+        Body::Webhook(body) => check.webhook(body),
     }
     check.faults
 }
@@ -88,21 +89,21 @@ impl Check<'_> {
         }
     }
 
-    fn name(&mut self, name: &str) {
+    pub(super) fn name(&mut self, name: &str) {
         if name.trim().is_empty() {
             self.fault("name", "is missing");
         }
         self.text("name", name, LONGEST_NAME);
     }
 
-    fn list(&mut self, field: &str, length: usize) {
+    pub(super) fn list(&mut self, field: &str, length: usize) {
         if length > LONGEST_LIST {
             self.fault(field, format!("has more than {LONGEST_LIST} entries"));
         }
     }
 
     /// Something of the same tenant.
-    fn reference(&mut self, field: &str, kind: Kind, id: &str) {
+    pub(super) fn reference(&mut self, field: &str, kind: Kind, id: &str) {
         let found = self.state.get(kind, id).filter(|record| record.tenant == self.after.tenant);
         if found.is_none() {
             self.fault(field, format!("there is no {} {id:?} here", kind.name()));
@@ -110,7 +111,7 @@ impl Check<'_> {
     }
 
     /// A field that stays as it was.
-    fn fixed<R: Resource, T: PartialEq>(&mut self, field: &str, of: impl Fn(&R) -> T) {
+    pub(super) fn fixed<R: Resource, T: PartialEq>(&mut self, field: &str, of: impl Fn(&R) -> T) {
         let before = self.before.and_then(Record::is::<R>).map(&of);
         let after = self.after.is::<R>().map(&of);
         if before.is_some() && before != after {

@@ -19,6 +19,7 @@ mod session;
 mod state;
 mod totp;
 mod vault;
+mod webhook;
 
 pub use audit::{
     AUDIT_HEAD, AUDIT_PREFIX, Action, Audit, Broken, Entry, Head, Outcome, Seal, Signer, Target, Verifier,
@@ -28,6 +29,7 @@ pub use authority::{Actor, Principal, faults_of_grant, key_permissions, role_per
 pub use body::{
     AddressRule, App, Body, Credential, CredentialType, Key, Kind, Model, Owner, OwnerKind, Project,
     Provider, Resource, Role, RuleVerdict, Switch, Target as ModelTarget, Team, Tenant, Timeouts, User,
+    Webhook,
 };
 pub use check::{Fault, check, is_hub_owner};
 pub use compile::{Compiled, address_table, compile};
@@ -45,3 +47,4 @@ pub use state::{
 pub use totp::{totp_code, totp_uri, totp_verify};
 pub(crate) use vault::RANDOM_BYTES;
 pub use vault::{Sealed, Vault, VaultError};
+pub use webhook::{WebhookSecret, mail_addresses, webhook_owner};

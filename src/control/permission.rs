@@ -105,7 +105,12 @@ permissions! {
     ProvidersWrite "providers:write" Hub [Owner Admin] "Make, change and delete providers and credentials, and test them.";
     AddressesRead "addresses:read" Tenant [Owner Admin] "See address rules.";
     AddressesWrite "addresses:write" Tenant [Owner Admin] "Make, change and delete address rules.";
+    WebhooksRead "webhooks:read" Tenant [Owner Admin] "See webhooks and what was delivered to them.";
+    WebhooksWrite "webhooks:write" Tenant [Owner Admin] "Make, change, test and delete webhooks, and replay deliveries.";
     AuditRead "audit:read" Tenant [Owner Admin] "Search and export the audit log.";
+    UsageOwn "usage:own" Tenant [Owner Admin Member] "See one's own usage and calls.";
+    UsageRead "usage:read" Tenant [Owner Admin] "See all usage and calls; those of one's tenant, for who belongs to one.";
+    UsageRebuild "usage:rebuild" Hub [Owner Admin] "Make the sums of usage anew from the books.";
     AuditVerify "audit:verify" Hub [Owner Admin] "Prove the audit log.";
     VaultRewrap "vault:rewrap" Hub [Owner] "Put all secrets under the master key in use.";
     BillingRead "billing:read" Tenant [Owner Admin] "See wallets, payments, allowances and statements.";

@@ -2,7 +2,7 @@
 //! new state, and nobody sees half of it.
 
 use super::hex::as_text;
-use super::{Body, Kind, Moment, PasswordHash, Resource, Sealed};
+use super::{Body, Kind, Moment, PasswordHash, Resource, Sealed, WebhookSecret};
 use crate::types::{TenantId, Wall};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -73,6 +73,8 @@ pub enum Private {
         /// Tenants that have redeemed it.
         redeemed: Vec<TenantId>,
     },
+    /// What a webhook's notices are signed with.
+    Webhook(WebhookSecret),
 }
 
 /// How a tenant is known to who takes its money.
@@ -179,6 +181,10 @@ impl Private {
             }
             Private::Code { redeemed, .. } => {
                 map.insert("redeemed".into(), json!(redeemed.len()));
+            }
+            Private::Webhook(secret) => {
+                map.insert("master_key".into(), json!(secret.sealed.master));
+                map.insert("previous_until".into(), json!(secret.previous.as_ref().map(|(_, until)| until)));
             }
         }
     }

@@ -15,6 +15,7 @@ mod record;
 mod recovery;
 mod spending;
 mod table;
+pub mod usage;
 mod verify;
 pub mod wallet;
 

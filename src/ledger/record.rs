@@ -56,6 +56,22 @@ pub enum Outcome {
     OutOfFunds,
 }
 
+impl Outcome {
+    /// Its name in exports and answers.
+    pub fn name(self) -> &'static str {
+        match self {
+            Outcome::Ok => "ok",
+            Outcome::Truncated => "truncated",
+            Outcome::UpstreamError => "upstream_error",
+            Outcome::ClientGone => "client_gone",
+            Outcome::CacheHit => "cache_hit",
+            Outcome::Coalesced => "coalesced",
+            Outcome::Recovered => "recovered",
+            Outcome::OutOfFunds => "out_of_funds",
+        }
+    }
+}
+
 /// Written once per request, after it ended, whatever the end was.
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Settlement {

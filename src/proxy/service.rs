@@ -25,7 +25,7 @@ use crate::wire::translate::{self, AnswerForm, InPath};
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue, header};
-use pingora::apps::{HttpPersistentSettings, HttpServerApp, HttpServerOptions, ReusedHttpStream};
+use pingora::apps::{HttpServerApp, HttpServerOptions, ReusedHttpStream};
 use pingora::protocols::http::ServerSession;
 use pingora::proxy::HttpProxy;
 use pingora::server::ShutdownWatch;
@@ -61,50 +61,31 @@ impl Gateway {
     }
 }
 
+/// What becomes of a connection after a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum After {
+    /// The session is to be finished; another request may come.
+    Again,
+    /// The session has been finished, and stands for the next request.
+    Anew,
+    /// Nothing more is to be said over it.
+    Close,
+    /// It asked for a WebSocket, which `Gateway::hand_on` takes.
+    HandOn,
+}
+
+/// Requests over HTTP/2; those over HTTP/1.1 come by `front`.
 #[async_trait]
 impl HttpServerApp for Gateway {
-    /// One request. Gives the connection back when another may come over it.
     async fn process_new_http(
         self: &Arc<Self>,
         mut session: ServerSession,
-        shutdown: &ShutdownWatch,
+        _shutdown: &ShutdownWatch,
     ) -> Option<ReusedHttpStream> {
-        let reused = session.take_connection_user_context().is_some();
-        if !self.read_header(&mut session).await {
-            return None;
+        if self.request(&mut session, false).await == After::Again {
+            session.finish().await.ok()?;
         }
-        if self.plane.drain.draining() {
-            session.set_keepalive(None);
-        }
-        intake::hide_key(&mut session);
-        let request = session.req_header();
-        let snapshot = self.plane.snapshot.load();
-        let endpoint = Endpoint::find(&snapshot.aigne.mount, &request.method, request.uri.path());
-        drop(snapshot);
-        let whole = match endpoint {
-            Ok(Endpoint::Inference(Op::Realtime, ..)) if session.is_upgrade_req() => {
-                // Boxed: every connection would carry its state.
-                return Box::pin(self.hand_on(session, shutdown)).await;
-            }
-            Ok(Endpoint::Inference(op, dialect, mut in_path)) if op != Op::Realtime => {
-                let events = |query: &str| query.split('&').any(|pair| pair == "alt=sse");
-                if in_path.form == AnswerForm::List && request.uri.query().is_some_and(events) {
-                    in_path.form = AnswerForm::Usual;
-                }
-                let accept = if reused { Duration::ZERO } else { since_accept(&session) };
-                Box::pin(self.inference(&mut session, op, dialect, &in_path, accept)).await
-            }
-            other => Box::pin(self.other(&mut session, other)).await,
-        };
-        if whole == Whole::Cut {
-            // Anything but dropping the connection would end the body as if it were complete.
-            return None;
-        }
-        let mut settings = HttpPersistentSettings::for_session(&session);
-        // Marks the connection as used; the unit takes no memory.
-        settings.set_user_context(Box::new(()));
-        let stream = session.finish().await.ok().flatten();
-        stream.map(|stream| ReusedHttpStream::from_reusable_stream(stream, settings))
+        None
     }
 
     fn server_options(&self) -> Option<&HttpServerOptions> {
@@ -120,6 +101,57 @@ impl HttpServerApp for Gateway {
 }
 
 impl Gateway {
+    /// Is HTTP/2 spoken without TLS?
+    pub(super) fn http2_cleartext(&self) -> bool {
+        self.options.h2c
+    }
+
+    /// One request. `reused`: others came over this connection before.
+    pub(super) async fn request(&self, session: &mut ServerSession, reused: bool) -> After {
+        if !self.read_header(session).await {
+            return After::Close;
+        }
+        if self.plane.drain.draining() {
+            session.set_keepalive(None);
+        }
+        intake::hide_key(session);
+        let request = session.req_header();
+        let snapshot = self.plane.snapshot.load();
+        let endpoint = Endpoint::find(&snapshot.aigne.mount, &request.method, request.uri.path());
+        drop(snapshot);
+        let whole = match endpoint {
+            Ok(Endpoint::Inference(Op::Realtime, ..)) if session.is_upgrade_req() => return After::HandOn,
+            Ok(Endpoint::Inference(op, dialect, mut in_path)) if op != Op::Realtime => {
+                let events = |query: &str| query.split('&').any(|pair| pair == "alt=sse");
+                if in_path.form == AnswerForm::List && request.uri.query().is_some_and(events) {
+                    in_path.form = AnswerForm::Usual;
+                }
+                let accept = if reused { Duration::ZERO } else { since_accept(session) };
+                Box::pin(self.inference(session, op, dialect, &in_path, accept)).await
+            }
+            other => Box::pin(self.other(session, other)).await,
+        };
+        match whole {
+            Whole::Yes => After::Again,
+            Whole::Anew => After::Anew,
+            // Anything but dropping the connection would end the body as if it were complete.
+            Whole::Cut => After::Close,
+        }
+    }
+
+    /// Gives a WebSocket to Pingora's proxying, which reads the header once more.
+    pub(super) async fn hand_on(
+        &self,
+        session: ServerSession,
+        shutdown: &ShutdownWatch,
+    ) -> Option<ReusedHttpStream> {
+        let ServerSession::H1(session) = session else { return None };
+        let header = BytesMut::from(&session.get_headers_raw_bytes()[..]);
+        let mut again = ServerSession::new_http1(session.into_inner());
+        again.set_pipelined_prefix(header);
+        self.pipes.process_new_http(again, shutdown).await
+    }
+
     /// Waits for a request and reads its header. `false`: there will be none.
     async fn read_header(&self, session: &mut ServerSession) -> bool {
         let read = tokio::select! {
@@ -147,15 +179,6 @@ impl Gateway {
         if !self.closing.load(Ordering::Acquire) {
             notified.await;
         }
-    }
-
-    /// Gives a WebSocket to Pingora's proxying, which reads the header once more.
-    async fn hand_on(&self, session: ServerSession, shutdown: &ShutdownWatch) -> Option<ReusedHttpStream> {
-        let ServerSession::H1(session) = session else { return None };
-        let header = BytesMut::from(&session.get_headers_raw_bytes()[..]);
-        let mut again = ServerSession::new_http1(session.into_inner());
-        again.set_pipelined_prefix(header);
-        self.pipes.process_new_http(again, shutdown).await
     }
 
     /// What no vendor is asked for.
@@ -417,6 +440,8 @@ async fn answer(session: &mut ServerSession, job: Box<Job>, visit: Box<Visit>) -
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Whole {
     Yes,
+    /// Yes, and the connection already waits for the next request.
+    Anew,
     Cut,
 }
 
@@ -428,12 +453,9 @@ pub(super) async fn direct(session: &mut ServerSession, job: Box<Job>, mut visit
     visit.status =
         if sink.status == 0 { end.failure.as_ref().map_or(499, Failure::status) } else { sink.status };
     visit.response_bytes = sink.bytes;
-    let whole = if sink.is_cut { Whole::Cut } else { Whole::Yes };
-    if broken || end.outcome == Outcome::ClientGone {
-        session.set_keepalive(None);
-    }
+    let reusable = !broken && end.outcome != Outcome::ClientGone;
     settle::settle(job, visit, end).await;
-    whole
+    sink.finish(reusable).await
 }
 
 /// Intent, exchange, and the failure told when nothing else was.

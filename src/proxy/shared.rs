@@ -10,7 +10,7 @@ use super::guard::{Guard, Waited};
 use super::job::{Caching, Job};
 use super::service::{Whole, carry_out, direct};
 use super::settle;
-use super::sink::{Direct, Gone, Sink, early_head};
+use super::sink::{Direct, Early, Gone, Sink, early_head};
 use super::visit::Visit;
 use crate::cache::{CacheKey, Head, Part, Piece, Reader, Stored, Writer};
 use crate::chat::Dialect;
@@ -127,13 +127,13 @@ async fn replay(session: &mut ServerSession, job: Box<Job>, mut visit: Box<Visit
         }
         sink.last(Bytes::new()).await
     };
-    let _ = sent.await;
+    let reusable = sent.await.is_ok();
     visit.status = stored.status;
     visit.response_bytes = sink.bytes;
     let end =
         End { outcome: Outcome::CacheHit, failure: None, usage: stored.usage, source: UsageSource::None };
     settle::settle(job, visit, end).await;
-    Whole::Yes
+    sink.finish(reusable).await
 }
 
 /// Starts the vendor call in a task of its own and reads along like everybody else.
@@ -317,7 +317,7 @@ struct Watch {
     dialect: Dialect,
     standing: crate::limit::Standing,
     ours: AnswerHead,
-    early: Option<AnswerHead>,
+    early: Option<Early>,
 }
 
 impl Watch {
@@ -375,13 +375,9 @@ impl Watch {
             }
         }
         (seen.status, seen.bytes) = (sink.status, sink.bytes);
-        if sink.is_cut {
-            seen.whole = Whole::Cut;
-        }
         // A failure in place of an answer is an answer, and the connection goes on.
-        if seen.gone || (seen.failure.is_some() && seen.head.is_some()) {
-            session.set_keepalive(None);
-        }
+        let broken = seen.gone || (seen.failure.is_some() && seen.head.is_some());
+        seen.whole = sink.finish(!broken).await;
         seen
     }
 

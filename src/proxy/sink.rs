@@ -2,8 +2,12 @@
 //! several callers read.
 
 use super::answer::{AnswerHead, EVENT_STREAM};
+use super::chunked::Chunked;
+use super::service::Whole;
 use super::visit::Visit;
+use crate::chat::Dialect;
 use crate::error::Failure;
+use crate::types::RequestId;
 use crate::wire::translate::{self, AnswerForm};
 use bytes::Bytes;
 use http::{HeaderValue, header};
@@ -43,9 +47,13 @@ pub(super) trait Sink: Send {
 /// The caller's own connection.
 pub(super) struct Direct<'a> {
     session: &'a mut ServerSession,
+    /// The connection itself, once a stream of events runs over HTTP/1.1.
+    stream: Option<Chunked>,
+    /// It is to become that after the first event, which nothing should hold up.
+    leaves: bool,
     head_sent: bool,
     /// Sent by the first heartbeat when the vendor has not answered yet.
-    early: Option<AnswerHead>,
+    early: Option<Early>,
     /// Bytes of body written.
     pub bytes: u64,
     /// The status that went out.
@@ -59,9 +67,11 @@ pub(super) struct Direct<'a> {
 
 impl<'a> Direct<'a> {
     /// `early`: the head that a heartbeat may send before the vendor's.
-    pub(super) fn new(session: &'a mut ServerSession, early: Option<AnswerHead>) -> Self {
+    pub(super) fn new(session: &'a mut ServerSession, early: Option<Early>) -> Self {
         Self {
             session,
+            stream: None,
+            leaves: false,
             head_sent: false,
             early,
             bytes: 0,
@@ -72,7 +82,42 @@ impl<'a> Direct<'a> {
         }
     }
 
-    fn said<T>(&mut self, result: pingora::Result<T>) -> Result<T, Gone> {
+    /// What became of the connection. `reusable`: as far as the answer goes, another request may come.
+    pub(super) async fn finish(self, reusable: bool) -> Whole {
+        let Some(mut stream) = self.stream else {
+            if !reusable {
+                self.session.set_keepalive(None);
+            }
+            return if self.is_cut { Whole::Cut } else { Whole::Yes };
+        };
+        if !reusable {
+            stream.close_after();
+        }
+        if stream.give_back(self.session).await { Whole::Anew } else { Whole::Cut }
+    }
+
+    async fn send(&mut self, bytes: Bytes, last: bool) -> Result<(), Gone> {
+        if self.left {
+            return Err(Gone);
+        }
+        if self.leaves && self.bytes > 0 {
+            self.leaves = false;
+            self.stream = Chunked::take(self.session).await;
+        }
+        self.bytes += bytes.len() as u64;
+        match &mut self.stream {
+            Some(stream) => {
+                let sent = stream.write(bytes, last).await;
+                self.said(sent)
+            }
+            None => {
+                let sent = self.session.write_response_body(bytes, last).await;
+                self.said(sent)
+            }
+        }
+    }
+
+    fn said<T, E>(&mut self, result: Result<T, E>) -> Result<T, Gone> {
         result.map_err(|_| {
             self.left = true;
             Gone
@@ -95,27 +140,18 @@ impl Sink for Direct<'_> {
         }
         (self.head_sent, self.status) = (true, head.status);
         let chunked = !self.session.is_http2();
+        self.leaves = chunked && head.length.is_none() && head.is_events();
         let header = response(head, chunked);
         let sent = self.session.write_response_header(header).await;
         self.said(sent)
     }
 
-    async fn write(&mut self, bytes: Bytes) -> Result<(), Gone> {
-        if self.left {
-            return Err(Gone);
-        }
-        self.bytes += bytes.len() as u64;
-        let sent = self.session.write_response_body(bytes, false).await;
-        self.said(sent)
+    fn write(&mut self, bytes: Bytes) -> impl Future<Output = Result<(), Gone>> + Send {
+        self.send(bytes, false)
     }
 
-    async fn last(&mut self, bytes: Bytes) -> Result<(), Gone> {
-        if self.left {
-            return Err(Gone);
-        }
-        self.bytes += bytes.len() as u64;
-        let sent = self.session.write_response_body(bytes, true).await;
-        self.said(sent)
+    fn last(&mut self, bytes: Bytes) -> impl Future<Output = Result<(), Gone>> + Send {
+        self.send(bytes, true)
     }
 
     fn cut(&mut self) {
@@ -123,7 +159,7 @@ impl Sink for Direct<'_> {
     }
 
     async fn beat(&mut self) -> Result<(), Gone> {
-        let Some(early) = self.early.clone() else { return Ok(()) };
+        let Some(early) = self.early.map(Early::head) else { return Ok(()) };
         let events = early.is_events();
         self.is_silent |= !events && !self.head_sent;
         self.head(early).await?;
@@ -135,7 +171,10 @@ impl Sink for Direct<'_> {
         if self.left {
             return;
         }
-        let _ = self.session.read_body_or_idle(true).await;
+        match &mut self.stream {
+            Some(stream) => stream.gone().await,
+            None => drop(self.session.read_body_or_idle(true).await),
+        }
         self.left = true;
     }
 }
@@ -158,9 +197,25 @@ pub(super) fn response(head: AnswerHead, http1: bool) -> Box<ResponseHeader> {
     Box::new(header)
 }
 
-/// The head that a heartbeat may send: an answer that has begun, from nobody yet. `None`: this
-/// caller waits without one.
-pub(super) fn early_head(visit: &Visit) -> Option<AnswerHead> {
+/// The head that a heartbeat may send: an answer that has begun, from nobody yet.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Early {
+    content_type: &'static str,
+    dialect: Dialect,
+    id: RequestId,
+}
+
+impl Early {
+    fn head(self) -> AnswerHead {
+        let mut head = AnswerHead::new(200, self.content_type);
+        head.id(self.dialect, &self.id.to_string());
+        head.events();
+        head
+    }
+}
+
+/// What a heartbeat may send to this caller. `None`: it waits without.
+pub(super) fn early_head(visit: &Visit) -> Option<Early> {
     let content_type = match visit.stream {
         // Comments keep a stream of events alive; a list has none.
         true if visit.form == AnswerForm::List => return None,
@@ -168,8 +223,5 @@ pub(super) fn early_head(visit: &Visit) -> Option<AnswerHead> {
         false if translate::beats_whole(visit.dialect) => "application/json",
         false => return None,
     };
-    let mut head = AnswerHead::new(200, content_type);
-    head.id(visit.dialect, &visit.id.to_string());
-    head.events();
-    Some(head)
+    Some(Early { content_type, dialect: visit.dialect, id: visit.id })
 }

@@ -2,7 +2,9 @@
 
 mod check;
 mod resolve;
+mod straight;
 
+use self::straight::Straight;
 use super::facts::{Scope, Values};
 use cel::common::ast::IdedExpr;
 use cel::common::types::{CelBool, CelString, STRING_TYPE, Type};
@@ -44,6 +46,8 @@ pub(super) struct Condition {
     language: Language,
     expression: IdedExpr,
     patterns: Vec<Pattern>,
+    /// The same without CEL, if it is that simple.
+    straight: Option<Straight>,
 }
 
 impl Condition {
@@ -56,7 +60,8 @@ impl Condition {
         let program = language.0.compile(source).map_err(|errors| explain(&errors.errors))?;
         let mut expression = program.expression().clone();
         let patterns = resolve::names(&language.0, &mut expression)?;
-        let condition = Self { language: language.clone(), expression, patterns };
+        let straight = Straight::of(&expression, &patterns);
+        let condition = Self { language: language.clone(), expression, patterns, straight };
         let problems = check::types(&condition);
         if problems.is_empty() { Ok(condition) } else { Err(problems) }
     }
@@ -66,6 +71,13 @@ impl Condition {
     /// # Errors
     /// What CEL says: a division by zero, a text that is no number, and such.
     pub(super) fn holds(&self, values: &Values<'_>) -> Result<bool, ExecutionError> {
+        match &self.straight {
+            Some(straight) => Ok(straight.holds(&values.facts)),
+            None => self.holds_by_cel(values),
+        }
+    }
+
+    fn holds_by_cel(&self, values: &Values<'_>) -> Result<bool, ExecutionError> {
         self.evaluate(&self.expression, values, |value| {
             value.downcast_ref::<CelBool>().map(|truth| *truth.inner()).ok_or_else(|| {
                 let got = value.get_type().name().to_owned();

@@ -44,6 +44,13 @@ pub struct Facts<'a> {
     pub weekday_utc: u8,
 }
 
+impl<'a> Facts<'a> {
+    /// The value of a request header, by its lower-case name.
+    pub(super) fn header(&self, name: &str) -> Option<&'a str> {
+        self.headers.iter().find(|(header, _)| *header == name).map(|(_, value)| *value)
+    }
+}
+
 /// The variables with a group, in the order of the description for operators.
 pub(super) const VARIABLES: &[&str] = &[
     "request.op",
@@ -72,6 +79,7 @@ pub(super) const PATTERN_MARK: char = '@';
 
 /// The facts as CEL values. They are handed out borrowed, so looking one up allocates nothing.
 pub(super) struct Values<'a> {
+    pub(super) facts: Facts<'a>,
     op: CelString<'a>,
     model: CelString<'a>,
     stream: CelBool,
@@ -93,14 +101,15 @@ pub(super) struct Values<'a> {
 impl<'a> Values<'a> {
     pub(super) fn of(facts: &Facts<'a>) -> Self {
         Self {
+            facts: *facts,
             op: facts.op.into(),
             model: facts.model.into(),
             stream: facts.stream.into(),
-            input_bound: integer(facts.input_bound),
-            max_output_tokens: integer(facts.max_output_tokens.unwrap_or(0)),
+            input_bound: integer(facts.input_bound).into(),
+            max_output_tokens: integer(facts.max_output_tokens.unwrap_or(0)).into(),
             has_tools: facts.has_tools.into(),
             has_media: facts.has_media.into(),
-            body_bytes: integer(facts.body_bytes),
+            body_bytes: integer(facts.body_bytes).into(),
             user: facts.user.into(),
             key: facts.key.into(),
             key_name: facts.key_name.into(),
@@ -136,8 +145,8 @@ impl<'a> Values<'a> {
 }
 
 /// CEL mixes signed and unsigned numbers only in comparisons, so all are signed.
-fn integer(number: u64) -> CelInt {
-    i64::try_from(number).unwrap_or(i64::MAX).into()
+pub(super) fn integer(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 /// Where one condition finds its names.

@@ -14,7 +14,7 @@ mod tls;
 use crate::admin::{self, Control};
 use crate::config::{Boot, Document, Environment, Registry, Snapshot};
 use crate::ledger::{Price, PriceTable};
-use crate::proxy::{Gateway, Plane};
+use crate::proxy::{Front, Gateway, Plane};
 use crate::store::{Options, Store, StoreError};
 use crate::telemetry::{LogGuard, Metrics, init_logs};
 use crate::types::Clock;
@@ -161,12 +161,14 @@ fn open_patiently(boot: &Boot, clock: &Clock, metrics: &Arc<Metrics>, wait: bool
     }
 }
 
-fn pingora_server(upgrade: bool, data_dir: &Path) -> Server {
+fn pingora_server(upgrade: bool, data_dir: &Path, threads: usize) -> Server {
     let absolute = std::path::absolute(data_dir).unwrap_or_else(|_| data_dir.to_owned());
     let conf = ServerConf {
         upgrade_sock: succession::socket(&absolute).display().to_string(),
         grace_period_seconds: Some(PINGORA_GRACE_SECONDS),
         graceful_shutdown_timeout_seconds: Some(1),
+        // One thread has nobody to take work from, and a runtime that need not look is cheaper.
+        work_stealing: threads > 1,
         ..ServerConf::default()
     };
     let opt = Opt { upgrade, ..Opt::default() };
@@ -181,12 +183,12 @@ fn run(
     logs: LogGuard,
 ) -> Result<(), String> {
     let snapshot = plane.snapshot.load_full();
-    let mut server = pingora_server(successor.is_some(), data);
-    let addresses = Addresses::reserve(&snapshot, successor.is_some())?;
     let threads = threads(&snapshot);
+    let mut server = pingora_server(successor.is_some(), data, threads);
+    let addresses = Addresses::reserve(&snapshot, successor.is_some())?;
     let conf = Arc::clone(&server.configuration);
     let gateway = Gateway::new(Arc::clone(plane), &conf, snapshot.public.http2_cleartext);
-    let mut public = Service::new(PUBLIC_SERVICE.to_owned(), gateway);
+    let mut public = Service::new(PUBLIC_SERVICE.to_owned(), Front::new(gateway));
     public.threads = Some(threads);
     let resolver = listen::add(&mut public, &snapshot, &addresses)?;
     server.add_service(public);
@@ -229,13 +231,14 @@ fn control(plane: &Arc<Plane>, reloader: &Arc<Reloader>) -> Control {
     let for_verify = Arc::clone(plane);
     let reload = Arc::clone(reloader);
     let failures = Arc::clone(reloader);
+    let notices = reloader.directory().notices().clone();
     Control {
         metrics: Arc::clone(&plane.metrics),
         store: plane.store.clone(),
         connect: Arc::clone(&plane.connect),
         clock: plane.clock.clone(),
         token: reloader.admin_token(),
-        gauges: Box::new(move || ready::gauges(&for_gauges, failures.failures())),
+        gauges: Box::new(move || ready::gauges(&for_gauges, failures.failures(), notices.counts())),
         ready: Box::new(move || !for_ready.drain.draining()),
         reload: Box::new(move || reload.reload().map_err(|problems| problems.to_string())),
         verify: Box::new(move || {
@@ -273,8 +276,16 @@ impl pingora::services::background::BackgroundService for AdminService {
                 std::future::pending::<()>().await;
             }
         };
-        if let Err(error) = admin::serve(listener, Arc::clone(&self.control), stop).await {
-            tracing::error!(%error, "the admin listener failed");
-        }
+        let directory = Arc::clone(&self.control.directory);
+        let (ended, over) = tokio::sync::oneshot::channel::<()>();
+        let over = async { drop(over.await) };
+        let courier = crate::notify::run(directory.notices().clone(), directory, over);
+        let serving = async move {
+            if let Err(error) = admin::serve(listener, Arc::clone(&self.control), stop).await {
+                tracing::error!(%error, "the admin listener failed");
+            }
+            drop(ended);
+        };
+        tokio::join!(courier, serving);
     }
 }

@@ -4,6 +4,7 @@ use super::listen::Addresses;
 use super::reload::Reloader;
 use crate::admin::{Incoming, ROOT, answer_operator};
 use crate::control::to_hex;
+use crate::notify::Counts;
 use crate::proxy::Plane;
 use crate::route::State;
 use crate::telemetry::{CredentialGauge, Gauges};
@@ -125,7 +126,7 @@ fn reachable(mut address: std::net::SocketAddr) -> std::net::SocketAddr {
 }
 
 /// Numbers that live elsewhere, read when the metrics are scraped.
-pub(super) fn gauges(plane: &Plane, reload_failures: u64) -> Gauges {
+pub(super) fn gauges(plane: &Plane, reload_failures: u64, notices: Counts) -> Gauges {
     let snapshot = plane.snapshot.load();
     let now = plane.clock.mono();
     let stats = plane.store.stats();
@@ -160,6 +161,11 @@ pub(super) fn gauges(plane: &Plane, reload_failures: u64) -> Gauges {
         buffered_bytes: plane.buffered_bytes(),
         snapshot_version: snapshot.version,
         reload_failures,
+        notices_pending: notices.pending,
+        notices_dead: notices.dead,
+        notices_delivered: notices.delivered,
+        notices_failed: notices.failed,
+        notices_dropped: notices.dropped,
     }
 }
 

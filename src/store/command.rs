@@ -24,6 +24,10 @@ pub(super) enum Command {
     Rows(&'static [u8], Reply<Vec<Vec<u8>>>),
     /// Writes rows of the control tree, durably.
     PutControl(Vec<Row>, Reply<()>),
+    /// Writes rows of the usage tree, durably.
+    PutUsage(Vec<Row>, Reply<()>),
+    /// The journal as far as it is on disk, for who follows it.
+    Follow(Reply<Followed>),
     /// What each key spent.
     Spent(Reply<HashMap<KeyId, Spending>>),
     /// What each wallet has.
@@ -55,12 +59,23 @@ pub(super) struct Look {
     pub(super) balances: Balances,
 }
 
+/// The journal beside the writer.
+pub(super) struct Followed {
+    pub(super) journal: Journal,
+    /// The last batch that is on disk.
+    pub(super) through: u64,
+    pub(super) kept: Kept,
+}
+
 impl Command {
     /// Who asked may have gone; that is not our business.
     pub(super) fn refuse(self, why: &str) {
         let error = StoreError::Write(why.to_owned());
         match self {
-            Command::Put(_, reply) | Command::PutControl(_, reply) => drop(reply.send(Err(error))),
+            Command::Put(_, reply) | Command::PutControl(_, reply) | Command::PutUsage(_, reply) => {
+                drop(reply.send(Err(error)));
+            }
+            Command::Follow(reply) => drop(reply.send(Err(error))),
             Command::Get(_, reply) => drop(reply.send(Err(error))),
             Command::Rows(_, reply) => drop(reply.send(Err(error))),
             Command::Spent(reply) => drop(reply.send(Err(error))),
@@ -76,10 +91,12 @@ impl Command {
     /// Can it be answered only while the books are ours?
     pub(super) fn needs_disk(&self) -> bool {
         use Command::{
-            Balances, DropDays, Get, HandOver, Inherit, Look, Operate, Put, PutControl, Rows, Spent, TakeBack,
+            Balances, DropDays, Follow, Get, HandOver, Inherit, Look, Operate, Put, PutControl, PutUsage,
+            Rows, Spent, TakeBack,
         };
         match self {
-            Put(..) | PutControl(..) | Get(..) | Rows(..) | Look(_) | DropDays(..) | Operate(..) => true,
+            Put(..) | PutControl(..) | PutUsage(..) | Get(..) | Rows(..) => true,
+            Look(_) | Follow(_) | DropDays(..) | Operate(..) => true,
             Spent(_) | Balances(_) | Inherit(_) | HandOver(_) | TakeBack(_) => false,
         }
     }

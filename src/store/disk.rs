@@ -46,6 +46,10 @@ pub(super) trait Disk: Send {
     /// the journal, nor the journal from it.
     fn put_control(&mut self, rows: &[Row]) -> Result<(), DiskError>;
 
+    /// Writes rows of the usage tree, all or none. All of it follows from the journal, as far as its
+    /// days are kept.
+    fn put_usage(&mut self, rows: &[Row]) -> Result<(), DiskError>;
+
     /// Returns when everything before is on disk. Once per group.
     fn flush(&mut self) -> Result<(), DiskError>;
 
@@ -88,6 +92,12 @@ pub(super) trait Reader: Send {
 
     /// Rows of the control tree from a key on, ascending, until told to stop.
     fn control(&self, from: &[u8], each: EachRow<'_>) -> Result<(), DiskError>;
+
+    /// A row of the usage tree.
+    fn usage_row(&self, key: &[u8]) -> Result<Option<Vec<u8>>, DiskError>;
+
+    /// Rows of the usage tree from a key on, ascending, until told to stop.
+    fn usage(&self, from: &[u8], each: EachRow<'_>) -> Result<(), DiskError>;
 
     /// Rows whose key begins with `prefix`, ascending.
     fn rows(&self, prefix: &[u8], each: &mut dyn FnMut(&[u8], &[u8])) -> Result<(), DiskError>;

@@ -139,6 +139,38 @@ impl Journal {
         self.0.control(from, each).map_err(unreadable)
     }
 
+    pub(super) fn usage_row(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        self.0.usage_row(key).map_err(unreadable)
+    }
+
+    /// Rows of the usage tree from a key on, until told to stop.
+    pub(super) fn usage(&self, from: &[u8], each: EachRow<'_>) -> Result<(), StoreError> {
+        self.0.usage(from, each).map_err(unreadable)
+    }
+
+    /// Days with the number of their last batch, the latest first, as long as that is not before `from`.
+    pub(super) fn days_from(&self, from: u64) -> Result<Vec<(i64, u64)>, StoreError> {
+        let mut days = Vec::new();
+        for day in self.days()?.into_iter().rev() {
+            let Some((last, _)) = self.0.last(day).map_err(unreadable)? else { continue };
+            if last < from {
+                break;
+            }
+            days.push((day, last));
+        }
+        Ok(days)
+    }
+
+    /// Batches of a day from a number on, until told to stop.
+    pub(super) fn batches(
+        &self,
+        day: i64,
+        from: u64,
+        each: &mut dyn FnMut(u64, &[u8]) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        self.0.scan(day, from, each).map_err(unreadable)
+    }
+
     /// Every batch from a sequence number on: day, number, value.
     pub(super) fn walk(&self, from: u64, each: &mut EachBatch<'_>) -> Result<(), StoreError> {
         for day in self.days()? {

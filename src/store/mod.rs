@@ -20,11 +20,13 @@ mod options;
 mod queue;
 mod sled_disk;
 mod spool;
+mod usage;
 mod wallets;
 mod writer;
 
 pub use archive::Archive;
 pub use options::{Options, Reach, Stats, StoreError};
+pub use usage::{Called, CallsPage, Cursor, Freshness, Rebuilt, Story, Wanted};
 
 use crate::ledger::{Intent, Price, PriceTable, Record, Report, Settlement, Spending, day_of, recovered};
 use crate::limit::Spent;
@@ -43,11 +45,14 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc::sync_channel;
 use std::thread::JoinHandle;
 use tokio::sync::oneshot;
+use usage::UsageBooks;
 use writer::{Command, OnFlush, Pending, Reply, Shared, Writer};
 
 /// A row of the control tree: key, and value if it is not to be removed.
 pub type ControlRow = (Vec<u8>, Option<Vec<u8>>);
 
+/// The name of the thread that writes.
+const WRITER: &str = "ledger";
 const META_PREFIX: &[u8] = b"meta/";
 const RESPONSE_PREFIX: &[u8] = b"response/";
 
@@ -61,7 +66,9 @@ pub struct Store {
 struct Handle {
     queue: Arc<Queue>,
     shared: Arc<Shared>,
-    thread: Mutex<Option<JoinHandle<()>>>,
+    usage: Arc<UsageBooks>,
+    /// The follower and the writer, in the order in which they end.
+    threads: Mutex<Vec<JoinHandle<()>>>,
     dir: PathBuf,
 }
 
@@ -98,6 +105,7 @@ impl Store {
             .map_err(|error| StoreError::Damaged(format!("{}: {error}", spools.display())))?;
         let shared = Arc::new(Shared::new(&books, &predecessors));
         let (writers_queue, writers_shared) = (queue.clone(), shared.clone());
+        let usage_clock = clock.clone();
         let pending = Pending::default();
         let writer = Writer {
             queue: writers_queue,
@@ -113,10 +121,15 @@ impl Store {
             predecessors,
         };
         let thread = std::thread::Builder::new()
-            .name("ledger".into())
+            .name(WRITER.into())
             .spawn(move || writer.run())
             .map_err(|error| StoreError::Write(format!("no thread for the ledger: {error}")))?;
-        let handle = Handle { queue, shared, thread: Mutex::new(Some(thread)), dir };
+        let usage = Arc::new(UsageBooks::new(queue.clone(), shared.clone(), usage_clock));
+        let mut handle = Handle { queue, shared, usage, threads: Mutex::new(vec![thread]), dir };
+        let follower = handle.usage.follow();
+        let follower =
+            follower.map_err(|error| StoreError::Write(format!("no thread for usage: {error}")))?;
+        handle.threads.get_mut().insert(0, follower);
         Ok(Self { handle: Arc::new(handle) })
     }
 
@@ -319,11 +332,12 @@ impl Store {
 
     /// Drops the journal's days before the day of `before` (UTC), as far as
     /// `reach` allows. The last day and days that hold an open intent, or come
-    /// after one that does, stay. Gives how many went. Blocks.
+    /// after one that does, stay; so do the sums of usage. Gives how many went. Blocks.
     ///
     /// # Errors
     /// [`StoreError::Write`] while the disk refuses or when the store is closed.
     pub fn drop_days_before(&self, before: Wall, reach: Reach) -> Result<u64, StoreError> {
+        self.handle.usage.catch_up()?;
         self.ask(|reply| Command::DropDays(day_of(before), reach, reply))
     }
 
@@ -352,11 +366,16 @@ impl Store {
 
 impl Handle {
     fn close(&self) {
-        self.queue.close();
-        if let Some(thread) = self.thread.lock().take()
-            && thread.join().is_err()
-        {
-            tracing::error!("the ledger's writer ended in a panic");
+        self.usage.stop();
+        for thread in self.threads.lock().drain(..) {
+            // The writer is the last; it goes on until its queue is closed.
+            if thread.thread().name() == Some(WRITER) {
+                self.queue.close();
+            }
+            let name = thread.thread().name().unwrap_or_default().to_owned();
+            if thread.join().is_err() {
+                tracing::error!(name, "a thread of the store ended in a panic");
+            }
         }
     }
 }

@@ -1,9 +1,9 @@
 //! sled behind [`Disk`]: one tree for each day of the journal, one for state, one for
-//! the control plane.
+//! the control plane, one for sums of usage.
 //! sled panics on some damage, so every call is guarded. After an I/O error
 //! sled refuses everything until it is opened again; hence `reopen`.
 
-use super::disk::{Disk, DiskError, Reader, Row, Sealed};
+use super::disk::{Disk, DiskError, EachRow, Reader, Row, Sealed};
 use super::mark::Mark;
 use crate::ledger::day_text;
 use std::fs::File;
@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 const JOURNAL_PREFIX: &str = "journal/";
 const STATE_TREE: &str = "state";
 const CONTROL_TREE: &str = "control";
+const USAGE_TREE: &str = "usage";
 /// Where sled writes everything; its locks are not in the way of a second handle.
 const LOG_FILE: &str = "db";
 
@@ -45,6 +46,7 @@ struct Open {
     db: sled::Db,
     state: sled::Tree,
     control: sled::Tree,
+    usage: sled::Tree,
     /// sled's log, once more: see `flush`.
     log: Arc<File>,
     /// The day that is written to.
@@ -130,6 +132,11 @@ impl Disk for SledDisk {
         guarded(|| open.control.apply_batch(batch_of(rows)))
     }
 
+    fn put_usage(&mut self, rows: &[Row]) -> Result<(), DiskError> {
+        let open = self.open_or_error()?;
+        guarded(|| open.usage.apply_batch(batch_of(rows)))
+    }
+
     fn flush(&mut self) -> Result<(), DiskError> {
         let open = self.open_or_error()?;
         guarded(|| {
@@ -170,10 +177,11 @@ impl Disk for SledDisk {
             let db = config.open()?;
             let state = db.open_tree(STATE_TREE)?;
             let control = db.open_tree(CONTROL_TREE)?;
+            let usage = db.open_tree(USAGE_TREE)?;
             let log = Arc::new(File::open(dir.join(LOG_FILE))?);
             // New files are there after a loss of power only when their directory is.
             File::open(dir)?.sync_all()?;
-            Ok(Open { db, state, control, log, today: None })
+            Ok(Open { db, state, control, usage, log, today: None })
         })?;
         let mark = Mark::open(dir).map_err(|error| DiskError::Io(error.to_string()))?;
         if self.whole == Whole::Required {
@@ -238,20 +246,16 @@ impl Reader for Open {
         guarded(|| Ok(self.state.get(key)?.map(|value| value.to_vec())))
     }
 
-    fn control(
-        &self,
-        from: &[u8],
-        each: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
-    ) -> Result<(), DiskError> {
-        guarded(|| {
-            for pair in self.control.range(from..) {
-                let (key, value) = pair?;
-                if each(&key, &value).is_break() {
-                    break;
-                }
-            }
-            Ok(())
-        })
+    fn control(&self, from: &[u8], each: EachRow<'_>) -> Result<(), DiskError> {
+        walk(&self.control, from, each)
+    }
+
+    fn usage_row(&self, key: &[u8]) -> Result<Option<Vec<u8>>, DiskError> {
+        guarded(|| Ok(self.usage.get(key)?.map(|value| value.to_vec())))
+    }
+
+    fn usage(&self, from: &[u8], each: EachRow<'_>) -> Result<(), DiskError> {
+        walk(&self.usage, from, each)
     }
 
     fn rows(&self, prefix: &[u8], each: &mut dyn FnMut(&[u8], &[u8])) -> Result<(), DiskError> {
@@ -263,6 +267,18 @@ impl Reader for Open {
             Ok(())
         })
     }
+}
+
+fn walk(tree: &sled::Tree, from: &[u8], each: EachRow<'_>) -> Result<(), DiskError> {
+    guarded(|| {
+        for pair in tree.range(from..) {
+            let (key, value) = pair?;
+            if each(&key, &value).is_break() {
+                break;
+            }
+        }
+        Ok(())
+    })
 }
 
 fn batch_of(rows: &[Row]) -> sled::Batch {

@@ -3,7 +3,7 @@
 //! it keeps what it has and tries again; the queue fills and slows the callers.
 
 use super::books::{Books, Taken};
-pub(super) use super::command::{Command, Look, Reply};
+pub(super) use super::command::{Command, Followed, Look, Reply};
 use super::disk::{Disk, DiskError, Row, Sealed};
 use super::journal::{Journal, KEPT_KEY, Kept};
 use super::options::{Reach, StoreError, Tuning};
@@ -31,6 +31,8 @@ pub(super) struct Shared {
     pub(super) errors: AtomicU64,
     /// Processes that handed over and may still be running.
     pub(super) predecessors: AtomicU64,
+    /// The last batch that is on disk.
+    pub(super) through: AtomicU64,
     /// What requests of this process may spend.
     pub(super) wallets: Wallets,
 }
@@ -49,6 +51,7 @@ impl Shared {
             duplicates: AtomicU64::new(0),
             errors: AtomicU64::new(0),
             predecessors: AtomicU64::new(predecessors.len() as u64),
+            through: AtomicU64::new(books.through()),
             wallets: Wallets::restored(books.money.balances(), leased),
         }
     }
@@ -219,6 +222,7 @@ impl Writer {
         let shared = &self.shared;
         if safe {
             shared.appended.fetch_add(group.entries as u64, Relaxed);
+            shared.through.store(self.books.through(), Relaxed);
             shared.settled.fetch_add(group.settled, Relaxed);
             shared.recovered.fetch_add(group.recovered, Relaxed);
             group.foreign.iter().for_each(|movement| shared.wallets.absorb(movement));
@@ -312,6 +316,16 @@ impl Writer {
             Command::PutControl(rows, reply) => {
                 let result = self.disk.put_control(&rows).and_then(|()| self.disk.flush());
                 let result = self.after(result);
+                self.reply(&reply, result);
+            }
+            Command::PutUsage(rows, reply) => {
+                let result = self.disk.put_usage(&rows).and_then(|()| self.disk.flush());
+                let result = self.after(result);
+                self.reply(&reply, result);
+            }
+            Command::Follow(reply) => {
+                let (through, kept) = (self.books.through(), self.books.kept);
+                let result = self.journal().map(|journal| Followed { journal, through, kept });
                 self.reply(&reply, result);
             }
             Command::Spent(reply) => self.reply(&reply, Ok(self.books.spending())),

@@ -373,6 +373,8 @@ fn scraped(new: &Make) -> Scraped {
             gauge("aigne_hub_ledger_disk_bytes", "Bytes of the ledger on disk.", |g| g.ledger_disk_bytes),
             gauge("aigne_hub_buffered_bytes", "Bytes of bodies in memory.", |g| g.buffered_bytes),
             gauge("aigne_hub_config_version", "The running snapshot's number.", |g| g.snapshot_version),
+            gauge("aigne_hub_notices_pending", "Deliveries on their way.", |g| g.notices_pending),
+            gauge("aigne_hub_notices_dead", "Deliveries that were given up.", |g| g.notices_dead),
         ],
         counters: vec![
             counter("aigne_hub_ledger_appended_total", "Entries written.", |g| g.ledger_appended),
@@ -384,6 +386,9 @@ fn scraped(new: &Make) -> Scraped {
                 g.responses_unwritten
             }),
             counter("aigne_hub_ledger_errors_total", "Failed writes of the ledger.", |g| g.ledger_errors),
+            counter("aigne_hub_notices_delivered_total", "Deliveries that arrived.", |g| g.notices_delivered),
+            counter("aigne_hub_notices_failed_total", "Failed attempts to deliver.", |g| g.notices_failed),
+            counter("aigne_hub_notices_dropped_total", "Notices without room.", |g| g.notices_dropped),
             counter("aigne_hub_config_reload_failures_total", "Refused configurations.", |g| {
                 g.reload_failures
             }),

@@ -211,4 +211,14 @@ pub struct Gauges {
     pub snapshot_version: u64,
     /// Refused reloads since start.
     pub reload_failures: u64,
+    /// Deliveries of notices on their way.
+    pub notices_pending: u64,
+    /// Deliveries that were given up and are still kept.
+    pub notices_dead: u64,
+    /// Deliveries that arrived, since start.
+    pub notices_delivered: u64,
+    /// Attempts to deliver that failed, since start.
+    pub notices_failed: u64,
+    /// Notices for which there was no room, since start.
+    pub notices_dropped: u64,
 }

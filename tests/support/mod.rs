@@ -5,6 +5,7 @@
 pub mod client;
 pub mod conf;
 pub mod gateway;
+pub mod receiver;
 pub mod upstream;
 
 pub use client::{Answer, Client, Request};

@@ -1,5 +1,6 @@
 //! One request, after it is known who makes it, and its answer.
 
+use super::pour::Pour;
 use super::problem::Problem;
 use super::routes::Route;
 use crate::admin::directory::{Directory, Draft};
@@ -70,12 +71,23 @@ pub struct Reply {
     pub text: Option<(&'static str, String)>,
     /// A document: type and bytes.
     pub file: Option<(&'static str, Vec<u8>)>,
+    /// Too long to be held: still to be written.
+    pub pour: Option<Pour>,
 }
 
 impl Reply {
     /// With a body.
     pub fn ok(body: Value) -> Self {
-        Self { status: StatusCode::OK, body, version: None, once: Vec::new(), cookie: None, text: None, file: None }
+        Self {
+            status: StatusCode::OK,
+            body,
+            version: None,
+            once: Vec::new(),
+            cookie: None,
+            text: None,
+            pour: None,
+            file: None,
+        }
     }
 
     /// Without one.

@@ -32,6 +32,7 @@ pub fn to_read(kind: Kind) -> Permission {
         Kind::AddressRule => Permission::AddressesRead,
         Kind::Account | Kind::Payment | Kind::Allowance => Permission::BillingRead,
         Kind::Code => Permission::BillingManage,
+        Kind::Webhook => Permission::WebhooksRead,
     }
 }
 
@@ -49,6 +50,7 @@ pub fn to_write(kind: Kind) -> Permission {
         Kind::AddressRule => Permission::AddressesWrite,
         Kind::Account => Permission::BillingBuy,
         Kind::Payment | Kind::Allowance | Kind::Code => Permission::BillingManage,
+        Kind::Webhook => Permission::WebhooksWrite,
     }
 }
 
@@ -349,8 +351,10 @@ fn dependants(state: &State, record: &Record) -> Result<Vec<Arc<Record>>, Proble
             let own = state.each::<Credential>().filter(|(_, credential)| credential.provider == id);
             Ok(own.map(|(record, _)| Arc::clone(record)).collect())
         }
-        Body::Key(_) | Body::Credential(_) | Body::Model(_) | Body::AddressRule(_) => Ok(Vec::new()),
         Body::Account(_) | Body::Payment(_) | Body::Code(_) | Body::Allowance(_) => Ok(Vec::new()),
+        Body::Key(_) | Body::Credential(_) | Body::Model(_) | Body::AddressRule(_) | Body::Webhook(_) => {
+            Ok(Vec::new())
+        }
     }
 }
 

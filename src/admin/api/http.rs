@@ -68,7 +68,7 @@ fn address(control: &Control, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
 }
 
 fn of_reply(reply: Reply) -> Response {
-    let Reply { status, mut body, version, once, cookie, text, file } = reply;
+    let Reply { status, mut body, version, once, cookie, text, pour, file } = reply;
     for (name, value) in once {
         if let Some(map) = body.as_object_mut() {
             map.insert(name.to_owned(), value);
@@ -80,6 +80,11 @@ fn of_reply(reply: Reply) -> Response {
     }
     if let Some(cookie) = cookie {
         builder = builder.header(header::SET_COOKIE, cookie);
+    }
+    if let Some(pour) = pour {
+        let name = format!("attachment; filename=\"{}\"", pour.name);
+        builder = builder.header(header::CONTENT_TYPE, pour.kind).header(header::CONTENT_DISPOSITION, name);
+        return builder.body(pour.body()).unwrap_or_else(|_| Response::new(Body::empty()));
     }
     if let Some((kind, bytes)) = file {
         let response = builder.header(header::CONTENT_TYPE, kind).body(Body::from(bytes));

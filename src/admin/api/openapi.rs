@@ -165,7 +165,7 @@ fn parameters(route: &Route) -> Vec<Value> {
             "before" => json!({ "type": "integer", "minimum": 1 }),
             "force" => json!({ "type": "boolean" }),
             "from" | "to" => json!({ "type": "string", "format": "date-time" }),
-            "outcome" => json!({ "enum": ["done", "refused"] }),
+            "outcome" if route.path.starts_with("/audit") => json!({ "enum": ["done", "refused"] }),
             _ => json!({ "type": "string" }),
         };
         parameters.push(json!({ "name": name, "in": "query", "schema": schema }));

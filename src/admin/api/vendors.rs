@@ -92,7 +92,8 @@ pub fn rewrap(call: &Call<'_>) -> Result<Reply, Problem> {
     let vault = call.directory.vault();
     call.directory.change(|state| {
         let mut changes = Vec::new();
-        for record in state.all(Kind::Credential).chain(state.all(Kind::User)) {
+        let holders = [Kind::Credential, Kind::User, Kind::Webhook];
+        for record in holders.into_iter().flat_map(|kind| state.all(kind)) {
             let Some(private) = rewrapped(&vault, record)? else { continue };
             let after = Record { private, ..Record::clone(record) };
             let (kind, id) = (record.body.kind(), Arc::clone(&record.id));
@@ -109,14 +110,13 @@ pub fn rewrap(call: &Call<'_>) -> Result<Reply, Problem> {
 
 /// A record's private part under the master key in use; `None` when there is nothing to do.
 fn rewrapped(vault: &Vault, record: &Record) -> Result<Option<Private>, Problem> {
+    let nonce = nonce()?;
     let (owner, sealed) = match &record.private {
+        Private::Webhook(secret) => return super::webhooks::rewrapped(vault, record, secret, nonce),
         Private::Credential { sealed, .. } => (owner_of(&record.id), sealed),
         Private::User { totp: Some(sealed), .. } => (format!("totp/{}", record.id), sealed),
         _ => return Ok(None),
     };
-    let mut nonce = [0; 12];
-    getrandom::fill(&mut nonce)
-        .map_err(|error| Problem::new(StatusCode::SERVICE_UNAVAILABLE, format!("no randomness: {error}")))?;
     let again = vault.rewrap(&owner, sealed, nonce);
     let again = again.map_err(|error| Problem::conflict(format!("{}: {error}", record.id)))?;
     Ok(again.map(|sealed| match &record.private {
@@ -126,6 +126,13 @@ fn rewrapped(vault: &Vault, record: &Record) -> Result<Option<Private>, Problem>
         }
         other => other.clone(),
     }))
+}
+
+fn nonce() -> Result<[u8; 12], Problem> {
+    let mut nonce = [0; 12];
+    getrandom::fill(&mut nonce)
+        .map_err(|error| Problem::new(StatusCode::SERVICE_UNAVAILABLE, format!("no randomness: {error}")))?;
+    Ok(nonce)
 }
 
 /// `POST /credentials/{id}/test`: the cheapest real call, and the vendor's own words.

@@ -3,6 +3,8 @@
 use super::{Directory, Till, Trouble, finish, freeze};
 use crate::billing::{Account, Allowance, Payment};
 use crate::control::{Kind, Record};
+use crate::types::NoticeKind;
+use serde_json::json;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -34,6 +36,7 @@ pub fn sweep_till(directory: &Directory) {
         ("months", till.months()),
         ("meter events", till.meter()),
         ("top-ups", till.top_up()),
+        ("low wallets", till.low()),
     ];
     for (what, result) in done {
         if let Err(Trouble(error)) = result {
@@ -58,6 +61,23 @@ impl Till<'_> {
         let state = self.directory.state();
         for (record, allowance) in state.each::<Allowance>() {
             self.give(record, allowance)?;
+        }
+        Ok(())
+    }
+
+    /// Tells once when a wallet gets low, and again after it was not.
+    fn low(&self) -> Result<(), Trouble> {
+        let state = self.directory.state();
+        for (record, account) in state.each::<Account>() {
+            let (Some(tenant), Some(below)) = (&record.tenant, account.tell_below) else { continue };
+            let available = self.directory.store().wallets().available(tenant, self.now);
+            let mut till = self.directory.till.lock();
+            if available >= below {
+                till.low.remove(tenant);
+            } else if till.low.insert(tenant.clone()) {
+                let data = json!({ "available": available, "below": below });
+                self.directory.notices().raise(NoticeKind::WalletLow, Some(tenant), tenant.as_str(), data);
+            }
         }
         Ok(())
     }

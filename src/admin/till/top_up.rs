@@ -8,7 +8,8 @@ use crate::billing::stripe::{About, Line, Told, charge, intent, read_intent};
 use crate::billing::{Account, Fact, Payment, PaymentState, TopUp};
 use crate::control::{Kind, Moment, Private, Record, Resource};
 use crate::ledger::{day_of, month_of_day};
-use crate::types::{Pico, TenantId, Wall, credits_of, minor_of, minor_units};
+use crate::types::{NoticeKind, Pico, TenantId, Wall, credits_of, minor_of, minor_units};
+use serde_json::json;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -108,10 +109,10 @@ impl Till<'_> {
             Said::Refused(_, words) => {
                 let error = &words["error"];
                 let why = error["message"].as_str().unwrap_or("the payment was refused").to_owned();
-                let mut facts = vec![Fact::Failed(why)];
+                let mut facts = vec![Fact::Failed(why.clone())];
                 facts.extend(error["payment_intent"]["id"].as_str().map(|id| Fact::Intent(id.to_owned())));
                 self.learn(&About { payment: Some(record.id.to_string()), intent: None }, &facts, None)?;
-                self.rest(tenant, &record.id)
+                self.rest(tenant, &record.id, &why)
             }
             Said::Unclear(why) => {
                 tracing::warn!(%tenant, payment = %record.id, why, "it is not known whether a payment was made; asking again");
@@ -126,7 +127,10 @@ impl Till<'_> {
         }
         let state = self.directory.state();
         match state.find::<Payment>(id).map(|payment| payment.state) {
-            Some(PaymentState::Failed) => self.rest(tenant, id),
+            Some(PaymentState::Failed) => {
+                let why = state.find::<Payment>(id).and_then(|payment| payment.failure.clone());
+                self.rest(tenant, id, why.as_deref().unwrap_or("the payment failed"))
+            }
             Some(PaymentState::Paid) => {
                 let paid = |_: &mut Account, wallet: &mut crate::control::Wallet| {
                     (wallet.failures, wallet.wait_until) = (0, None);
@@ -138,7 +142,7 @@ impl Till<'_> {
     }
 
     /// The card was refused: it rests, and somebody is told.
-    fn rest(&self, tenant: &TenantId, id: &str) -> Result<(), Trouble> {
+    fn rest(&self, tenant: &TenantId, id: &str, why: &str) -> Result<(), Trouble> {
         let record = self.change_account("billing-account.refused", tenant, |_, wallet| {
             let rest = REST.saturating_mul(1 << wallet.failures.min(MOST_DOUBLINGS));
             wallet.failures = wallet.failures.saturating_add(1);
@@ -146,6 +150,8 @@ impl Till<'_> {
         })?;
         let failures = wallet_of(&record).failures;
         tracing::warn!(%tenant, payment = id, failures, "credits could not be bought automatically");
+        let data = json!({ "payment": id, "why": why, "failures": failures });
+        self.directory.notices().raise(NoticeKind::PaymentFailed, Some(tenant), id, data);
         Ok(())
     }
 
@@ -167,7 +173,8 @@ impl Till<'_> {
             return self.attempt(record);
         }
         let about = About { payment: Some(record.id.to_string()), intent: None };
-        self.learn(&about, &[Fact::Failed("no answer for a day".to_owned())], None)?;
-        self.rest(tenant, &record.id)
+        let why = "no answer for a day";
+        self.learn(&about, &[Fact::Failed(why.to_owned())], None)?;
+        self.rest(tenant, &record.id, why)
     }
 }

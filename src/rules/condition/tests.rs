@@ -138,3 +138,128 @@ fn long_conditions_of_alternatives_are_fine() {
     let nested = format!("{}true{}", "(request.stream ? false : ".repeat(15), ")".repeat(15));
     assert!(holds(&nested));
 }
+
+mod straight {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Few texts, so that they meet.
+    const TEXTS: [&str; 6] = ["", "a", "ab", "ba", "claude", "é"];
+
+    fn text() -> impl Strategy<Value = String> {
+        prop::sample::select(&TEXTS[..]).prop_map(str::to_owned)
+    }
+
+    fn atom() -> impl Strategy<Value = String> {
+        let texts = [
+            "request.op",
+            "request.model",
+            "caller.user",
+            "caller.key",
+            "caller.key_name",
+            "caller.tenant",
+            "caller.address",
+            "headers['x-a']",
+            "headers['x-b']",
+        ];
+        let numbers = [
+            "request.input_bound",
+            "request.max_output_tokens",
+            "request.body_bytes",
+            "time.hour_utc",
+            "time.weekday_utc",
+        ];
+        let flags = [
+            "request.stream",
+            "request.has_tools",
+            "request.has_media",
+            "'x-a' in headers",
+            "'x-c' in headers",
+        ];
+        let of_texts = prop::sample::select(texts.to_vec());
+        let of_numbers = prop::sample::select(numbers.to_vec());
+        let calls = prop::sample::select(vec!["startsWith", "endsWith", "contains", "matches"]);
+        let orders = prop::sample::select(vec!["==", "!=", "<", "<=", ">", ">="]);
+        prop_oneof![
+            prop::sample::select(flags.to_vec()).prop_map(str::to_owned),
+            (of_texts.clone(), text(), any::<bool>())
+                .prop_map(|(v, t, not)| { format!("{v} {} '{t}'", if not { "!=" } else { "==" }) }),
+            (of_texts.clone(), text()).prop_map(|(v, t)| format!("'{t}' == {v}")),
+            (of_texts.clone(), text(), text()).prop_map(|(v, t, u)| format!("{v} in ['{t}', '{u}']")),
+            (of_texts, calls, text()).prop_map(|(v, call, t)| format!("{v}.{call}('{t}')")),
+            (of_numbers.clone(), orders.clone(), 0..4).prop_map(|(v, o, n)| format!("{v} {o} {n}")),
+            (of_numbers, orders, 0..4).prop_map(|(v, o, n)| format!("{n} {o} {v}")),
+        ]
+    }
+
+    fn condition() -> impl Strategy<Value = String> {
+        atom().prop_recursive(4, 16, 2, |inner| {
+            prop_oneof![
+                (inner.clone(), inner.clone()).prop_map(|(a, b)| format!("({a}) && ({b})")),
+                (inner.clone(), inner.clone()).prop_map(|(a, b)| format!("({a}) || ({b})")),
+                inner.prop_map(|a| format!("!({a})")),
+            ]
+        })
+    }
+
+    fn given() -> impl Strategy<Value = Given> {
+        let number = || prop_oneof![0..4_u64, Just(u64::MAX)];
+        let texts = (text(), text(), text(), text(), text(), text(), text());
+        let flags = any::<[bool; 3]>();
+        let numbers = (number(), prop::option::of(number()), number(), 0..4_u8, 1..4_u8);
+        let headers = prop::collection::vec((prop::sample::select(vec!["x-a", "x-b"]), text()), 0..3);
+        (texts, flags, numbers, headers).prop_map(|(texts, flags, numbers, headers)| {
+            let (op, model, user, key, key_name, tenant, address) = texts;
+            let [stream, has_tools, has_media] = flags;
+            let (input_bound, max_output_tokens, body_bytes, hour_utc, weekday_utc) = numbers;
+            let headers = headers.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+            Given {
+                op,
+                model,
+                stream,
+                input_bound,
+                max_output_tokens,
+                has_tools,
+                has_media,
+                body_bytes,
+                user,
+                key,
+                key_name,
+                tenant,
+                address,
+                headers,
+                hour_utc,
+                weekday_utc,
+            }
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn says_what_cel_says(source in condition(), given in given()) {
+            let condition = compile(&source).map_err(|problems| TestCaseError::fail(problems.join("; ")))?;
+            prop_assert!(condition.straight.is_some(), "{} takes CEL", source);
+            given.with_facts(|facts| {
+                let values = Values::of(facts);
+                prop_assert_eq!(condition.holds(&values), condition.holds_by_cel(&values), "{}", source);
+                Ok(())
+            })?;
+        }
+    }
+
+    #[test]
+    fn what_is_not_that_simple_is_left_to_cel() {
+        for source in [
+            "request.model + 'a' == 'b'",
+            "request.input_bound * 2 > 4",
+            "request.body_bytes > 1.5",
+            "request.model == request.op",
+            "request.model < 'b'",
+            "['a'].exists(x, x == request.model)",
+            "request.stream == true",
+            "true",
+        ] {
+            assert!(compile(source).unwrap().straight.is_none(), "{source}");
+        }
+    }
+}

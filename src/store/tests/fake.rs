@@ -25,6 +25,7 @@ enum Step {
     Batch(i64, Vec<Sealed>),
     Rows(Vec<Row>),
     Control(Vec<Row>),
+    Usage(Vec<Row>),
     Drop(i64),
 }
 
@@ -33,6 +34,7 @@ struct Image {
     days: BTreeMap<i64, BTreeMap<u64, Vec<u8>>>,
     rows: BTreeMap<Vec<u8>, Vec<u8>>,
     control: BTreeMap<Vec<u8>, Vec<u8>>,
+    usage: BTreeMap<Vec<u8>, Vec<u8>>,
 }
 
 impl Image {
@@ -44,6 +46,7 @@ impl Image {
             }
             Step::Rows(rows) => put(&mut self.rows, rows),
             Step::Control(rows) => put(&mut self.control, rows),
+            Step::Usage(rows) => put(&mut self.usage, rows),
             Step::Drop(day) => drop(self.days.remove(day)),
         }
     }
@@ -169,6 +172,10 @@ impl Disk for FakeDisk {
         self.step(Step::Control(rows.to_vec()))
     }
 
+    fn put_usage(&mut self, rows: &[Row]) -> Result<(), DiskError> {
+        self.step(Step::Usage(rows.to_vec()))
+    }
+
     fn flush(&mut self) -> Result<(), DiskError> {
         self.call(|world| {
             for step in world.unflushed.drain(..) {
@@ -236,6 +243,23 @@ impl Reader for Image {
         each: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
     ) -> Result<(), DiskError> {
         for (key, value) in self.control.range(from.to_vec()..) {
+            if each(key, value).is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn usage_row(&self, key: &[u8]) -> Result<Option<Vec<u8>>, DiskError> {
+        Ok(self.usage.get(key).cloned())
+    }
+
+    fn usage(
+        &self,
+        from: &[u8],
+        each: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+    ) -> Result<(), DiskError> {
+        for (key, value) in self.usage.range(from.to_vec()..) {
             if each(key, value).is_break() {
                 break;
             }

@@ -1,0 +1,69 @@
+//! `aigne-hub notices …`: which there are, and what became of those that were sent.
+
+use super::api::{Place, segment};
+use super::out;
+use clap::{Args, Subcommand};
+
+/// Lists kinds of notices and deliveries, tests webhooks, replays deliveries.
+#[derive(Args)]
+pub(super) struct Notices {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Subcommand)]
+enum Action {
+    /// Prints the kinds, with the JSON that each carries.
+    Kinds(Place),
+    /// Prints deliveries, one JSON object a line, the newest first.
+    Deliveries(Deliveries),
+    /// Sends a webhook a test notice.
+    Test(One),
+    /// Tries a delivery again that was given up, or that arrived.
+    Replay(One),
+}
+
+#[derive(Args)]
+struct Deliveries {
+    /// pending, delivered or dead.
+    #[arg(long, default_value = "")]
+    state: String,
+    /// Id of a webhook.
+    #[arg(long, default_value = "")]
+    webhook: String,
+    #[command(flatten)]
+    place: Place,
+}
+
+#[derive(Args)]
+struct One {
+    /// Its id.
+    id: String,
+    #[command(flatten)]
+    place: Place,
+}
+
+impl Notices {
+    pub(super) fn run(self) -> Result<(), String> {
+        match self.action {
+            Action::Kinds(place) => {
+                let text = place.hub()?.ask("GET", "/notices", None)?;
+                let kinds: serde_json::Value =
+                    serde_json::from_str(&text).map_err(|error| error.to_string())?;
+                out::print_pretty(&kinds["items"])
+            }
+            Action::Deliveries(Deliveries { state, webhook, place }) => {
+                let query = format!("&state={}&webhook={}", segment(&state), segment(&webhook));
+                let all = place.hub()?.all("/deliveries", &query)?;
+                let lines: Vec<String> = all.iter().map(ToString::to_string).collect();
+                if lines.is_empty() { Ok(()) } else { out::print(lines.join("\n")) }
+            }
+            Action::Test(One { id, place }) => {
+                place.hub()?.print("POST", &format!("/webhooks/{}/test", segment(&id)), None)
+            }
+            Action::Replay(One { id, place }) => {
+                place.hub()?.print("POST", &format!("/deliveries/{}/replay", segment(&id)), None)
+            }
+        }
+    }
+}
