@@ -1,8 +1,9 @@
-//! What a change of the control plane costs when there are many keys: making
-//! the snapshot's part of it, and the whole snapshot.
+//! What keys cost when there are many: finding one, and a change of the control
+//! plane, which makes the snapshot's part of it and the whole snapshot.
 //!
-//! `cargo bench --profile fast --bench control`
+//! `cargo bench --profile fast --bench control`; with `-- --quick` it takes a minute.
 
+use aigne_hub::access::{KeyTable, Pepper};
 use aigne_hub::config::{Document, Environment, Inputs, Registry};
 use aigne_hub::control::{Key, KeySecret, Private, Record, Resource, State, Vault, compile};
 use aigne_hub::ledger::PriceTable;
@@ -15,7 +16,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 const NOW: Wall = Wall(1_767_225_600_000_000);
-const SIZES: [u32; 3] = [100, 10_000, 100_000];
+const SIZES: [u32; 5] = [10, 100, 1_000, 10_000, 100_000];
 
 /// Keys as people make them: a few models, a limit.
 fn state(keys: u32) -> State {
@@ -71,5 +72,22 @@ fn rebuild(c: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, rebuild);
+/// What a request pays for its key, however many there are.
+fn lookup(c: &mut Criterion) {
+    let pepper = Pepper::new(&[7; 32]);
+    let mut group = c.benchmark_group("key");
+    for size in [10, 1_000, 100_000] {
+        let secret = |n: u32| format!("aigne_{n:032}");
+        let table = KeyTable::new((0..size).map(|n| (pepper.hash(&secret(n)), n)));
+        let known = secret(size / 2);
+        group.bench_function(BenchmarkId::new("found", size), |b| {
+            b.iter(|| table.find(&pepper.hash(black_box(&known))).copied());
+        });
+        group.bench_function(BenchmarkId::new("unknown", size), |b| {
+            b.iter(|| table.find(&pepper.hash(black_box("aigne_nobody"))).copied());
+        });
+    }
+}
+
+criterion_group!(benches, lookup, rebuild);
 criterion_main!(benches);

@@ -67,6 +67,8 @@ kinds! {
     NoFunds = 402, "insufficient_quota", "insufficient_credits", "billing_error", Policy, false;
     /// The address is not allowed.
     AddressDenied = 403, "permission_error", "ip_not_allowed", "permission_error", Policy, false;
+    /// The access token is not for this.
+    InsufficientScope = 403, "permission_error", "insufficient_scope", "permission_error", Policy, false;
     /// A rule said no.
     RuleDenied = 403, "permission_error", "denied_by_rule", "permission_error", Policy, false;
     /// No such endpoint.

@@ -101,7 +101,10 @@ async fn a_purchase_is_credited_once_however_often_and_by_whatever_it_is_told() 
     let (intent, paid) = shop.stripe.pay(&session);
     let object = shop.stripe.intent(&intent);
     for _ in 0..3 {
-        assert_eq!(shop.tell("payment_intent.succeeded", &object).await.expect(200).json()["effect"], "payment");
+        assert_eq!(
+            shop.tell("payment_intent.succeeded", &object).await.expect(200).json()["effect"],
+            "payment"
+        );
         shop.tell("checkout.session.completed", &paid).await.expect(200);
     }
     assert_eq!(shop.available().await, "11");
@@ -149,9 +152,18 @@ async fn what_is_not_the_hubs_or_not_what_was_asked_for_credits_nobody() {
     let (intent, mut paid) = shop.stripe.pay(&session);
     for (kind, object) in [
         ("invoice.paid", json!({ "id": "in_1" })),
-        ("payment_intent.succeeded", json!({ "id": "pi_x", "status": "succeeded", "amount_received": 5, "currency": "usd", "metadata": {} })),
-        ("payment_intent.succeeded", json!({ "id": "pi_x", "status": "succeeded", "amount_received": 5, "currency": "usd", "metadata": { "aigne_hub_payment": "pay_of_another_hub" } })),
-        ("refund.created", json!({ "id": "re_x", "amount": 5, "status": "succeeded", "payment_intent": "pi_of_somebody" })),
+        (
+            "payment_intent.succeeded",
+            json!({ "id": "pi_x", "status": "succeeded", "amount_received": 5, "currency": "usd", "metadata": {} }),
+        ),
+        (
+            "payment_intent.succeeded",
+            json!({ "id": "pi_x", "status": "succeeded", "amount_received": 5, "currency": "usd", "metadata": { "aigne_hub_payment": "pay_of_another_hub" } }),
+        ),
+        (
+            "refund.created",
+            json!({ "id": "re_x", "amount": 5, "status": "succeeded", "payment_intent": "pi_of_somebody" }),
+        ),
     ] {
         let answer = shop.tell(kind, &object).await;
         // A payment that Stripe does not know is told again; everything else is nothing.
@@ -184,7 +196,9 @@ async fn a_refund_takes_its_share_and_never_more_than_there_is() {
     shop.tell("charge.refund.updated", &refund).await.expect(200);
     assert_eq!(shop.available().await, "8.25");
     // Most of it is used; the rest of the money goes back only if somebody insists.
-    api.call("POST", "/wallets/acme/adjustments", json!({ "amount": "-8", "reason": "used elsewhere" })).await.expect(201);
+    api.call("POST", "/wallets/acme/adjustments", json!({ "amount": "-8", "reason": "used elsewhere" }))
+        .await
+        .expect(201);
     api.call("POST", &path, json!({})).await.expect(409);
     api.call("POST", &path, json!({ "amount": "7.51" })).await.expect(409);
     api.call("POST", &path, json!({ "force": true })).await.expect(200);
@@ -205,7 +219,8 @@ async fn a_dispute_freezes_and_one_that_was_won_gives_everything_back() {
     let shop = Shop::open().await;
     let (_, session) = shop.order(json!({ "tenant": "acme", "pack": STARTER })).await;
     let (intent, paid) = shop.stripe.pay(&session);
-    let dispute = |status: &str| json!({ "id": "dp_1", "amount": 1_000, "status": status, "payment_intent": intent });
+    let dispute =
+        |status: &str| json!({ "id": "dp_1", "amount": 1_000, "status": status, "payment_intent": intent });
     // The dispute comes before anything that says whose payment it is; Stripe is asked.
     shop.tell("charge.dispute.created", &dispute("needs_response")).await.expect(200);
     shop.tell("checkout.session.completed", &paid).await.expect(200);
@@ -253,7 +268,10 @@ async fn few_credits_buy_more_by_themselves_within_the_month() {
     for intent in shop.stripe.intents() {
         shop.tell("payment_intent.succeeded", &intent).await.expect(200);
     }
-    shop.api().call("POST", "/wallets/acme/adjustments", json!({ "amount": "-20", "reason": "spent" })).await.expect(201);
+    shop.api()
+        .call("POST", "/wallets/acme/adjustments", json!({ "amount": "-20", "reason": "spent" }))
+        .await
+        .expect(201);
     // A third would be more than the month allows; a grant shows that the hub has looked since.
     let allowance = json!({ "tenant": "acme", "amount": "0.5", "every": "day" });
     shop.api().make("/allowances", allowance).await;
@@ -345,7 +363,16 @@ async fn a_bad_shop_is_told_whole() {
          api = \"http://stripe.test\"\ncurrency = \"dollars\"\nmost = \"5\"\n[[billing.stripe.pack]]\nname = \"a\"\nprice = \"0.001\"\ncredits = \"0\"",
     );
     let said = String::from_utf8_lossy(&Gateway::refuses(&conf).await.stderr).into_owned();
-    for wrong in ["NOT_SET", "webhook_secrets", "success_url", "must begin with https", "currency", "without least", "price", "credits"] {
+    for wrong in [
+        "NOT_SET",
+        "webhook_secrets",
+        "success_url",
+        "must begin with https",
+        "currency",
+        "without least",
+        "price",
+        "credits",
+    ] {
         assert!(said.contains(wrong), "{wrong} is not told:\n{said}");
     }
 }

@@ -2,9 +2,12 @@
 //! once, what is secret stays so, and what was done can be proved.
 
 mod books_of_changes;
+mod canary;
+mod credentials;
 mod documents;
 mod people;
 mod secrets;
+mod sign_in;
 
 use super::support::*;
 use serde_json::{Value, json};

@@ -46,4 +46,5 @@ mod sdk;
 
 mod harness;
 mod images;
+mod import;
 mod tidy;

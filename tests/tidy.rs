@@ -14,6 +14,7 @@ const KEPT_IN: &[(&str, &[&str])] = &[
     ("pingora_proxy", &["proxy/", "server.rs", "server/"]),
     ("pingora_limits", &["proxy/", "server.rs", "server/"]),
     ("sled", &["store/", "store.rs"]),
+    ("rusqlite", &["store/"]),
     ("anyhow", &["main.rs"]),
 ];
 

@@ -14,7 +14,7 @@ use aes::Aes256;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use cbc::cipher::block_padding::Pkcs7;
-use cbc::cipher::{BlockModeEncrypt, KeyIvInit};
+use cbc::cipher::{BlockModeDecrypt, BlockModeEncrypt, KeyIvInit};
 use hmac::{Hmac, KeyInit, Mac};
 use md5::{Digest, Md5};
 use sha2::Sha512;
@@ -29,6 +29,23 @@ pub(super) fn seal(secret: &Secret, challenge: &str, key_id: &str, salt: [u8; 8]
     let sealed = cbc::Encryptor::<Aes256>::new(&key.into(), &vector.into())
         .encrypt_padded_vec::<Pkcs7>(secret.expose().as_bytes());
     STANDARD.encode([b"Salted__".as_slice(), &salt, &sealed].concat())
+}
+
+/// Opens what is encrypted in this form. `None`: it is no such text, or the words are others; without
+/// a checksum a wrong word now and then gives a text that makes no sense.
+pub fn open_sealed(sealed: &str, challenge: &str, key_id: &str) -> Option<Secret> {
+    let bytes = STANDARD.decode(sealed).ok()?;
+    let (salt, text) = bytes.strip_prefix(b"Salted__")?.split_at_checked(8)?;
+    let (key, vector) = key_and_vector(passphrase(challenge, key_id).as_bytes(), salt.try_into().ok()?);
+    let opened =
+        cbc::Decryptor::<Aes256>::new(&key.into(), &vector.into()).decrypt_padded_vec::<Pkcs7>(text).ok()?;
+    String::from_utf8(opened).ok().map(Secret::new)
+}
+
+/// Does a text have the form of [`open_sealed`]?
+pub fn is_sealed(text: &str) -> bool {
+    // The first bytes, `Salted__`, in base64.
+    text.starts_with("U2FsdGVkX1")
 }
 
 /// PBKDF2 (RFC 8018) whose result is shorter than one block, in hexadecimal.
@@ -73,6 +90,12 @@ mod tests {
         let salt = [0x1f, 0x9e, 0x40, 0x04, 0x08, 0xfe, 0x75, 0xea];
         let secret = Secret::new("blocklet-SECRET456".to_owned());
         assert_eq!(seal(&secret, "chal-abcdef", "blocklet-KEYID123", salt), known);
+        assert_eq!(open_sealed(known, "chal-abcdef", "blocklet-KEYID123"), Some(secret));
+        assert!(is_sealed(known) && !is_sealed("sk-plain"));
+        for (text, word) in [(known, "other"), ("", "c"), ("U2FsdGVkX18=", "c"), (&known[..40], "c")] {
+            let opened = open_sealed(text, word, "blocklet-KEYID123");
+            assert!(opened.is_none_or(|opened| opened.expose() != "blocklet-SECRET456"), "{text}");
+        }
     }
 
     #[test]

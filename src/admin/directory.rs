@@ -2,28 +2,36 @@
 //! in one batch with its audit records, then a new snapshot.
 
 mod disk;
+mod draft;
 mod log;
 mod notices;
+mod oauth;
+mod retention;
+mod uses;
 
 pub use disk::{audit_public_key, verify_audit};
+pub use draft::{Draft, Unwritten};
+pub(super) use log::entries_before;
 
+use super::identities::Identities;
 use super::outside::Outside;
 use super::till::Remembered;
 use crate::access::Pepper;
 use crate::config::{Extra, Snapshot};
 use crate::control::{
-    AUDIT_HEAD, Audit, Change, Compiled, Entry, IDEMPOTENCY_PREFIX, Record, Replay, SESSION_PREFIX, Sealed,
-    Session, Signer, State, Throttle, Vault, row_key, to_hex,
+    AUDIT_HEAD, Audit, Change, Compiled, IDEMPOTENCY_PREFIX, Record, Replay, SESSION_PREFIX, Sealed, Session,
+    Signer, State, Throttle, Vault, row_key, to_hex,
 };
-use crate::notify::{Delivery, Notice, Notices};
+use crate::notify::Notices;
 use crate::store::{ControlRow, Store};
 use crate::types::{Clock, Secret, Wall};
 use arc_swap::ArcSwap;
 use disk::{Loaded, hashes, index_of, load, signer};
+pub(super) use oauth::Desk;
 use parking_lot::{Mutex, RwLock};
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -89,6 +97,12 @@ pub struct Directory {
     /// What the hub remembers of payments from one look to the next.
     pub(super) till: Mutex<Remembered>,
     hooks: OnceLock<Hooks>,
+    /// When is looked for old audit records again, in microseconds since the epoch.
+    prune_next: AtomicI64,
+    /// Providers of identities.
+    pub(super) identities: Identities,
+    /// Codes, tokens and consents.
+    pub(super) desk: Desk,
     /// Counts changes; the one that is in force.
     changes: AtomicU64,
     in_force: Mutex<u64>,
@@ -99,27 +113,6 @@ struct Turn {
     audit: Audit,
     /// A write failed: what is on disk is not certain and must be read again.
     stale: bool,
-}
-
-/// All that one request changes, to be written at once.
-#[derive(Default)]
-pub struct Draft {
-    /// The records.
-    pub changes: Vec<Change>,
-    /// What the audit log says about it.
-    pub entries: Vec<Entry>,
-    /// Rows that are no records, with their keys.
-    pub rows: Vec<ControlRow>,
-    /// Sessions that begin.
-    pub begun: Vec<([u8; 32], Session)>,
-    /// Sessions that end.
-    pub ended: Vec<[u8; 32]>,
-    /// The answer, for when the request comes again: its name and what to say.
-    pub replay: Option<(String, Replay)>,
-    /// What it means that people and programs are told, written together with it.
-    pub notices: Vec<Notice>,
-    /// The same, for one endpoint each.
-    pub deliveries: Vec<Delivery>,
 }
 
 impl Directory {
@@ -152,6 +145,9 @@ impl Directory {
             outside: Outside::default(),
             till: Mutex::default(),
             hooks: OnceLock::new(),
+            prune_next: AtomicI64::new(0),
+            identities: Identities::new()?,
+            desk: Desk::default(),
             changes: AtomicU64::new(0),
             in_force: Mutex::new(0),
         };
@@ -161,6 +157,7 @@ impl Directory {
 
     fn take(&self, loaded: Loaded, turn: &mut Turn) {
         *self.index.write() = index_of(&loaded.state);
+        self.desk.replace(loaded.book, &loaded.state);
         self.state.store(Arc::new(loaded.state));
         *self.sessions.lock() = loaded.sessions;
         *self.replays.lock() = loaded.replays;
@@ -194,7 +191,9 @@ impl Directory {
 
     /// What a snapshot takes in, now.
     pub fn compile(&self) -> Compiled {
-        crate::control::compile(&self.state.load(), &self.vault.load(), self.clock.wall())
+        let mut compiled = crate::control::compile(&self.state.load(), &self.vault.load(), self.clock.wall());
+        compiled.extra.tokens = self.desk.tokens();
+        compiled
     }
 
     /// The snapshot in force, if a data plane runs.
@@ -269,10 +268,11 @@ impl Directory {
             self.changes.fetch_add(1, Ordering::AcqRel);
         }
         let state = self.state.load_full();
-        let (value, draft) = work(&state)?;
+        let (value, mut draft) = work(&state)?;
         if draft.is_empty() {
             return Ok(value);
         }
+        self.desk.complete(&mut draft, self.clock.wall());
         let mut next = State::clone(&state);
         draft.changes.iter().for_each(|change| next.apply(change));
         self.try_out(&draft, &next)?;
@@ -337,6 +337,7 @@ impl Directory {
             rows.push((session(hash), serde_json::to_vec(begun).ok()));
         }
         rows.extend(draft.ended.iter().map(|hash| (session(hash), None)));
+        rows.extend(draft.oauth.iter().map(crate::control::oauth::Step::row));
         if let Some((name, replay)) = &draft.replay {
             rows.push((format!("{IDEMPOTENCY_PREFIX}{name}").into_bytes(), serde_json::to_vec(replay).ok()));
             rows.extend(self.old_replays());
@@ -388,6 +389,7 @@ impl Directory {
                 *self.bootstrap.lock() = None;
             }
         }
+        self.desk.enter(draft.oauth, &draft.changes, &self.state.load());
         let mut sessions = self.sessions.lock();
         sessions.extend(draft.begun);
         draft.ended.iter().for_each(|hash| drop(sessions.remove(hash)));
@@ -418,59 +420,8 @@ impl Directory {
         (self.hooks.get().ok_or("no data plane runs")?.probe)(provider, credential)
     }
 
-    /// Notes a refusal, at most so many a minute: nobody may fill the disk by being refused.
-    pub(super) fn note_refusal(&self, entry: Entry) {
-        const MOST_A_MINUTE: u32 = 120;
-        let minute = entry.at.0.seconds().div_euclid(60);
-        let mut refusals = self.refusals.lock();
-        *refusals = if refusals.0 == minute { (minute, refusals.1.saturating_add(1)) } else { (minute, 1) };
-        let count = refusals.1;
-        drop(refusals);
-        match count {
-            0..=MOST_A_MINUTE => self.note(entry),
-            _ => tracing::warn!(
-                action = entry.action,
-                "refused; the audit log is not told of more this minute"
-            ),
-        }
-    }
-
-    /// Adds to the audit log alone. A disk that refuses is told in the log.
-    pub(super) fn note(&self, entry: Entry) {
-        let draft = || Draft { entries: vec![entry], ..Draft::default() };
-        if let Err(error) = self.change::<(), Unwritten>(|_| Ok(((), draft()))) {
-            tracing::error!(%error, "the audit log cannot be written");
-        }
-    }
-
     /// When something of what is managed expires next.
     pub fn until(&self) -> Option<Wall> {
         self.compile().until
     }
-}
-
-impl Draft {
-    fn is_empty(&self) -> bool {
-        self.changes.is_empty()
-            && self.rows.is_empty()
-            && self.entries.is_empty()
-            && self.begun.is_empty()
-            && self.ended.is_empty()
-            && self.notices.is_empty()
-            && self.deliveries.is_empty()
-    }
-}
-
-/// Why a change was not made.
-#[derive(Debug, thiserror::Error)]
-pub enum Unwritten {
-    /// The disk refuses.
-    #[error("the change cannot be stored: {0}")]
-    Disk(String),
-    /// No snapshot could be built, for a reason outside of the change.
-    #[error("the configuration does not resolve: {0}")]
-    Snapshot(String),
-    /// The data plane would leave it out: field and text.
-    #[error("it does not fit")]
-    Unfit(Vec<(String, String)>),
 }

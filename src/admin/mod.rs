@@ -4,16 +4,21 @@
 mod api;
 mod books;
 mod connect;
+mod console;
 mod directory;
+mod fetch;
+mod identities;
+mod oauth;
 mod outside;
 mod till;
 mod token;
 mod wallets;
 
 pub use api::{
-    Access, Incoming, Pour, Problem, ROOT, Reply, Route, answer, answer_operator, document, routes,
+    Access, Incoming, Pour, Problem, ROOT, Reply, Route, Visitor, answer, answer_operator, document, routes,
 };
 pub use books::reach;
+pub use console::Console;
 pub use directory::{Directory, Hooks, Probed, audit_public_key, verify_audit};
 pub use till::{open_till, sweep_till};
 pub use token::{Missing, token};
@@ -88,8 +93,17 @@ fn router(control: Arc<Control>) -> Router {
         .route("/metrics", get(metrics))
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(readiness))
-        .route(&format!("{ROOT}/{{*path}}"), any(api::handle))
         .merge(guarded)
+        .with_state(Arc::clone(&control))
+        .merge(console_router(control))
+}
+
+/// What may be within reach on the public listener too.
+fn console_router(control: Arc<Control>) -> Router {
+    Router::new()
+        .route(&format!("{ROOT}/{{*path}}"), any(api::handle))
+        .route("/oauth/{*path}", any(oauth::handle))
+        .route(oauth::METADATA, any(oauth::handle))
         .fallback(|| async { problem(StatusCode::NOT_FOUND, "no such path") })
         .with_state(control)
 }

@@ -164,7 +164,9 @@ fn line(reader: &mut impl BufRead) -> io::Result<String> {
     if bytes.pop() != Some(b'\n') {
         return Err(broken("the answer's header is cut short"));
     }
-    String::from_utf8(bytes).map(|text| text.trim_end().to_owned()).map_err(|_| broken("the header is no text"))
+    String::from_utf8(bytes)
+        .map(|text| text.trim_end().to_owned())
+        .map_err(|_| broken("the header is no text"))
 }
 
 fn read(reader: &mut impl BufRead) -> io::Result<Answer> {
@@ -177,7 +179,8 @@ fn read(reader: &mut impl BufRead) -> io::Result<Answer> {
         if text.is_empty() {
             break;
         }
-        let (name, value) = text.split_once(':').ok_or_else(|| broken("a line of the header has no colon"))?;
+        let (name, value) =
+            text.split_once(':').ok_or_else(|| broken("a line of the header has no colon"))?;
         match name.to_ascii_lowercase().as_str() {
             "content-length" => length = value.trim().parse::<u64>().ok(),
             "transfer-encoding" => chunked = value.trim().eq_ignore_ascii_case("chunked"),

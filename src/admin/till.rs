@@ -60,12 +60,16 @@ impl<'d> Till<'d> {
     pub(super) fn of(directory: &'d Directory) -> Result<Self, Problem> {
         let snapshot = directory.snapshot().ok_or_else(|| unavailable("no hub runs that could do this"))?;
         let billing = snapshot.billing.clone();
-        let billing = billing.ok_or_else(|| Problem::conflict("tenants do not pay here: billing is not enabled"))?;
+        let billing =
+            billing.ok_or_else(|| Problem::conflict("tenants do not pay here: billing is not enabled"))?;
         Ok(Self { directory, billing, now: directory.clock.wall() })
     }
 
     pub(super) fn stripe(&self) -> Result<&Stripe, Problem> {
-        self.billing.stripe.as_deref().ok_or_else(|| Problem::conflict("nothing is sold here: there is no [billing.stripe]"))
+        self.billing
+            .stripe
+            .as_deref()
+            .ok_or_else(|| Problem::conflict("nothing is sold here: there is no [billing.stripe]"))
     }
 
     /// Does an operation on a wallet, once.
@@ -260,8 +264,9 @@ pub(super) fn operate(directory: &Directory, operation: Operation) -> Result<(Do
 
 fn finish(directory: &Directory, record: &Record) -> Result<(), Problem> {
     let (Some(payment), Some(tenant)) = (record.is::<Payment>(), &record.tenant) else { return Ok(()) };
-    let result =
-        payment.bring_about(&record.id, tenant, &mut |operation| operate(directory, operation).map(|(done, _)| done));
+    let result = payment.bring_about(&record.id, tenant, &mut |operation| {
+        operate(directory, operation).map(|(done, _)| done)
+    });
     let mut till = directory.till.lock();
     match result {
         Ok(()) => drop(till.unfinished.remove(&record.id)),

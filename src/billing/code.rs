@@ -49,11 +49,8 @@ pub fn normal(text: &str) -> Option<String> {
     if text.len() > 200 {
         return None;
     }
-    let kept: String = text
-        .chars()
-        .filter(|c| !c.is_whitespace() && *c != '-')
-        .map(|c| c.to_ascii_uppercase())
-        .collect();
+    let kept: String =
+        text.chars().filter(|c| !c.is_whitespace() && *c != '-').map(|c| c.to_ascii_uppercase()).collect();
     let whole = kept.len() == 25 && kept.bytes().all(|byte| LETTERS.contains(&byte));
     whole.then_some(kept)
 }

@@ -81,8 +81,9 @@ pub fn open_message(
     let Some(at) = at.filter(|_| !signatures.is_empty()) else { return Err(Unsigned::Malformed) };
     // Looked at before the time, so that only who knows the secret learns about the clock.
     let fits = |hex: &&str| {
-        from_hex(hex)
-            .is_some_and(|bytes| secrets.iter().any(|secret| mac(secret, at, body).verify_slice(&bytes).is_ok()))
+        from_hex(hex).is_some_and(|bytes| {
+            secrets.iter().any(|secret| mac(secret, at, body).verify_slice(&bytes).is_ok())
+        })
     };
     if !signatures.iter().take(MOST_SIGNATURES).any(|hex| fits(&hex)) {
         return Err(Unsigned::Wrong);
@@ -139,7 +140,10 @@ mod tests {
         assert_eq!(open(&signed("other", at), b"{}"), Err(Unsigned::Wrong));
         assert_eq!(open(&signed("new", at), b"{} "), Err(Unsigned::Wrong));
         // The time is signed, too.
-        assert_eq!(open(&signed("new", at).replace(&at.to_string(), &(at + 1).to_string()), b"{}"), Err(Unsigned::Wrong));
+        assert_eq!(
+            open(&signed("new", at).replace(&at.to_string(), &(at + 1).to_string()), b"{}"),
+            Err(Unsigned::Wrong)
+        );
     }
 
     #[test]

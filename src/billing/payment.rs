@@ -50,7 +50,9 @@ pub struct Payment {
 }
 
 /// How far a payment has come. Later ones in this list replace earlier ones, never the other way.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum PaymentState {
     /// Begun.

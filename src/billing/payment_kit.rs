@@ -30,7 +30,14 @@ pub fn granted(event: &Value) -> Option<Credit> {
 
 /// What a tenant used up to a record of the journal, as Payment Kit's meter takes it. `identifier`
 /// makes it count once, however often it is sent.
-pub fn meter_event(meter: &str, tenant: &TenantId, used: Pico, calls: u64, seconds: i64, through: u64) -> Value {
+pub fn meter_event(
+    meter: &str,
+    tenant: &TenantId,
+    used: Pico,
+    calls: u64,
+    seconds: i64,
+    through: u64,
+) -> Value {
     json!({
         "event_name": meter,
         "timestamp": seconds,
@@ -52,7 +59,10 @@ mod tests {
         let mut event = json!({ "type": "customer.credit_grant.granted", "data": { "object": {
             "id": "cg_1", "customer_id": "z1user", "amount": "5.5", "category": "promotional", "expires_at": 0 } } });
         let credit = granted(&event).unwrap();
-        assert_eq!((credit.id.as_str(), credit.source, credit.expires_at), ("cg_1", Some(Source::Promotion), None));
+        assert_eq!(
+            (credit.id.as_str(), credit.source, credit.expires_at),
+            ("cg_1", Some(Source::Promotion), None)
+        );
         assert_eq!(credit.amount, Pico::parse("5.5").unwrap());
         event["type"] = json!("checkout.session.completed");
         assert_eq!(granted(&event), None);

@@ -276,7 +276,8 @@ impl<'c> Statements<'c> {
             for (_, tenant) in self.pages.keys().filter(|(of, _)| *of == index) {
                 balances.entry(tenant.clone()).or_default();
             }
-            let after = index.checked_sub(1).and_then(|before| self.closes.get(before)).map_or(0, |c| c.through);
+            let after =
+                index.checked_sub(1).and_then(|before| self.closes.get(before)).map_or(0, |c| c.through);
             for (tenant, balance) in &mut balances {
                 let page = self.pages.remove(&(index, tenant.clone())).unwrap_or_default();
                 let ledger = Range { after, through: close.through, digest: close.digest.clone() };

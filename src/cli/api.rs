@@ -135,7 +135,9 @@ impl Hub {
         match (&reply.pour, &reply.file) {
             (Some(pour), _) => out::told(pour.write(&mut stdout).and_then(|()| stdout.flush())),
             (None, Some((_, bytes))) => out::told(stdout.write_all(bytes).and_then(|()| stdout.flush())),
-            (None, None) => out::told(stdout.write_all(text_of(reply).as_bytes()).and_then(|()| stdout.flush())),
+            (None, None) => {
+                out::told(stdout.write_all(text_of(reply).as_bytes()).and_then(|()| stdout.flush()))
+            }
         }
     }
 
@@ -143,10 +145,8 @@ impl Hub {
     fn answered(&self, method: &str, path: &str, body: String) -> Result<admin::Reply, String> {
         match self {
             Hub::Running(_) => Err("the hub runs".to_owned()),
-            Hub::Stopped(directory, _) => {
-                answer_operator(directory, &incoming(method, path, &body))
-                    .map_err(|problem| super::remote::told(&problem.body()))
-            }
+            Hub::Stopped(directory, _) => answer_operator(directory, &incoming(method, path, &body))
+                .map_err(|problem| super::remote::told(&problem.body())),
         }
     }
 

@@ -1,7 +1,7 @@
 //! `aigne-hub audit …`: proves and exports the audit log.
 
 use super::ConfigArg;
-use super::api::Hub;
+use super::api::{Hub, segment};
 use super::out;
 use crate::admin;
 use crate::store::{Archive, StoreError};
@@ -21,14 +21,28 @@ pub(super) struct Audit {
 enum Action {
     /// Proves the whole log, or names the first broken record.
     Verify,
-    /// Prints it as JSON lines, the newest first.
-    Export,
+    /// Prints it as JSON lines or CSV, the newest first.
+    Export {
+        /// Filters, as action=key.create, who=ann@example.com or from=2027-01-01T00:00:00Z.
+        filters: Vec<String>,
+        /// CSV instead of JSON lines.
+        #[arg(long)]
+        csv: bool,
+    },
 }
 
 impl Audit {
     pub(super) fn run(self) -> Result<(), String> {
-        match self.action {
-            Action::Export => Hub::of_this_machine(&self.config, false)?.print("GET", "/audit/export", None),
+        match &self.action {
+            Action::Export { filters, csv } => {
+                let form = if *csv { "csv" } else { "json" };
+                let mut path = format!("/audit/export?format={form}");
+                for filter in filters {
+                    let (name, value) = filter.split_once('=').ok_or("a filter is NAME=VALUE")?;
+                    path.push_str(&format!("&{}={}", segment(name), segment(value)));
+                }
+                Hub::of_this_machine(&self.config, false)?.copy(&path)
+            }
             Action::Verify => self.verify(),
         }
     }

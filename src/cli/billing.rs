@@ -116,7 +116,11 @@ impl Billing {
             Action::Verify => {
                 let report = ask("GET", "/statements/verify", None)?;
                 out::print_pretty(&report)?;
-                if report["sound"] == true { Ok(()) } else { Err("the statements are not what the ledger says".into()) }
+                if report["sound"] == true {
+                    Ok(())
+                } else {
+                    Err("the statements are not what the ledger says".into())
+                }
             }
             Action::Close { month, early } => {
                 let body = json!({ "month": month, "early": early });
@@ -127,8 +131,12 @@ impl Billing {
                 hub.copy(&format!("/statements/{number}?{}", query(&[("format", Some(&format))])))
             }
             Action::Margin { by, from, to, format } => {
-                let asked =
-                    query(&[("by", Some(&by)), ("from", from.as_deref()), ("to", to.as_deref()), ("format", Some(&format))]);
+                let asked = query(&[
+                    ("by", Some(&by)),
+                    ("from", from.as_deref()),
+                    ("to", to.as_deref()),
+                    ("format", Some(&format)),
+                ]);
                 hub.copy(&format!("/reports/margin?{asked}"))
             }
             Action::WhatIf { from, to, margin, rates } => {
@@ -145,7 +153,8 @@ impl Billing {
                 if report["agrees"] == true { Ok(()) } else { Err("the counts differ".into()) }
             }
             Action::Codes { amount, count, uses, name, days } => {
-                let body = json!({ "amount": amount, "count": count, "uses": uses, "name": name, "days": days });
+                let body =
+                    json!({ "amount": amount, "count": count, "uses": uses, "name": name, "days": days });
                 let made = ask("POST", "/codes", Some(body))?;
                 let codes = made["codes"].as_array().into_iter().flatten();
                 codes.filter_map(Value::as_str).try_for_each(out::print)

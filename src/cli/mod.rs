@@ -7,6 +7,7 @@ mod billing;
 mod catalogue;
 mod check;
 mod connect;
+mod import;
 mod keys;
 mod ledger;
 mod notices;
@@ -80,6 +81,8 @@ enum Command {
     Notices(notices::Notices),
     /// Builds and shows what is known of models: limits, abilities, prices.
     Catalogue(catalogue::Catalogue),
+    /// Takes over what the AIGNE Hub before this one knew, from its aikit.db.
+    Import(Box<import::Import>),
     /// Prints the JSON schema of the configuration file.
     Schema,
 }
@@ -170,6 +173,7 @@ pub fn run() -> ExitCode {
         Command::Wallet(wallet) => wallet.run(),
         Command::Notices(notices) => notices.run(),
         Command::Catalogue(catalogue) => catalogue.run(),
+        Command::Import(import) => import.run(),
         Command::Schema => out::print(format_args!("{:#}", crate::config::schema())),
     };
     match result {

@@ -82,6 +82,12 @@ impl Billing {
         self.tenants.get(tenant).map_or_else(|| Arc::new(Plan::new(tenant, self.margin_ppm)), Arc::clone)
     }
 
+    /// Who pays for a tenant's requests, if it does.
+    pub fn payer(&self, tenant: &TenantId) -> Option<Payer> {
+        let plan = self.plan(tenant);
+        plan.billed.then_some(Payer { plan, member: None })
+    }
+
     /// An amount of credits, for people.
     pub fn shown(&self, amount: Pico) -> String {
         format!("{}{amount}", self.prefix)

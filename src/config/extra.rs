@@ -2,7 +2,7 @@
 //! file's own, but one by one, so that a bad one is left out and told instead
 //! of keeping the rest from running.
 
-use super::{Problem, StoredKey};
+use super::{Http2, Problem, StoredKey, Tokens};
 use crate::access::AddressTable;
 use crate::route::Strategy;
 use crate::types::{Secret, TenantId};
@@ -23,6 +23,10 @@ pub struct Extra {
     pub addresses: Option<Arc<AddressTable>>,
     /// Who may call for a tenant.
     pub tenants: HashMap<TenantId, Arc<AddressTable>>,
+    /// Tenants that are switched off.
+    pub disabled: BTreeSet<TenantId>,
+    /// Access tokens that work; they change without a new snapshot.
+    pub tokens: Arc<Tokens>,
 }
 
 /// A provider as a person described it.
@@ -44,6 +48,14 @@ pub struct ProviderSpec {
     pub models: Option<Vec<String>>,
     /// Clocks of its own, by name, as `("idle", "2m")`.
     pub timeouts: Vec<(&'static str, String)>,
+    /// The region to sign for.
+    pub region: Option<String>,
+    /// Which HTTP version.
+    pub http2: Http2,
+    /// A private CA, as PEM text.
+    pub ca: Option<String>,
+    /// HTTP CONNECT proxy, `http://host:port`.
+    pub connect_proxy: Option<String>,
     /// Its secrets.
     pub credentials: Vec<CredentialSpec>,
     /// May it be used?
@@ -55,12 +67,21 @@ pub struct ProviderSpec {
 pub struct CredentialSpec {
     /// Its name in logs and metrics.
     pub name: String,
-    /// What is sent.
-    pub secret: Secret,
+    /// What it proves itself by.
+    pub proof: CredentialProof,
     /// Share of the requests.
     pub weight: u32,
     /// Models it is for; empty = all.
     pub models: Vec<String>,
+}
+
+/// What a credential proves itself by.
+#[derive(Clone, Debug)]
+pub enum CredentialProof {
+    /// A secret that is sent.
+    Secret(Secret),
+    /// AWS's keys, which sign: id, secret, and the token of keys that are lent for a time.
+    Pair(Secret, Secret, Option<Secret>),
 }
 
 /// A public model name as a person described it.

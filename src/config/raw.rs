@@ -7,14 +7,17 @@
 
 mod catalogue;
 mod notices;
+mod sign_in;
 mod speech;
 
 pub(crate) use catalogue::{Capabilities, Catalogue, CatalogueModel};
 pub(crate) use notices::{Mail, Notices, Security as MailSecurity};
+pub(crate) use sign_in::{Group, Oidc, SignIn};
 pub(crate) use speech::{Aigne, Responses};
 
 use super::at::{At, Instant, Money, Period, Size};
 pub(crate) use super::raw_billing::Billing;
+pub(crate) use super::raw_oauth::OAuth;
 use crate::route::Strategy;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -46,6 +49,10 @@ pub(crate) struct File {
     pub(crate) notices: Notices,
     /// The mail server. Default: none, and no e-mails.
     pub(crate) mail: Option<At<Mail>>,
+    /// How people sign in besides by password.
+    pub(crate) sign_in: SignIn,
+    /// Access tokens: those that the hub issues, and those of others that it takes.
+    pub(crate) oauth: OAuth,
     /// Answers kept in memory.
     pub(crate) cache: Cache,
     /// Responses kept for later requests.
@@ -84,6 +91,8 @@ pub(crate) struct Public {
     pub(crate) threads: Option<At<u16>>,
     /// Accept HTTP/2 without TLS (prior knowledge). Default: false.
     pub(crate) http2_cleartext: Option<bool>,
+    /// Answer the control plane's API, its pages and OAuth here too. Default: true.
+    pub(crate) console: Option<bool>,
     /// HTTPS.
     pub(crate) tls: Option<At<Tls>>,
 }
@@ -207,6 +216,8 @@ pub(crate) struct Control {
     pub(crate) master_key: Option<At<MasterKey>>,
     /// Keys that were used before; what they hold can still be opened, and is put under the new one by `vault/rewrap`.
     pub(crate) old_master_keys: Vec<At<MasterKey>>,
+    /// Days that audit records are kept. Default: for ever.
+    pub(crate) audit_days: Option<At<u32>>,
 }
 
 /// Where a master key is. Exactly one of the three.

@@ -1,6 +1,6 @@
 //! What must survive a reload: health of credentials, counters of keys.
 
-use super::{Caller, Provider};
+use super::{Caller, LiveKeys, OutsideGates, Provider};
 use crate::limit::{Gate, Spent};
 use crate::route::{Health, HealthPolicy};
 use crate::types::{CredentialId, KeyId, ProviderName};
@@ -18,18 +18,25 @@ pub struct Registry {
     gates: DashMap<KeyId, Arc<Gate>>,
     /// What keys without a gate have spent: before the start, or before they
     /// were taken out of the configuration.
-    spent: DashMap<KeyId, Spent>,
+    spent: Arc<DashMap<KeyId, Spent>>,
+    /// Counters of callers that no configuration names.
+    pub(super) outside: Arc<OutsideGates>,
+    /// Keys of issuers, by where they are.
+    issuers: DashMap<String, Arc<LiveKeys>>,
     version: AtomicU64,
 }
 
 impl Registry {
     /// An empty one. `spent` is what the store restored.
     pub fn new(health_policy: HealthPolicy, spent: HashMap<KeyId, Spent>) -> Self {
+        let spent: Arc<DashMap<_, _>> = Arc::new(spent.into_iter().collect());
         Self {
             health_policy,
             health: DashMap::new(),
             gates: DashMap::new(),
-            spent: spent.into_iter().collect(),
+            outside: Arc::new(OutsideGates::new(Arc::clone(&spent))),
+            issuers: DashMap::new(),
+            spent,
             version: AtomicU64::new(0),
         }
     }
@@ -43,6 +50,19 @@ impl Registry {
     pub fn gate(&self, id: &KeyId) -> Arc<Gate> {
         let make = || Gate::new(self.spent.get(id).map(|spent| *spent).unwrap_or_default());
         Arc::clone(&self.gates.entry(id.clone()).or_insert_with(make))
+    }
+
+    /// The gate of a request that another process admitted: that of a key, or of an outside caller.
+    pub fn gate_of_any(&self, id: &KeyId) -> Arc<Gate> {
+        match self.gates.contains_key(id) {
+            true => self.gate(id),
+            false => self.outside.gate(id),
+        }
+    }
+
+    /// The keys of an issuer, by where they are; they outlive reloads.
+    pub(super) fn issuer(&self, source: &str) -> Arc<LiveKeys> {
+        Arc::clone(&self.issuers.entry(source.to_owned()).or_default())
     }
 
     /// The number of the newest accepted configuration; 0 before the first.

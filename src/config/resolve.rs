@@ -12,9 +12,11 @@ mod keys;
 mod master;
 mod models;
 mod notices;
+mod oauth;
 mod providers;
 mod selling;
 mod settings;
+mod sign_in;
 
 pub(super) use files::expand;
 
@@ -78,6 +80,7 @@ impl Document {
             resolver.models(raw, bounds.clocks, &providers, &catalogue, inputs.extra);
         let pepper = resolver.pepper(&raw.security, inputs.pepper);
         let billing = resolver.billing(&raw.billing);
+        let (oauth, issuers) = resolver.oauth(&raw.oauth, inputs.registry);
         let (callers, mut declared) = resolver.callers(&raw.key, &pepper, billing.as_deref(), inputs);
         declared.providers = providers.of_file;
         declared.models = declared_models;
@@ -107,6 +110,14 @@ impl Document {
             responses: resolver.responses(&raw.responses),
             ledger: resolver.ledger(&raw.ledger),
             flood: resolver.flood(&raw.security),
+            audit_keep: resolver.audit_keep(&raw.control),
+            sign_in: resolver.sign_in(&raw.sign_in),
+            oauth,
+            issuers,
+            tokens: Arc::clone(&inputs.extra.tokens),
+            outside_gates: Arc::clone(&inputs.registry.outside),
+            tenant_tables: inputs.extra.tenants.clone(),
+            disabled_tenants: inputs.extra.disabled.clone(),
             shutdown: resolver.shutdown(&raw.shutdown),
             callers: KeyTable::new(callers.iter().map(|c| (c.key.hash, Arc::clone(c)))),
             health,

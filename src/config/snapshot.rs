@@ -1,8 +1,8 @@
 //! Configuration resolved: immutable, shared by `Arc`, taken once per request.
 
 use super::billing::{Billing, Payer, Plan};
-use super::{Declared, LeftOut, NoticeSettings};
-use crate::access::{AddressRules, AddressSet, Key, KeyTable, Pepper};
+use super::{Declared, Issuer, LeftOut, NoticeSettings, OAuth, OutsideGates, SignIn, Tokens};
+use crate::access::{AddressRules, AddressSet, AddressTable, Key, KeyTable, Pepper};
 use crate::cache;
 use crate::catalogue::{Card, Catalogue};
 use crate::chat::Dialect;
@@ -14,7 +14,7 @@ use crate::route::{Health, HealthPolicy, Picker, Strategy};
 use crate::rules::RuleSet;
 use crate::types::{CredentialId, ModelName, Op, ProviderName, Secret, TenantId};
 use dashmap::DashMap;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -70,6 +70,22 @@ pub struct Snapshot {
     pub ledger: LedgerSettings,
     /// Shedding of addresses.
     pub flood: Flood,
+    /// How long audit records are kept; `None`: for ever.
+    pub audit_keep: Option<Duration>,
+    /// How people sign in besides by password.
+    pub sign_in: SignIn,
+    /// What the hub's own authorization server does.
+    pub oauth: OAuth,
+    /// Others whose tokens are taken.
+    pub issuers: Vec<Arc<Issuer>>,
+    /// Access tokens that work now; shared by all snapshots.
+    pub tokens: Arc<Tokens>,
+    /// Counters of callers that are not among `callers`; shared by all snapshots.
+    pub outside_gates: Arc<OutsideGates>,
+    /// Who may call for a tenant from where.
+    pub tenant_tables: HashMap<TenantId, Arc<AddressTable>>,
+    /// Tenants that are switched off.
+    pub disabled_tenants: BTreeSet<TenantId>,
     /// How the hub stops.
     pub shutdown: Shutdown,
     /// As written; takes effect for new credentials only after a restart.
@@ -95,6 +111,8 @@ pub struct Public {
     pub threads: usize,
     /// Accept HTTP/2 without TLS (prior knowledge).
     pub http2_cleartext: bool,
+    /// Is the control plane within reach here too?
+    pub console: bool,
 }
 
 /// HTTPS.

@@ -22,7 +22,7 @@ const DIGEST_BYTES: usize = 32;
 /// Who did it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Who {
-    /// operator, user, key, app or nobody.
+    /// operator, user, key, app, token, client or nobody.
     pub kind: String,
     /// Their id, if they have one.
     pub id: Option<String>,
@@ -133,10 +133,14 @@ impl Signer {
         to_hex(self.0.public_key().as_ref())
     }
 
+    pub(super) fn signature(&self, text: &str) -> String {
+        to_hex(self.0.sign(text.as_bytes()).as_ref())
+    }
+
     /// The signed head of a chain.
     pub fn sign(&self, seal: Seal) -> Head {
         let digest = to_hex(&seal.digest);
-        let signature = to_hex(self.0.sign(signed_text(seal.sequence, &digest).as_bytes()).as_ref());
+        let signature = self.signature(&signed_text(seal.sequence, &digest));
         Head { sequence: seal.sequence, digest, signature, public_key: self.public_key() }
     }
 }
@@ -148,12 +152,14 @@ fn signed_text(sequence: u64, digest: &str) -> String {
 impl Head {
     /// Was it signed with this key?
     pub fn is_signed_by(&self, public_key: &str) -> bool {
-        let (Some(key), Some(signature)) = (from_hex(public_key), from_hex(&self.signature)) else {
-            return false;
-        };
-        let text = signed_text(self.sequence, &self.digest);
-        UnparsedPublicKey::new(&ED25519, key).verify(text.as_bytes(), &signature).is_ok()
+        is_signed(&signed_text(self.sequence, &self.digest), &self.signature, public_key)
     }
+}
+
+/// Is this the signature of the key over the text? Both in hexadecimal digits.
+pub(super) fn is_signed(text: &str, signature: &str, public_key: &str) -> bool {
+    let (Some(key), Some(signature)) = (from_hex(public_key), from_hex(signature)) else { return false };
+    UnparsedPublicKey::new(&ED25519, key).verify(text.as_bytes(), &signature).is_ok()
 }
 
 /// The chain as it grows.
@@ -172,12 +178,12 @@ impl Audit {
         let text = serde_json::to_vec(&entry).unwrap_or_default();
         let digest = digest_of(&text);
         self.seal = Seal { sequence: entry.sequence, digest };
-        (row_key(entry.sequence), [&digest, text.as_slice()].concat())
+        (audit_row_key(entry.sequence), [&digest, text.as_slice()].concat())
     }
 }
 
 /// The key of a record's row.
-fn row_key(sequence: u64) -> Vec<u8> {
+pub fn audit_row_key(sequence: u64) -> Vec<u8> {
     [AUDIT_PREFIX.as_bytes(), &sequence.to_be_bytes()].concat()
 }
 
@@ -220,6 +226,11 @@ pub struct Verifier {
 }
 
 impl Verifier {
+    /// For a chain whose beginning was pruned.
+    pub fn after(seal: Seal) -> Self {
+        Self { seal }
+    }
+
     /// The next row.
     ///
     /// # Errors

@@ -1,8 +1,9 @@
 //! Who acts, and how far they may go.
 
+use super::oauth::{Access, Client, Family, Scopes, client_permissions, scopes_now};
 use super::{
-    App, Body, BuiltIn, Fault, Key, Owner, OwnerKind, Permission, PermissionSet, Reach, Record, Role, State,
-    User,
+    App, Body, BuiltIn, Fault, Key, Owner, OwnerKind, Permission, PermissionSet, Private, Reach, Record,
+    Role, State, User,
 };
 use crate::types::TenantId;
 use std::sync::Arc;
@@ -19,6 +20,13 @@ pub enum Actor {
         /// The key.
         id: Arc<str>,
         /// Its owner.
+        owner: Option<Owner>,
+    },
+    /// A program with an access token, and whom it acts for.
+    Token {
+        /// The authorisation that the token came of.
+        id: Arc<str>,
+        /// Who gave it; none: the program acts for itself.
         owner: Option<Owner>,
     },
     /// Nobody that is known.
@@ -87,6 +95,26 @@ impl Principal {
         })
     }
 
+    /// Who presents an access token, for what the token itself is good for. `None` when its user,
+    /// its client or their tenant is gone or switched off.
+    pub fn token(state: &State, family: &Family, access: &Access) -> Option<Self> {
+        let Scopes { permissions, models } = scopes_now(state, family, access)?;
+        let client = state.find::<Client>(&family.client)?;
+        let id = Arc::clone(family.id.shared());
+        let owner = family.user.as_ref().map(|id| Owner { kind: OwnerKind::User, id: id.to_string() });
+        // Keys that are made with it reach no further than itself, to its models too.
+        let bound = Key { models, ..Key::default() };
+        let bound =
+            Record::new(&id, family.tenant.clone(), Body::Key(bound), Private::Nothing, family.since.0);
+        Some(Self {
+            actor: Actor::Token { id, owner },
+            name: client.name.as_str().into(),
+            tenant: family.tenant.clone(),
+            permissions,
+            key: Some(Arc::new(bound)),
+        })
+    }
+
     /// May they do this to something of this tenant (`None`: of the hub itself)?
     pub fn may(&self, permission: Permission, of: Option<&TenantId>) -> bool {
         self.permissions.has(permission) && self.reaches(of)
@@ -102,7 +130,7 @@ impl Principal {
         let Some(owner) = owner else { return false };
         match &self.actor {
             Actor::User(id) => owner.kind == OwnerKind::User && owner.id == **id,
-            Actor::Key { owner: own, .. } => own.as_ref() == Some(owner),
+            Actor::Key { owner: own, .. } | Actor::Token { owner: own, .. } => own.as_ref() == Some(owner),
             Actor::Operator | Actor::Nobody => false,
         }
     }
@@ -111,7 +139,7 @@ impl Principal {
     pub fn as_owner(&self) -> Option<Owner> {
         match &self.actor {
             Actor::User(id) => Some(Owner { kind: OwnerKind::User, id: id.to_string() }),
-            Actor::Key { owner, .. } => owner.clone(),
+            Actor::Key { owner, .. } | Actor::Token { owner, .. } => owner.clone(),
             Actor::Operator | Actor::Nobody => None,
         }
     }
@@ -205,6 +233,9 @@ fn granted(state: &State, record: &Record) -> (&'static str, PermissionSet) {
     match &record.body {
         Body::User(User { role, .. }) | Body::App(App { role, .. }) => {
             ("role", role_permissions(state, role, record.tenant.as_ref()).unwrap_or_default())
+        }
+        Body::Client(client) if client.app.is_some() => {
+            ("app", client_permissions(state, record).unwrap_or_default())
         }
         Body::Role(role) => ("permissions", role.permissions.iter().copied().collect()),
         Body::Key(key) => {

@@ -1,6 +1,7 @@
 //! What is managed: one type for each kind. These are the fields that people
 //! write; ids, versions and secrets are kept beside them.
 
+use super::oauth::Client;
 use super::{Moment, Permission};
 use crate::billing::{Account, Allowance, Code, Payment};
 use crate::route::Strategy;
@@ -187,6 +188,24 @@ pub struct Provider {
     pub models: Option<Vec<String>>,
     /// Clocks of its own.
     pub timeouts: Timeouts,
+    /// Which HTTP version. Default: auto.
+    pub http2: Option<Http2>,
+    /// A private CA in place of the system's: certificates as PEM text.
+    pub ca: Option<String>,
+    /// HTTP CONNECT proxy on the way out, http://host:port.
+    pub connect_proxy: Option<String>,
+}
+
+/// Which HTTP version to speak to a vendor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Http2 {
+    /// By ALPN on TLS, HTTP/1.1 otherwise.
+    Auto,
+    /// HTTP/1.1.
+    Never,
+    /// HTTP/2, also without TLS.
+    Always,
 }
 
 /// The clocks of an attempt, as "30s".
@@ -236,6 +255,8 @@ pub enum CredentialType {
     ApiKey,
     /// A token that somebody else issued, sent in the same place.
     Bearer,
+    /// A pair of AWS's keys, perhaps with a session token: it signs and is never sent.
+    AccessKeyPair,
 }
 
 /// A public model name.
@@ -402,4 +423,5 @@ kinds! {
     Code "code" "codes" "code_";
     Allowance "allowance" "allowances" "allow_";
     Webhook "webhook" "webhooks" "hook_";
+    Client "client" "clients" "client_";
 }

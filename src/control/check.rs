@@ -1,17 +1,21 @@
 //! Is what somebody wrote right? Every fault is told, with its field.
 
+mod client;
+
 use super::authority::{fits, project_team, role_permissions};
 use super::{
-    AddressRule, App, Body, BuiltIn, Credential, Key, Kind, Model, Owner, OwnerKind, Project, Provider,
-    Record, Resource, Role, State, Team, Tenant, User,
+    AddressRule, App, Body, BuiltIn, Credential, CredentialType, Key, Kind, Model, Owner, OwnerKind, Project,
+    Provider, Record, Resource, Role, State, Team, Tenant, User,
 };
 use crate::access::{AddressSet, ModelFilter, network};
-use crate::provider::{VENDORS, vendor};
+use crate::provider::{Auth, VENDORS, vendor};
 use crate::types::{ModelName, ProviderName};
 
 /// Longest texts that people write.
 pub(super) const LONGEST_NAME: usize = 200;
 pub(super) const LONGEST_COMMENT: usize = 2_000;
+/// Largest PEM text of a private CA.
+const LARGEST_CA: usize = 256 * 1024;
 /// Longest lists.
 pub(super) const LONGEST_LIST: usize = 1_000;
 
@@ -64,6 +68,7 @@ pub fn check(
         Body::Code(body) => check.code(body),
         Body::Allowance(body) => check.allowance(body),
         Body::Webhook(body) => check.webhook(body),
+        Body::Client(body) => check.client(body),
     }
     check.faults
 }
@@ -274,6 +279,9 @@ impl Check<'_> {
         self.list("labels", body.labels.len());
         self.list("headers", body.headers.len());
         self.list("models", body.models.as_ref().map_or(0, Vec::len));
+        if body.ca.as_ref().is_some_and(|text| text.len() > LARGEST_CA) {
+            self.fault("ca", format!("is longer than {LARGEST_CA} bytes"));
+        }
     }
 
     fn credential(&mut self, body: &Credential) {
@@ -282,8 +290,14 @@ impl Check<'_> {
         if ProviderName::parse(&body.name).is_err() {
             self.fault("name", "may have letters, digits, '-', '_', '.', at most 64");
         }
-        if self.state.get(Kind::Provider, &body.provider).is_none() {
-            self.fault("provider", format!("there is no provider with the id {:?}", body.provider));
+        match self.state.find::<Provider>(&body.provider) {
+            None => self.fault("provider", format!("there is no provider with the id {:?}", body.provider)),
+            Some(provider) => {
+                let signs = vendor(&provider.vendor).is_some_and(|v| matches!(v.auth, Auth::SigV4(_)));
+                if body.kind == CredentialType::AccessKeyPair && !signs {
+                    self.fault("type", format!("vendor {} takes no pair of keys", provider.vendor));
+                }
+            }
         }
         self.unique::<Credential>("name", |_, other| {
             other.name == body.name && other.provider == body.provider

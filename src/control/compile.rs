@@ -2,13 +2,13 @@
 
 use super::authority::project_team;
 use super::{
-    AddressRule, App, Body, Credential, Key, Kind, Model, OwnerKind, Permission, Private, Provider, Record,
-    RuleVerdict, State, Team, Vault, key_permissions,
+    AddressRule, App, Body, Credential, CredentialType, Http2, Key, KeyPair, Kind, Model, OwnerKind,
+    Permission, Private, Provider, Record, RuleVerdict, State, Team, Tenant, Vault, key_permissions,
 };
 use crate::access::{self, AddressRules, AddressSet, AddressTable, KeyHash, ModelFilter, Verdict, network};
-use crate::config::{CredentialSpec, Extra, ModelSpec, ProviderSpec, StoredKey};
+use crate::config::{self, CredentialProof, CredentialSpec, Extra, ModelSpec, ProviderSpec, StoredKey};
 use crate::limit::Limits;
-use crate::types::{KeyId, Party, TenantId, Wall};
+use crate::types::{KeyId, Party, Secret, TenantId, Wall};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -43,6 +43,8 @@ pub fn compile(state: &State, vault: &Vault, now: Wall) -> Compiled {
     compiled.extra.models = state.each::<Model>().map(|(_, model)| model_spec(model)).collect();
     compiled.extra.addresses = rules.hub;
     compiled.extra.tenants = rules.tenants;
+    let disabled = state.each::<Tenant>().filter(|(_, tenant)| !tenant.enabled.0);
+    compiled.extra.disabled = disabled.filter_map(|(record, _)| TenantId::parse(&record.id).ok()).collect();
     compiled
 }
 
@@ -103,10 +105,11 @@ pub fn address_table<'r>(rules: impl Iterator<Item = &'r AddressRule>) -> Addres
 type Owners = HashMap<(Option<TenantId>, Option<String>), bool>;
 
 /// Which teams somebody is in.
-struct Teams<'s>(HashMap<&'s str, Vec<&'s str>>);
+pub struct Teams<'s>(HashMap<&'s str, Vec<&'s str>>);
 
 impl<'s> Teams<'s> {
-    fn of(state: &'s State) -> Self {
+    /// Those of this state.
+    pub fn of(state: &'s State) -> Self {
         let mut by_member = HashMap::<_, Vec<_>>::new();
         for (record, team) in state.each::<Team>() {
             for member in &team.members {
@@ -116,15 +119,20 @@ impl<'s> Teams<'s> {
         Self(by_member)
     }
 
+    /// The team that somebody's calls count for when nobody says: the only one that they are in.
+    pub fn only(&self, user: &str) -> Option<&'s str> {
+        match self.0.get(user).map(Vec::as_slice) {
+            Some([only]) => Some(*only),
+            _ => None,
+        }
+    }
+
     /// Who is behind a key.
     fn party(&self, state: &State, key: &Key) -> Arc<Party> {
         let owned = |kind| key.owner.as_ref().filter(|owner| owner.kind == kind).map(|owner| &*owner.id);
         let (user, app) = (owned(OwnerKind::User), owned(OwnerKind::App));
         let by_app = || state.find::<App>(app?).and_then(|app| project_team(state, app));
-        let by_user = || match self.0.get(user?).map(Vec::as_slice) {
-            Some([only]) => Some(*only),
-            _ => None,
-        };
+        let by_user = || self.only(user?);
         let team = key.team.as_deref().or_else(by_app).or_else(by_user);
         Arc::new(Party { user: user.map(Arc::from), app: app.map(Arc::from), team: team.map(Arc::from) })
     }
@@ -226,12 +234,15 @@ fn provider_spec(
             continue;
         }
         match vault.open(&format!("credential/{}", held.id), sealed) {
-            Ok(secret) => credentials.push(CredentialSpec {
-                name: credential.name.clone(),
-                secret,
-                weight: credential.weight.unwrap_or(1),
-                models: credential.models.clone(),
-            }),
+            Ok(secret) => match proof(credential.kind, secret) {
+                Some(proof) => credentials.push(CredentialSpec {
+                    name: credential.name.clone(),
+                    proof,
+                    weight: credential.weight.unwrap_or(1),
+                    models: credential.models.clone(),
+                }),
+                None => compiled.problems.push((Arc::clone(&held.id), "holds no pair of keys".to_owned())),
+            },
             Err(error) => compiled.problems.push((Arc::clone(&held.id), error.to_string())),
         }
     }
@@ -253,8 +264,29 @@ fn provider_spec(
         headers: provider.headers.iter().map(|(name, text)| (name.clone(), text.clone())).collect(),
         models: provider.models.clone(),
         timeouts: timeouts.into_iter().filter_map(|(name, time)| Some((name, time.clone()?))).collect(),
+        region: provider.region.clone(),
+        http2: match provider.http2 {
+            None | Some(Http2::Auto) => config::Http2::Auto,
+            Some(Http2::Never) => config::Http2::Never,
+            Some(Http2::Always) => config::Http2::Always,
+        },
+        ca: provider.ca.clone(),
+        connect_proxy: provider.connect_proxy.clone(),
         credentials,
         enabled: provider.enabled.0,
+    }
+}
+
+/// What an opened secret proves; `None` when it is not of its kind.
+fn proof(kind: CredentialType, secret: Secret) -> Option<CredentialProof> {
+    match kind {
+        CredentialType::ApiKey | CredentialType::Bearer => Some(CredentialProof::Secret(secret)),
+        CredentialType::AccessKeyPair => {
+            let pair = KeyPair::parse(secret.expose())?;
+            let part = |text: &str| Secret::new(text);
+            let token = pair.session_token.as_deref().map(part);
+            Some(CredentialProof::Pair(part(&pair.access_key_id), part(&pair.secret_access_key), token))
+        }
     }
 }
 

@@ -107,11 +107,15 @@ permissions! {
     AddressesWrite "addresses:write" Tenant [Owner Admin] "Make, change and delete address rules.";
     WebhooksRead "webhooks:read" Tenant [Owner Admin] "See webhooks and what was delivered to them.";
     WebhooksWrite "webhooks:write" Tenant [Owner Admin] "Make, change, test and delete webhooks, and replay deliveries.";
+    ClientsRead "clients:read" Tenant [Owner Admin] "See OAuth clients, and what they were allowed.";
+    ClientsWrite "clients:write" Tenant [Owner Admin] "Make, change and delete OAuth clients, and end what they were allowed.";
     AuditRead "audit:read" Tenant [Owner Admin] "Search and export the audit log.";
     UsageOwn "usage:own" Tenant [Owner Admin Member] "See one's own usage and calls.";
     UsageRead "usage:read" Tenant [Owner Admin] "See all usage and calls; those of one's tenant, for who belongs to one.";
     UsageRebuild "usage:rebuild" Hub [Owner Admin] "Make the sums of usage anew from the books.";
     AuditVerify "audit:verify" Hub [Owner Admin] "Prove the audit log.";
+    HistoryImport "history:import" Hub [Owner] "Take in the history of a hub that was there before.";
+    HistoryRead "history:read" Hub [Owner Admin] "See that history.";
     VaultRewrap "vault:rewrap" Hub [Owner] "Put all secrets under the master key in use.";
     BillingRead "billing:read" Tenant [Owner Admin] "See wallets, payments, allowances and statements.";
     BillingBuy "billing:buy" Tenant [Owner Admin] "Buy credits, save a card, have credits bought when few are left.";

@@ -2,7 +2,8 @@
 //! new state, and nobody sees half of it.
 
 use super::hex::as_text;
-use super::{Body, Kind, Moment, PasswordHash, Resource, Sealed, WebhookSecret};
+use super::oauth::ClientSecret;
+use super::{Body, Kind, Moment, Proofs, Resource, Sealed, WebhookSecret};
 use crate::types::{TenantId, Wall};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -47,15 +48,7 @@ pub enum Private {
     /// How a key is recognised.
     Key(KeySecret),
     /// How a user proves who they are.
-    User {
-        /// The password, hashed; none: nobody can sign in yet.
-        password: Option<PasswordHash>,
-        /// The secret of one-time codes, once it is confirmed.
-        totp: Option<Sealed>,
-        /// The last step whose code was taken: each is good once.
-        #[serde(default)]
-        totp_step: u64,
-    },
+    User(Proofs),
     /// A vendor's secret.
     Credential {
         /// The secret.
@@ -75,6 +68,8 @@ pub enum Private {
     },
     /// What a webhook's notices are signed with.
     Webhook(WebhookSecret),
+    /// How a confidential client of OAuth proves who it is.
+    Client(ClientSecret),
 }
 
 /// How a tenant is known to who takes its money.
@@ -165,9 +160,10 @@ impl Private {
                 map.insert("revoked_at".into(), json!(secret.revoked_at));
                 map.insert("previous_until".into(), json!(secret.previous.as_ref().map(|p| p.until)));
             }
-            Private::User { password, totp, .. } => {
-                map.insert("has_password".into(), json!(password.is_some()));
-                map.insert("has_totp".into(), json!(totp.is_some()));
+            Private::User(proofs) => {
+                map.insert("has_password".into(), json!(proofs.password.is_some()));
+                map.insert("has_totp".into(), json!(proofs.totp.is_some()));
+                map.insert("identities".into(), json!(proofs.identities));
             }
             Private::Credential { sealed, masked } => {
                 map.insert("masked".into(), json!(masked));
@@ -185,6 +181,10 @@ impl Private {
             Private::Webhook(secret) => {
                 map.insert("master_key".into(), json!(secret.sealed.master));
                 map.insert("previous_until".into(), json!(secret.previous.as_ref().map(|(_, until)| until)));
+            }
+            Private::Client(secret) => {
+                map.insert("prefix".into(), json!(secret.prefix));
+                map.insert("previous_until".into(), json!(secret.previous.as_ref().map(|p| p.until)));
             }
         }
     }

@@ -3,6 +3,7 @@
 
 use super::aigne::Ask;
 use super::connect::Step;
+use super::console::is_console;
 use crate::chat::Dialect;
 use crate::error::{Failure, Kind, Result};
 use crate::types::Op;
@@ -43,6 +44,8 @@ pub(super) enum Endpoint {
     Aigne(Ask),
     /// A step by which AIGNE's command line gets a key.
     Connect(Step),
+    /// Something of the control plane.
+    Console,
 }
 
 /// What is asked of a kept response.
@@ -155,6 +158,9 @@ impl Endpoint {
     /// # Errors
     /// `UnknownEndpoint`, or `MethodNotAllowed` when only the method is wrong.
     pub(super) fn find(mount: &str, method: &Method, path: &str) -> Result<Self> {
+        if is_console(path) {
+            return Ok(Endpoint::Console);
+        }
         let path = below(mount, path);
         let is_get = method == Method::GET || method == Method::HEAD;
         let outside = match path {
@@ -262,7 +268,7 @@ impl Endpoint {
             }
             Endpoint::Response(..) => Some(Op::Chat),
             Endpoint::Health | Endpoint::Ready | Endpoint::Home => None,
-            Endpoint::Aigne(_) | Endpoint::Connect(_) => None,
+            Endpoint::Aigne(_) | Endpoint::Connect(_) | Endpoint::Console => None,
         }
     }
 }

@@ -4,6 +4,7 @@
 use super::Plane;
 use super::buffered::Share;
 use super::long_body::{Unread, is_long, read_rest};
+use super::outsiders;
 use super::visit::Visit;
 use crate::access::KeyRefusal;
 use crate::access::client_address;
@@ -99,6 +100,17 @@ pub(super) fn address(snapshot: &Snapshot, session: &ServerSession) -> IpAddr {
     client_address(peer, &lines, &snapshot.trusted_proxies)
 }
 
+/// Did it come by https, to us or to a proxy that we trust?
+pub(super) fn is_secure(snapshot: &Snapshot, session: &ServerSession) -> bool {
+    if session.digest().is_some_and(|digest| digest.ssl_digest.is_some()) {
+        return true;
+    }
+    let peer = session.client_addr().and_then(|address| address.as_inet()).map(|address| address.ip());
+    let trusted = peer.is_some_and(|peer| snapshot.trusted_proxies.contains(peer.to_canonical()));
+    let proto = session.req_header().headers.get("x-forwarded-proto").filter(|_| trusted);
+    proto.is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"https"))
+}
+
 /// The text is the same for unknown, disabled and expired keys, so that nobody can tell them apart.
 fn caller(plane: &Plane, snapshot: &Snapshot, headers: &HeaderMap) -> Result<Arc<Caller>> {
     let Some(secret) = presented_key(headers) else {
@@ -108,7 +120,9 @@ fn caller(plane: &Plane, snapshot: &Snapshot, headers: &HeaderMap) -> Result<Arc
     let refused =
         |detail: &str| Failure::new(Kind::Unauthenticated, "Incorrect API key provided").detail(detail);
     let hash = snapshot.pepper.hash(secret);
-    let caller = snapshot.callers.find(&hash).ok_or_else(|| refused("no such key"))?;
+    let Some(caller) = snapshot.callers.find(&hash) else {
+        return outsiders::caller(plane, snapshot, secret, &hash);
+    };
     match caller.key.usable(plane.clock.wall()) {
         Ok(()) => Ok(Arc::clone(caller)),
         Err(KeyRefusal::Expired) => {

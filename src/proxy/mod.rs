@@ -8,6 +8,7 @@ mod body;
 mod buffered;
 mod chunked;
 mod connect;
+mod console;
 mod decide;
 mod drain;
 mod endpoint;
@@ -26,6 +27,7 @@ mod listing;
 mod long_body;
 mod models;
 mod outgoing;
+mod outsiders;
 mod pipes;
 mod probe;
 mod realtime;
@@ -43,13 +45,14 @@ mod translated;
 mod upstream;
 mod visit;
 
+pub use console::{Answering, Console, Pieces};
 pub use drain::Drain;
 pub use front::Front;
 pub use keeping::KeptResponses;
 pub use probe::{Said, probe};
 pub use service::Gateway;
 
-use crate::access::Sessions;
+use crate::access::{Sessions, Uses};
 use crate::cache::{Cache, Flights, Recall};
 use crate::config::Snapshot;
 use crate::store::Store;
@@ -59,8 +62,9 @@ use arc_swap::ArcSwap;
 use buffered::Buffered;
 use flood::Flood;
 use keeping::Keeping;
+use outsiders::Outsiders;
 use resend::Waiting;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use upstream::Upstreams;
 
 /// What all requests share. Built once; only the snapshot is replaced.
@@ -81,13 +85,18 @@ pub struct Plane {
     pub connect: Arc<Sessions>,
     /// Thoughts behind calls of tools, for callers that cannot return them.
     pub recall: Recall,
+    /// What answers the control plane's paths here, once it runs.
+    pub console: OnceLock<Arc<dyn Console>>,
     /// Requests in flight, and whether new ones are still welcome.
     pub drain: Drain,
+    /// How keys are used, by the hour.
+    pub uses: Uses,
     keeping: Keeping,
     upstreams: Upstreams,
     buffered: Buffered,
     flood: Flood,
     waiting: Waiting,
+    outsiders: Outsiders,
 }
 
 /// What is kept of thoughts for callers that cannot return them.
@@ -105,10 +114,13 @@ impl Plane {
             connect: Arc::default(),
             recall: Recall::new(MAX_RECALL_BYTES),
             drain: Drain::default(),
+            uses: Uses::default(),
             upstreams: Upstreams::new(),
             buffered: Buffered::default(),
             flood: Flood::default(),
             waiting: Waiting::default(),
+            outsiders: Outsiders::default(),
+            console: OnceLock::new(),
             snapshot: ArcSwap::new(snapshot),
             clock,
             metrics,
@@ -136,6 +148,9 @@ impl Plane {
         self.upstreams.sweep();
         self.waiting.sweep(self.clock.mono());
         self.keeping.sweep(self.clock.wall());
+        let snapshot = self.snapshot.load();
+        snapshot.tokens.sweep(self.clock.wall());
+        snapshot.outside_gates.sweep();
     }
 
     /// Brings to disk what is still waiting, before the store closes. Blocks.

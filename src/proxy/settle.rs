@@ -169,6 +169,9 @@ pub(super) fn answered(plane: &Plane, visit: Box<Visit>) {
 /// Counts the request and writes its one log line.
 fn report(plane: &Plane, mut visit: Box<Visit>, end: &End, cost: Option<Pico>) {
     let in_flight = visit.in_flight.take();
+    if let Some(caller) = &visit.caller {
+        plane.uses.note(&caller.key, visit.at, visit.address, visit.status >= 400);
+    }
     let visit = *visit;
     let (key, tenant) = match &visit.caller {
         Some(caller) => (Arc::clone(caller.key.id.shared()), Arc::clone(caller.key.tenant.shared())),

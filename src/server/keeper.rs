@@ -5,6 +5,7 @@ use super::ready::Banner;
 use super::reload::Reloader;
 use super::succession::PidFile;
 use super::tls::CertificateResolver;
+use crate::access::KeyUse;
 use crate::config::Watch;
 use crate::proxy::Plane;
 use crate::telemetry::LogGuard;
@@ -61,10 +62,21 @@ impl Keeper {
         if self.plane.snapshot.load().billing.is_some() {
             self.wallets().await;
         }
+        self.audit(self.plane.uses.take_over(self.plane.clock.wall())).await;
         if self.plane.store.predecessors() > 0 {
             let reloader = Arc::clone(&self.reloader);
             let _ = tokio::task::spawn_blocking(move || reloader.inherit()).await;
         }
+    }
+
+    /// Writes down how keys were used, and takes away records that are too old.
+    async fn audit(&self, uses: Vec<KeyUse>) {
+        let directory = self.reloader.directory();
+        let work = move || {
+            directory.note_uses(&uses);
+            directory.prune_audit_when_due();
+        };
+        let _ = tokio::task::spawn_blocking(work).await;
     }
 
     /// Something that is managed may have expired.
@@ -137,6 +149,7 @@ impl Keeper {
             }
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
+        self.audit(self.plane.uses.take_all()).await;
         self.plane.close();
         self.plane.store.close();
         tracing::info!("stopped");
@@ -158,6 +171,7 @@ impl BackgroundService for Keeper {
         let Ok(mut hang_up) = signal(SignalKind::hangup()) else { return };
         let mut sweep = tokio::time::interval(SWEEP);
         let mut expiry = tokio::time::interval(EXPIRY);
+        let mut fetching: Option<tokio::task::JoinHandle<()>> = None;
         let snapshot = self.plane.snapshot.load_full();
         let mut models = snapshot.model_names();
         // Every vendor's models have names without being written; the simulator's are known.
@@ -174,7 +188,15 @@ impl BackgroundService for Keeper {
                 _ = hang_up.recv() => self.reload().await,
                 _ = changed.recv() => self.reload().await,
                 _ = sweep.tick() => { self.sweep().await; continue }
-                _ = expiry.tick() => { self.expire().await; continue }
+                _ = expiry.tick() => {
+                    self.expire().await;
+                    // One at a time. It ends by itself, and with the process.
+                    if fetching.as_ref().is_none_or(|running| running.is_finished()) {
+                        let plane = Arc::clone(&self.plane);
+                        fetching = Some(tokio::spawn(async move { plane.refresh_issuers().await }));
+                    }
+                    continue
+                }
             }
             let now = self.watched();
             if now != paths {

@@ -2,6 +2,7 @@
 //! one order that works, and stopped so that nothing is lost. How a new process
 //! takes over from an old one is told in `succession`.
 
+mod console;
 mod gifts;
 mod keeper;
 mod listen;
@@ -193,11 +194,12 @@ fn run(
     let resolver = listen::add(&mut public, &snapshot, &addresses)?;
     server.add_service(public);
 
-    let control = control(plane, &reloader);
+    let control = Arc::new(control(plane, &reloader));
+    let console = Arc::new(console::Inside::default());
+    let _ = plane.console.set(Arc::clone(&console) as Arc<dyn crate::proxy::Console>);
     let listener = std::sync::Mutex::new(Some(listen::admin(addresses.admin)?));
     let handed_over = Arc::new(AtomicBool::new(false));
-    let service =
-        AdminService { control: Arc::new(control), listener, handed_over: Arc::clone(&handed_over) };
+    let service = AdminService { control, console, listener, handed_over: Arc::clone(&handed_over) };
     server.add_service(pingora::services::background::background_service("admin", service));
     // Everything that can fail has been done: from here on the old process gives up its place.
     match successor {
@@ -252,6 +254,8 @@ fn control(plane: &Arc<Plane>, reloader: &Arc<Reloader>) -> Control {
 /// The control plane, on a runtime of its own.
 struct AdminService {
     control: Arc<Control>,
+    /// The same on the public listener, from when the runtime is there.
+    console: Arc<console::Inside>,
     listener: std::sync::Mutex<Option<socket2::Socket>>,
     /// Has a successor taken this process's place?
     handed_over: Arc<AtomicBool>,
@@ -269,6 +273,7 @@ impl pingora::services::background::BackgroundService for AdminService {
             Ok(listener) => listener,
             Err(error) => return tracing::error!(%error, "the admin listener failed"),
         };
+        self.console.open(&self.control);
         let handed_over = Arc::clone(&self.handed_over);
         let stop = async move {
             let _ = shutdown.changed().await;

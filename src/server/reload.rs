@@ -265,7 +265,7 @@ impl Reloader {
         let Some(plane) = self.plane.get().and_then(Weak::upgrade) else { return };
         let mut ended = |settlement: &Settlement| {
             let used = Ask { tokens: settlement.counted_tokens(), cost: settlement.cost() };
-            self.registry.gate(&settlement.key).inherit(used, settlement.at);
+            self.registry.gate_of_any(&settlement.key).inherit(used, settlement.at);
         };
         if let Err(error) = recover(&self.store, &plane.snapshot.load(), &mut ended) {
             tracing::error!(error, "what an older process left cannot be taken over yet");

@@ -6,6 +6,7 @@
 //! state tree but small values follows from it, so a crash between the two is
 //! harmless. What people manage by the control plane is in a tree of its own. Nothing here waits on the request path but for room.
 
+pub mod aikit;
 mod archive;
 mod batch;
 mod books;

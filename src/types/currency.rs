@@ -4,7 +4,8 @@ use super::Pico;
 
 /// Currencies whose smallest unit is the unit itself.
 const WHOLE: &[&str] = &[
-    "bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "ugx", "vnd", "vuv", "xaf", "xof", "xpf",
+    "bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "ugx", "vnd", "vuv", "xaf", "xof",
+    "xpf",
 ];
 /// Currencies with a thousandth.
 const THOUSANDTHS: &[&str] = &["bhd", "jod", "kwd", "omr", "tnd"];
@@ -44,7 +45,9 @@ mod tests {
         assert_eq!(minor_of(amount("12.34"), "usd"), Some(1_234));
         assert_eq!(minor_of(amount("500"), "jpy"), Some(500));
         assert_eq!(minor_of(amount("1.005"), "kwd"), Some(1_005));
-        for (text, currency) in [("0", "usd"), ("-1", "usd"), ("0.001", "usd"), ("1.5", "jpy"), ("1000000", "usd")] {
+        for (text, currency) in
+            [("0", "usd"), ("-1", "usd"), ("0.001", "usd"), ("1.5", "jpy"), ("1000000", "usd")]
+        {
             assert_eq!(minor_of(amount(text), currency), None, "{text} {currency}");
         }
         assert_eq!(credits_of(amount("10"), amount("0.0000025")), amount("4000000"));

@@ -11,8 +11,8 @@ mod party;
 mod secret;
 mod usage;
 
-pub use currency::{credits_of, minor_of, minor_units};
 pub use clock::{Clock, Mono, Wall};
+pub use currency::{credits_of, minor_of, minor_units};
 pub use ids::{CredentialId, InvalidName, KeyId, ModelName, ProviderName, RequestId, TenantId};
 pub use money::{ParseMoneyError, Pico, Rate};
 pub use notice::{NOTICES, NoticeKind, NoticeRow};

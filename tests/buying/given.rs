@@ -12,8 +12,12 @@ async fn a_code_is_worth_credits_once_for_each_tenant_and_not_for_more_than_it_s
     for tenant in ["b", "c"] {
         shop.api().make("/tenants", json!({ "id": tenant })).await;
     }
-    let made = shop.api().make("/codes", json!({ "name": "spring", "amount": "3", "uses": 2, "days": 30, "count": 2 })).await;
-    let codes: Vec<_> = made["codes"].as_array().unwrap().iter().map(|code| code.as_str().unwrap().to_owned()).collect();
+    let made = shop
+        .api()
+        .make("/codes", json!({ "name": "spring", "amount": "3", "uses": 2, "days": 30, "count": 2 }))
+        .await;
+    let codes: Vec<_> =
+        made["codes"].as_array().unwrap().iter().map(|code| code.as_str().unwrap().to_owned()).collect();
     assert_eq!(codes.len(), 2);
     let given = redeem(&shop, "acme", &codes[0].to_lowercase()).await.expect(200).json();
     assert_eq!(given["amount"], "3");
@@ -23,7 +27,13 @@ async fn a_code_is_worth_credits_once_for_each_tenant_and_not_for_more_than_it_s
     redeem(&shop, "acme", &codes[1]).await.expect(200);
     assert_eq!(shop.available().await, "6");
     let wallet = shop.api().get("/wallets/acme").await;
-    assert!(wallet["lots"].as_array().unwrap().iter().all(|lot| lot["expires_at"].is_i64() && lot["source"] == "promotion"));
+    assert!(
+        wallet["lots"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|lot| lot["expires_at"].is_i64() && lot["source"] == "promotion")
+    );
     // Nobody sees a code again, and one that was switched off is nothing.
     let listed = shop.api().get("/codes").await;
     assert!(codes.iter().all(|code| !listed.to_string().contains(code.as_str())));
@@ -75,12 +85,17 @@ async fn many_who_redeem_at_once_get_no_more_than_the_code_is_for() {
 #[tokio::test]
 async fn an_allowance_comes_once_a_period_whoever_starts_again() {
     let shop = Shop::open().await;
-    let made = shop.api().make("/allowances", json!({ "tenant": "acme", "amount": "2", "every": "month", "reason": "plan" })).await;
+    let made = shop
+        .api()
+        .make("/allowances", json!({ "tenant": "acme", "amount": "2", "every": "month", "reason": "plan" }))
+        .await;
     shop.hub.eventually("the allowance", async || shop.available().await == "2").await;
     let home = shop.hub.stop().await.home;
     let hub = Gateway::start_in(home).await;
     let shop = Shop { hub, ..shop };
-    shop.api().make("/allowances", json!({ "tenant": "acme", "amount": "1", "every": "day", "keeps": true })).await;
+    shop.api()
+        .make("/allowances", json!({ "tenant": "acme", "amount": "1", "every": "day", "keeps": true }))
+        .await;
     shop.hub.eventually("the second", async || shop.available().await == "3").await;
     let path = format!("/allowances/{}", made["id"].as_str().unwrap());
     shop.api().call("DELETE", &path, Value::Null).await.expect(204);
@@ -93,7 +108,8 @@ async fn a_signed_message_credits_once() {
     let shop = Shop::open().await;
     let send = async |body: &str, secret: &str| {
         let line = signature(secret, now(), body);
-        let request = Request::new("POST", "/api/admin/v1/webhooks/credits").header("x-aigne-signature", &line);
+        let request =
+            Request::new("POST", "/api/admin/v1/webhooks/credits").header("x-aigne-signature", &line);
         shop.hub.admin(&request.body(body.to_owned())).await
     };
     let body = json!({ "id": "order-7", "tenant": "acme", "amount": "4", "reason": "order 7" }).to_string();
@@ -118,7 +134,9 @@ async fn grants_and_corrections_are_in_the_audit_log_with_their_reasons() {
     let grant = json!({ "id": "g1", "amount": "2", "source": "promotion", "reason": "fair", "expires_at": "2999-01-01T00:00:00Z" });
     api.call("POST", "/wallets/acme/grants", grant.clone()).await.expect(201);
     api.call("POST", "/wallets/acme/grants", grant).await.expect(200);
-    api.call("POST", "/wallets/acme/adjustments", json!({ "amount": "-0.5", "reason": "typo" })).await.expect(201);
+    api.call("POST", "/wallets/acme/adjustments", json!({ "amount": "-0.5", "reason": "typo" }))
+        .await
+        .expect(201);
     for wrong in [json!({ "amount": "-1" }), json!({ "amount": "0" }), json!({})] {
         api.call("POST", "/wallets/acme/grants", wrong).await.expect(422);
     }
@@ -126,7 +144,8 @@ async fn grants_and_corrections_are_in_the_audit_log_with_their_reasons() {
     api.call("POST", "/wallets/nobody/grants", json!({ "amount": "1" })).await.expect(404);
     assert_eq!(shop.available().await, "1.5");
     let log = api.get("/audit").await;
-    let reasons: Vec<_> = log["items"].as_array().unwrap().iter().map(|entry| entry["reason"].clone()).collect();
+    let reasons: Vec<_> =
+        log["items"].as_array().unwrap().iter().map(|entry| entry["reason"].clone()).collect();
     assert_eq!(reasons, [json!("typo"), json!("fair")]);
     shop.sound().await;
 }

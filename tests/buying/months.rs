@@ -9,11 +9,17 @@ async fn used() -> Shop {
     let (_, session) = shop.order(json!({ "tenant": "acme", "pack": STARTER })).await;
     let (_, paid) = shop.stripe.pay(&session);
     shop.tell("checkout.session.completed", &paid).await.expect(200);
-    shop.api().call("POST", "/wallets/acme/grants", json!({ "amount": "2", "reason": "welcome, \"friend\"" })).await.expect(201);
+    shop.api()
+        .call("POST", "/wallets/acme/grants", json!({ "amount": "2", "reason": "welcome, \"friend\"" }))
+        .await
+        .expect(201);
     for _ in 0..3 {
         shop.hub.chat("hi").await.expect(200);
     }
-    shop.api().call("POST", "/wallets/acme/adjustments", json!({ "amount": "-1", "reason": "typo" })).await.expect(201);
+    shop.api()
+        .call("POST", "/wallets/acme/adjustments", json!({ "amount": "-1", "reason": "typo" }))
+        .await
+        .expect(201);
     shop
 }
 
@@ -31,17 +37,30 @@ async fn a_month_is_closed_once_and_proved_from_the_ledger() {
     api.call("POST", "/statements/close", json!({ "month": month })).await.expect(409);
     api.call("POST", "/statements/close", json!({ "month": "2999-01", "early": true })).await.expect(409);
     api.call("POST", "/statements/close", json!({ "month": "soon" })).await.expect(422);
-    let closed = api.call("POST", "/statements/close", json!({ "month": month, "early": true })).await.expect(200).json();
+    let closed = api
+        .call("POST", "/statements/close", json!({ "month": month, "early": true }))
+        .await
+        .expect(200)
+        .json();
     assert_eq!(closed["statements"][0]["number"], 1);
     api.call("POST", "/statements/close", json!({ "month": month, "early": true })).await.expect(409);
     let statement = api.get("/statements/1").await;
     assert_eq!((&statement["opening"], &statement["totals"]["purchases"]), (&json!("0"), &json!("11")));
-    assert_eq!((&statement["totals"]["grants"], &statement["totals"]["adjustments"]), (&json!("2"), &json!("-1")));
-    assert_eq!((&statement["usage"][0]["model"], &statement["usage"][0]["requests"]), (&json!("gpt"), &json!(3)));
+    assert_eq!(
+        (&statement["totals"]["grants"], &statement["totals"]["adjustments"]),
+        (&json!("2"), &json!("-1"))
+    );
+    assert_eq!(
+        (&statement["usage"][0]["model"], &statement["usage"][0]["requests"]),
+        (&json!("gpt"), &json!(3))
+    );
     assert_eq!(statement["closing"].as_str().unwrap(), shop.available().await);
     for (format, begins) in [("csv", "section,"), ("html", "<!doctype html>"), ("pdf", "%PDF-")] {
         let path = format!("/statements/1?format={format}");
-        let (one, other) = (api.call("GET", &path, Value::Null).await.expect(200), api.call("GET", &path, Value::Null).await.expect(200));
+        let (one, other) = (
+            api.call("GET", &path, Value::Null).await.expect(200),
+            api.call("GET", &path, Value::Null).await.expect(200),
+        );
         assert!(one.body.starts_with(begins.as_bytes()), "{format}");
         assert_eq!(one.body, other.body, "{format}");
     }
@@ -81,7 +100,11 @@ async fn reports_say_what_was_earned_and_what_another_price_would_have_earned() 
     let trial = api.call("POST", "/reports/what-if", rated).await.expect(200).json();
     assert_eq!(trial["total"]["after"], "3");
     let day = aigne_hub::ledger::day_text(now().div_euclid(86_400));
-    let csv = |input: u64| format!("start_time_iso,model,num_model_requests,input_tokens,output_tokens\n{day}T00:00:00Z,gpt-4o,3,{input},9\n");
+    let csv = |input: u64| {
+        format!(
+            "start_time_iso,model,num_model_requests,input_tokens,output_tokens\n{day}T00:00:00Z,gpt-4o,3,{input},9\n"
+        )
+    };
     for (input, agrees) in [(27, true), (28, false)] {
         let body = json!({ "provider": "mock", "export": "openai", "csv": csv(input) });
         let report = api.call("POST", "/reports/reconcile", body).await.expect(200).json();

@@ -109,7 +109,8 @@ impl World {
                 (Cause::Reclaim { operation: id.clone(), reason }, taken, false)
             }
         };
-        let movement = Movement { at: self.now, wallet: tenant, member: None, request: None, cause, transfers };
+        let movement =
+            Movement { at: self.now, wallet: tenant, member: None, request: None, cause, transfers };
         if issues {
             self.wallets.absorb(&movement);
         }
@@ -137,8 +138,12 @@ impl World {
         let of = tenant(self.chance.below(TENANTS));
         let minor = 100 * (1 + self.chance.below(50) as u64);
         let currency = "usd".to_owned();
-        let payment =
-            Payment { minor, currency: currency.clone(), credits: credits(i128::from(minor) / 10), ..Payment::default() };
+        let payment = Payment {
+            minor,
+            currency: currency.clone(),
+            credits: credits(i128::from(minor) / 10),
+            ..Payment::default()
+        };
         let mut facts = vec![Fact::Intent(format!("pi_{n}"))];
         if !self.chance.one_in(5) {
             facts.push(Fact::Paid { minor, currency });
@@ -207,7 +212,9 @@ impl World {
     fn spend(&mut self) {
         let (of, request) = (tenant(self.chance.below(TENANTS)), RequestId::generate());
         let most = credits(1 + self.chance.below(20) as i128);
-        let Ok(mut hold) = self.wallets.hold(&of, (request, self.now), None, Terms::free(), most) else { return };
+        let Ok(mut hold) = self.wallets.hold(&of, (request, self.now), None, Terms::free(), most) else {
+            return;
+        };
         let booked = hold.book(Pico::ZERO);
         self.book(booked);
         let owed = Pico(most.0 / (1 + self.chance.below(3) as i128));
@@ -239,10 +246,17 @@ impl World {
     fn check(&self) {
         assert_eq!(self.balances.trial(), (Pico::ZERO, Pico::ZERO), "debits are credits");
         for (of, sheet) in self.balances.sheets() {
-            assert!(sheet.lots.iter().all(|lot| lot.left >= Pico::ZERO && lot.held == Pico::ZERO), "{of}: {sheet:?}");
+            assert!(
+                sheet.lots.iter().all(|lot| lot.left >= Pico::ZERO && lot.held == Pico::ZERO),
+                "{of}: {sheet:?}"
+            );
             let live = sheet.lots.iter().filter(|lot| !lot.lot.is_over(self.now));
             let live = live.fold(Pico::ZERO, |sum, lot| sum.saturating_add(lot.left));
-            assert_eq!(self.wallets.available(of, self.now), live, "{of}: what can be spent is what the books say");
+            assert_eq!(
+                self.wallets.available(of, self.now),
+                live,
+                "{of}: what can be spent is what the books say"
+            );
         }
     }
 

@@ -154,7 +154,10 @@ impl Stripe {
                     }
                 }
                 book.sessions.insert(id.clone(), fields.clone());
-                (200, json!({ "id": id, "object": "checkout.session", "url": format!("https://pay.test/{id}"), "payment_intent": null }))
+                (
+                    200,
+                    json!({ "id": id, "object": "checkout.session", "url": format!("https://pay.test/{id}"), "payment_intent": null }),
+                )
             }
             ("POST", "/v1/payment_intents") => charge(book, fields),
             ("POST", "/v1/refunds") => {
@@ -166,7 +169,10 @@ impl Stripe {
             }
             ("GET", path) => match book.intents.get(path.trim_start_matches("/v1/payment_intents/")) {
                 Some(intent) => (200, intent.clone()),
-                None => (404, json!({ "error": { "type": "invalid_request_error", "message": "No such payment_intent" } })),
+                None => (
+                    404,
+                    json!({ "error": { "type": "invalid_request_error", "message": "No such payment_intent" } }),
+                ),
             },
             _ => {
                 book.violations.push(format!("{method} {path} is not known"));
@@ -206,8 +212,15 @@ fn charge(book: &mut Book, fields: &BTreeMap<String, String>) -> (u16, Value) {
     (200, intent)
 }
 
-async fn answer(State(stripe): State<Stripe>, method: Method, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
+async fn answer(
+    State(stripe): State<Stripe>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let text =
+        |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
     let mut wrong = Vec::new();
     if text("authorization") != format!("Bearer {SECRET_KEY}") {
         wrong.push("the key is wrong".to_owned());
@@ -228,13 +241,19 @@ async fn answer(State(stripe): State<Stripe>, method: Method, uri: Uri, headers:
     let before = stripe.book.lock().unwrap().answers.get(&key).cloned();
     let (status, value) = match before.filter(|_| post) {
         Some((same, status, value)) if same == request => (status, value),
-        Some(_) => (400, json!({ "error": { "type": "idempotency_error", "message": "Keys for idempotent requests can only be used with the same parameters" } })),
+        Some(_) => (
+            400,
+            json!({ "error": { "type": "idempotency_error", "message": "Keys for idempotent requests can only be used with the same parameters" } }),
+        ),
         None => {
             let (status, value) = stripe.take(&method, uri.path(), &form(&body));
             if post {
                 let mut book = stripe.book.lock().unwrap();
                 book.answers.insert(key, (request, status, value.clone()));
-                if book.cards == Some(Cards::LostAnswer) && uri.path() == "/v1/payment_intents" && book.lost == 0 {
+                if book.cards == Some(Cards::LostAnswer)
+                    && uri.path() == "/v1/payment_intents"
+                    && book.lost == 0
+                {
                     book.lost += 1;
                     return StatusCode::BAD_GATEWAY.into_response();
                 }

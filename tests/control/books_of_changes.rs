@@ -118,3 +118,44 @@ async fn a_sudden_end_leaves_each_change_whole_or_not_there() {
     assert_eq!(told, there, "each change and its record are there together, or neither");
     assert_eq!(api.get("/audit/verify").await["sound"], true);
 }
+
+#[tokio::test]
+async fn the_use_of_a_key_is_summed_up_when_the_hub_ends() {
+    let upstream = Upstream::realistic().await;
+    let hub = Gateway::start(&Conf::one(&upstream)).await;
+    let key = Api::operator(&hub)
+        .make("/keys", json!({ "name": "mine", "tenant": "acme", "models": ["gpt"] }))
+        .await;
+    for model in ["gpt", "gpt", "nothing"] {
+        hub.call(&chat_by(text(&key, "secret"), model)).await;
+    }
+    let home = hub.home();
+    hub.stop().await;
+    let hub = Gateway::start_in(home).await;
+    let found = Api::operator(&hub).get(&format!("/audit?action=key.used&id={}", text(&key, "id"))).await;
+    let sums: Vec<&Value> = found["items"].as_array().unwrap().iter().collect();
+    // An hour may have begun in between.
+    let count = |name: &str| sums.iter().map(|sum| sum["after"][name].as_u64().unwrap()).sum::<u64>();
+    assert_eq!((count("requests"), count("failed")), (3, 1), "{found}");
+    assert_eq!(sums[0]["after"]["addresses"], json!(["127.0.0.1"]));
+    assert_eq!((text(&sums[0]["who"], "name"), text(&sums[0]["target"], "tenant")), ("mine", "acme"));
+    assert_eq!(Api::operator(&hub).get("/audit/verify").await["sound"], true);
+}
+
+#[tokio::test]
+async fn the_log_is_exported_as_lines_and_as_a_table() {
+    let hub = Gateway::start(&Conf::of([Provider::simulator("mock")])).await;
+    let api = Api::operator(&hub);
+    api.make("/tenants", json!({ "id": "shop", "comment": "=1+1, \"quoted\"" })).await;
+    api.make("/keys", json!({})).await;
+    let answer = api.call("GET", "/audit/export?format=csv&kind=tenant", Value::Null).await.expect(200);
+    assert_eq!(answer.header("content-type"), Some("text/csv; charset=utf-8"));
+    let table = String::from_utf8(answer.body.to_vec()).unwrap();
+    let lines: Vec<&str> = table.split_terminator("\r\n").collect();
+    assert!(lines.len() == 2 && lines[0].starts_with("sequence,at,who_kind"), "{table}");
+    assert!(lines[1].contains("\"tenant.create\"") && lines[1].contains("\"\"quoted"), "{table}");
+    let output = hub.home().run(&["audit", "export", "action=tenant.create"]).await;
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.lines().count() == 1 && text.contains("\"shop\""), "{text}");
+    api.call("GET", "/audit/export?format=xml", Value::Null).await.expect(400);
+}

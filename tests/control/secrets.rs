@@ -7,7 +7,7 @@ use std::path::Path;
 const MASTER: &str = "AIGNE_HUB_MASTER_KEY";
 
 /// Something in a file of the data folder?
-fn in_files(folder: &Path, needle: &str) -> Vec<String> {
+pub fn in_files(folder: &Path, needle: &str) -> Vec<String> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();

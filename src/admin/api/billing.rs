@@ -23,7 +23,9 @@ fn tenant(call: &Call<'_>) -> Result<TenantId, Problem> {
 /// The tenant that a body names, or that who asks belongs to.
 fn tenant_of_body(call: &Call<'_>, named: Option<&str>) -> Result<TenantId, Problem> {
     let tenant = match (named, &call.principal.tenant) {
-        (Some(text), _) => TenantId::parse(text).map_err(|error| Problem::fault("tenant", error.to_string()))?,
+        (Some(text), _) => {
+            TenantId::parse(text).map_err(|error| Problem::fault("tenant", error.to_string()))?
+        }
         (None, Some(own)) => own.clone(),
         (None, None) => return Err(Problem::fault("tenant", "is missing")),
     };

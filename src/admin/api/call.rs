@@ -65,8 +65,10 @@ pub struct Reply {
     pub version: Option<u64>,
     /// Members that are shown this once.
     pub once: Vec<(&'static str, Value)>,
-    /// A cookie to set.
-    pub cookie: Option<String>,
+    /// Cookies to set.
+    pub cookies: Vec<String>,
+    /// Where the browser is sent, with a status that says so.
+    pub location: Option<String>,
     /// Not JSON: type and text.
     pub text: Option<(&'static str, String)>,
     /// A document: type and bytes.
@@ -83,7 +85,8 @@ impl Reply {
             body,
             version: None,
             once: Vec::new(),
-            cookie: None,
+            cookies: Vec::new(),
+            location: None,
             text: None,
             pour: None,
             file: None,
@@ -259,6 +262,7 @@ pub fn entry(
         Actor::Operator => ("operator", None),
         Actor::User(id) => ("user", Some(id.to_string())),
         Actor::Key { id, .. } => ("key", Some(id.to_string())),
+        Actor::Token { id, .. } => ("token", Some(id.to_string())),
         Actor::Nobody => ("nobody", None),
     };
     Entry {

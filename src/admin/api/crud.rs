@@ -4,9 +4,10 @@ use super::call::{Call, Reply, tenant_of, typed};
 use super::file::of_the_file;
 use super::problem::Problem;
 use crate::admin::directory::Draft;
+use crate::control::oauth::Client;
 use crate::control::{
-    AddressRule, Body, Change, Credential, Key, Kind, Permission, Private, Project, Record, Resource, State,
-    Team, User, address_table,
+    AddressRule, Body, Change, Credential, Key, Kind, Permission, Private, Project, Proofs, Record, Resource,
+    State, Team, User, address_table,
 };
 use crate::types::TenantId;
 use serde_json::{Map, Value, json};
@@ -33,6 +34,7 @@ pub fn to_read(kind: Kind) -> Permission {
         Kind::Account | Kind::Payment | Kind::Allowance => Permission::BillingRead,
         Kind::Code => Permission::BillingManage,
         Kind::Webhook => Permission::WebhooksRead,
+        Kind::Client => Permission::ClientsRead,
     }
 }
 
@@ -51,6 +53,7 @@ pub fn to_write(kind: Kind) -> Permission {
         Kind::Account => Permission::BillingBuy,
         Kind::Payment | Kind::Allowance | Kind::Code => Permission::BillingManage,
         Kind::Webhook => Permission::WebhooksWrite,
+        Kind::Client => Permission::ClientsWrite,
     }
 }
 
@@ -177,7 +180,7 @@ pub fn read<R: Resource>(call: &Call<'_>) -> Result<Reply, Problem> {
 /// What the data plane knows of a credential or a provider at this moment.
 fn with_health(call: &Call<'_>, mut shown: Value) -> Value {
     if shown.get("masked").is_some() {
-        let health = super::vendors::health(call, &shown);
+        let health = super::health::of_managed(call, &shown);
         if let Some(map) = shown.as_object_mut() {
             map.insert("health".into(), health);
         }
@@ -200,7 +203,7 @@ pub fn create<R: Resource>(call: &Call<'_>) -> Result<Reply, Problem> {
             return Err(Problem::conflict(format!("there is already a {} {id}", R::KIND.name())));
         }
         let private = match R::KIND {
-            Kind::User => Private::User { password: None, totp: None, totp_step: 0 },
+            Kind::User => Private::User(Proofs::default()),
             _ => Private::Nothing,
         };
         let record = Record::new(&id, tenant.clone(), body.clone().body(), private, call.now);
@@ -333,7 +336,11 @@ fn dependants(state: &State, record: &Record) -> Result<Vec<Arc<Record>>, Proble
             used("teams", state.each::<Team>().filter(team).count())?;
             Ok(keys_of(id))
         }
-        Body::App(_) => Ok(keys_of(id)),
+        Body::App(_) => {
+            let client = |(_, client): &(&Arc<Record>, &Client)| client.app.as_deref() == Some(id);
+            used("clients", state.each::<Client>().filter(client).count())?;
+            Ok(keys_of(id))
+        }
         Body::Team(_) => {
             let project = |(_, project): &(&Arc<Record>, &Project)| project.team.as_deref() == Some(id);
             used("projects", state.each::<Project>().filter(project).count())
@@ -352,9 +359,12 @@ fn dependants(state: &State, record: &Record) -> Result<Vec<Arc<Record>>, Proble
             Ok(own.map(|(record, _)| Arc::clone(record)).collect())
         }
         Body::Account(_) | Body::Payment(_) | Body::Code(_) | Body::Allowance(_) => Ok(Vec::new()),
-        Body::Key(_) | Body::Credential(_) | Body::Model(_) | Body::AddressRule(_) | Body::Webhook(_) => {
-            Ok(Vec::new())
-        }
+        Body::Key(_)
+        | Body::Credential(_)
+        | Body::Model(_)
+        | Body::AddressRule(_)
+        | Body::Webhook(_)
+        | Body::Client(_) => Ok(Vec::new()),
     }
 }
 

@@ -147,10 +147,23 @@ fn authenticate(directory: &Directory, token: &Secret, incoming: &Incoming) -> R
         if same(shown, token) {
             return Ok(Asker { principal: Principal::operator(), session: None });
         }
-        let principal = by_key(directory, shown, incoming).ok_or_else(unknown)?;
+        let principal = by_key(directory, shown, incoming).or_else(|| by_token(directory, shown));
+        let principal = principal.ok_or_else(unknown)?;
         allowed_from(directory, &principal, incoming)?;
         return Ok(Asker { principal, session: None });
     }
+    by_session(directory, incoming)
+}
+
+/// Who presents this access token, if it is good now.
+fn by_token(directory: &Directory, secret: &str) -> Option<Principal> {
+    let hash = directory.pepper().ok()?.hash(secret).0;
+    let (family, access) = directory.access_token(&hash)?;
+    Principal::token(&directory.state(), &family, &access)
+}
+
+/// Whose session it is; nobody's when there is none.
+pub(in crate::admin) fn by_session(directory: &Directory, incoming: &Incoming) -> Result<Asker, Problem> {
     let Some(cookie) = cookie(&incoming.headers) else {
         return Ok(Asker { principal: Principal::nobody(), session: None });
     };
@@ -223,7 +236,7 @@ fn allowed_from(directory: &Directory, principal: &Principal, incoming: &Incomin
 
 /// A browser sends its cookie also when another site asks it to. What changes something must come
 /// from the hub's own pages; programs say nothing of sites and are let in.
-fn from_the_same_site(incoming: &Incoming) -> Result<(), Problem> {
+pub(in crate::admin) fn from_the_same_site(incoming: &Incoming) -> Result<(), Problem> {
     if matches!(incoming.method.as_str(), "GET" | "HEAD") {
         return Ok(());
     }
@@ -242,12 +255,12 @@ fn from_the_same_site(incoming: &Incoming) -> Result<(), Problem> {
     }
 }
 
-fn decoded(text: &str) -> String {
+pub(in crate::admin) fn decoded(text: &str) -> String {
     percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned()
 }
 
 /// Names and values of a query.
-fn pairs(query: &str) -> Vec<(String, String)> {
+pub(in crate::admin) fn pairs(query: &str) -> Vec<(String, String)> {
     let read = |text: &str| decoded(&text.replace('+', " "));
     let pairs = query.split('&').filter(|pair| !pair.is_empty());
     pairs.map(|pair| pair.split_once('=').unwrap_or((pair, ""))).map(|(n, v)| (read(n), read(v))).collect()

@@ -2,6 +2,7 @@
 
 use super::call::{Incoming, Reply, etag};
 use super::dispatch::{ROOT, answer};
+use super::page::{HTML, POLICY};
 use super::problem::Problem;
 use crate::access::client_address;
 use crate::admin::Control;
@@ -18,7 +19,7 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Answers everything below the API's root.
 pub async fn handle(State(control): State<Arc<Control>>, request: Request) -> Response {
-    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip());
+    let from = from_where(&control, &request);
     let (parts, body) = request.into_parts();
     let name = uuid::Uuid::now_v7().simple().to_string();
     let answered = match axum::body::to_bytes(body, LARGEST_BODY).await {
@@ -31,12 +32,13 @@ pub async fn handle(State(control): State<Arc<Control>>, request: Request) -> Re
                 method: parts.method.as_str().to_owned(),
                 path: parts.uri.path().strip_prefix(ROOT).unwrap_or_default().to_owned(),
                 query: parts.uri.query().unwrap_or_default().to_owned(),
-                address: peer.map(|peer| address(&control, peer, &parts.headers)),
+                address: from.map(|from| from.address),
                 headers: parts.headers,
                 body: body.to_vec(),
                 request: name.clone(),
             };
-            let work = move || answer(&control.directory, &control.token, &incoming);
+            let own = Arc::clone(&control);
+            let work = move || answer(&own.directory, &own.token, &incoming);
             match tokio::task::spawn_blocking(work).await {
                 Ok(answered) => answered,
                 Err(error) => {
@@ -59,6 +61,29 @@ pub async fn handle(State(control): State<Arc<Control>>, request: Request) -> Re
     response
 }
 
+/// From where a request comes, and by which scheme, as the listener knows it that took it. Only the
+/// process itself can put it beside a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Visitor {
+    /// The client's address.
+    pub address: IpAddr,
+    /// Did it come by https?
+    pub secure: bool,
+}
+
+/// Where a request comes from: what the public listener says of it, or else what this one sees.
+pub(in crate::admin) fn from_where(control: &Control, request: &Request) -> Option<Visitor> {
+    if let Some(visitor) = request.extensions().get::<Visitor>() {
+        return Some(*visitor);
+    }
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>()?.0.ip();
+    let trusted =
+        control.directory.snapshot().is_some_and(|s| s.trusted_proxies.contains(peer.to_canonical()));
+    let proto = request.headers().get("x-forwarded-proto").filter(|_| trusted);
+    let secure = proto.is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"https"));
+    Some(Visitor { address: address(control, peer, request.headers()), secure })
+}
+
 /// From where: the peer, or what a trusted proxy says.
 fn address(control: &Control, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
     let Some(snapshot) = control.directory.snapshot() else { return peer.to_canonical() };
@@ -68,7 +93,7 @@ fn address(control: &Control, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
 }
 
 fn of_reply(reply: Reply) -> Response {
-    let Reply { status, mut body, version, once, cookie, text, pour, file } = reply;
+    let Reply { status, mut body, version, once, cookies, location, text, pour, file } = reply;
     for (name, value) in once {
         if let Some(map) = body.as_object_mut() {
             map.insert(name.to_owned(), value);
@@ -78,7 +103,7 @@ fn of_reply(reply: Reply) -> Response {
     if let Some(version) = version {
         builder = builder.header(header::ETAG, etag(version));
     }
-    if let Some(cookie) = cookie {
+    for cookie in cookies {
         builder = builder.header(header::SET_COOKIE, cookie);
     }
     if let Some(pour) = pour {
@@ -86,11 +111,19 @@ fn of_reply(reply: Reply) -> Response {
         builder = builder.header(header::CONTENT_TYPE, pour.kind).header(header::CONTENT_DISPOSITION, name);
         return builder.body(pour.body()).unwrap_or_else(|_| Response::new(Body::empty()));
     }
+    if let Some(location) = location {
+        builder = builder.header(header::LOCATION, location);
+    }
     if let Some((kind, bytes)) = file {
         let response = builder.header(header::CONTENT_TYPE, kind).body(Body::from(bytes));
         return response.unwrap_or_else(|_| Response::new(Body::empty()));
     }
     let response = match text {
+        Some((HTML, page)) => builder
+            .header(header::CONTENT_TYPE, HTML)
+            .header(header::CONTENT_SECURITY_POLICY, POLICY)
+            .header(header::REFERRER_POLICY, "no-referrer")
+            .body(Body::from(page)),
         Some((kind, text)) => builder.header(header::CONTENT_TYPE, kind).body(Body::from(text)),
         None if body.is_null() => builder.body(Body::empty()),
         None => builder.header(header::CONTENT_TYPE, "application/json").body(Body::from(body.to_string())),

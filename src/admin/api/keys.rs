@@ -17,7 +17,7 @@ use serde_json::Value;
 use std::time::Duration;
 
 /// The longest time that a rotated secret may go on working.
-const LONGEST_OVERLAP: u64 = 30 * 24 * 60 * 60;
+pub(super) const LONGEST_OVERLAP: u64 = 30 * 24 * 60 * 60;
 
 /// A new secret, and the rest of it: id, shown characters.
 fn secret() -> Result<access::NewKey, Problem> {

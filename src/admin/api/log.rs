@@ -1,8 +1,10 @@
 //! The audit log: searched, exported, proved.
 
 use super::call::{Call, Reply};
+use super::export::{Export, Form};
 use super::problem::Problem;
 use crate::control::{Entry, Moment, Outcome};
+use crate::types::TenantId;
 use axum::http::StatusCode;
 use serde_json::json;
 use std::ops::ControlFlow;
@@ -19,6 +21,10 @@ fn unreadable(error: String) -> Problem {
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, error)
 }
 
+/// The same, and the form.
+pub const EXPORT_QUERY: &[&str] =
+    &["format", "before", "action", "who", "kind", "id", "outcome", "from", "to", "tenant"];
+
 /// `GET /audit`: the newest first.
 pub fn search(call: &Call<'_>) -> Result<Reply, Problem> {
     let limit = match call.asked("limit").map(str::parse::<usize>) {
@@ -31,7 +37,7 @@ pub fn search(call: &Call<'_>) -> Result<Reply, Problem> {
     let each = &mut |entry: Entry| {
         seen += 1;
         let sequence = entry.sequence;
-        if wanted.fits(call, &entry) {
+        if wanted.fits(&entry) {
             items.push(entry);
         }
         if items.len() >= limit || seen >= MOST_SEEN {
@@ -52,11 +58,16 @@ fn before(call: &Call<'_>) -> Result<u64, Problem> {
     }
 }
 
-/// What a search is for.
-struct Wanted {
+/// What a search is for, owned, so that it can go on after its request.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    /// Where who asks belongs: they see nothing of others.
+    reach: Option<TenantId>,
     from: Option<Moment>,
     to: Option<Moment>,
     outcome: Option<Outcome>,
+    /// Wanted values, by the names of [`LOG_QUERY`].
+    texts: Vec<(&'static str, String)>,
 }
 
 impl Wanted {
@@ -73,43 +84,40 @@ impl Wanted {
             Some("refused") => Some(Outcome::Refused),
             Some(_) => return Err(Problem::bad_request("outcome is done or refused")),
         };
-        Ok(Self { from: moment("from")?, to: moment("to")?, outcome })
+        let names = ["action", "kind", "id", "tenant", "who"];
+        let texts = names.into_iter().filter_map(|name| Some((name, call.asked(name)?.to_owned()))).collect();
+        let reach = call.principal.tenant.clone();
+        Ok(Self { reach, from: moment("from")?, to: moment("to")?, outcome, texts })
     }
 
-    fn fits(&self, call: &Call<'_>, entry: &Entry) -> bool {
-        let asked =
-            |name: &str, text: Option<&str>| call.asked(name).is_none_or(|wanted| text == Some(wanted));
-        let who = || {
-            call.asked("who").is_none_or(|who| entry.who.id.as_deref() == Some(who) || entry.who.name == who)
-        };
+    /// Does a record fit?
+    pub fn fits(&self, entry: &Entry) -> bool {
         let target = entry.target.as_ref();
-        call.principal.reaches(entry.tenant())
+        let is = |(name, wanted): &(&'static str, String)| match *name {
+            "action" => entry.action == *wanted,
+            "kind" => target.is_some_and(|target| target.kind.name() == wanted),
+            "id" => target.is_some_and(|target| target.id == *wanted),
+            "tenant" => entry.tenant().is_some_and(|tenant| tenant.as_str() == wanted),
+            _ => entry.who.id.as_ref() == Some(wanted) || entry.who.name == *wanted,
+        };
+        (self.reach.is_none() || self.reach.as_ref() == entry.tenant())
             && self.from.is_none_or(|from| entry.at >= from)
             && self.to.is_none_or(|to| entry.at < to)
             && self.outcome.is_none_or(|outcome| entry.outcome == outcome)
-            && asked("action", Some(&entry.action))
-            && asked("kind", target.map(|target| target.kind.name()))
-            && asked("id", target.map(|target| target.id.as_str()))
-            && asked("tenant", entry.tenant().map(|tenant| tenant.as_str()))
-            && who()
+            && self.texts.iter().all(is)
     }
 }
 
-/// `GET /audit/export`: JSON lines, the newest first, everything that fits.
+/// `GET /audit/export`: JSON lines or CSV, the newest first, everything that fits.
 pub fn export(call: &Call<'_>) -> Result<Reply, Problem> {
-    let wanted = Wanted::of(call)?;
-    let mut text = String::new();
-    let each = &mut |entry: Entry| {
-        if wanted.fits(call, &entry)
-            && let Ok(line) = serde_json::to_string(&entry)
-        {
-            text.push_str(&line);
-            text.push('\n');
-        }
-        ControlFlow::Continue(())
+    let form = match call.asked("format") {
+        None | Some("json") => Form::Lines,
+        Some("csv") => Form::Csv,
+        Some(_) => return Err(Problem::bad_request("format is json or csv")),
     };
-    call.directory.audit_before(before(call)?, each).map_err(unreadable)?;
-    Ok(Reply { text: Some(("application/x-ndjson", text)), ..Reply::ok(serde_json::Value::Null) })
+    let before = before(call)?.min(call.directory.audit_end());
+    let pour = Export { form, before, wanted: Wanted::of(call)? }.pour(call.directory.store().clone());
+    Ok(Reply { pour: Some(pour), ..Reply::ok(serde_json::Value::Null) })
 }
 
 /// `GET /audit/verify`

@@ -2,7 +2,7 @@
 
 use super::call::{Call, Reply};
 use super::problem::Problem;
-use crate::control::{BuiltIn, Kind, PERMISSIONS, Private, Reach};
+use crate::control::{BuiltIn, Kind, PERMISSIONS, Private, Proofs, Reach};
 use crate::provider::VENDORS;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -52,7 +52,8 @@ pub fn vault(call: &Call<'_>) -> Result<Reply, Problem> {
     let state = call.directory.state();
     let mut under: BTreeMap<String, u64> = BTreeMap::new();
     for record in state.all(Kind::Credential).chain(state.all(Kind::User)) {
-        if let Private::Credential { sealed, .. } | Private::User { totp: Some(sealed), .. } = &record.private
+        if let Private::Credential { sealed, .. } | Private::User(Proofs { totp: Some(sealed), .. }) =
+            &record.private
         {
             *under.entry(sealed.master.clone()).or_default() += 1;
         }

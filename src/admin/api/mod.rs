@@ -2,19 +2,26 @@
 
 mod billing;
 mod call;
+mod clients;
+mod consents;
 mod crud;
 mod dispatch;
+mod export;
 mod file;
+mod health;
+mod history;
 mod http;
 mod keys;
 mod log;
 mod meta;
 mod notices;
 mod openapi;
+mod page;
 mod people;
 mod pour;
 mod problem;
 mod routes;
+mod sign_in;
 mod usage;
 mod vendors;
 mod webhooks;
@@ -26,7 +33,9 @@ pub use pour::Pour;
 pub use problem::Problem;
 pub use routes::{Access, Route, routes};
 
-pub(super) use http::{handle, of_problem};
+pub(super) use dispatch::{by_session, from_the_same_site, pairs};
+pub use http::Visitor;
+pub(super) use http::{from_where, handle, of_problem};
 
 #[cfg(test)]
 mod tests;

@@ -203,6 +203,7 @@ fn responses(route: &Route, generator: &mut SchemaGenerator) -> Value {
             ("200", Some(json_of(page)))
         }
         Answer::Object => ("200", Some(json_of(json!({ "type": "object" })))),
+        Answer::Html => ("200", Some(json!({ "text/html": { "schema": { "type": "string" } } }))),
         Answer::Lines => ("200", Some(json!({ "application/x-ndjson": { "schema": { "type": "string" } } }))),
     };
     let mut done = json!({ "description": "Done." });

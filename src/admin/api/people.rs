@@ -5,8 +5,8 @@ use super::crud::{fresh_id, made, take_tenant, to_change, to_write};
 use super::problem::Problem;
 use crate::admin::directory::{Directory, Draft};
 use crate::control::{
-    BuiltIn, Change, Kind, Moment, Outcome, PasswordHash, PermissionSet, Principal, Private, RANDOM_BYTES,
-    Record, Resource, Session, State, User, password_faults, to_hex, totp_uri, totp_verify,
+    BuiltIn, Change, Kind, Moment, Outcome, PasswordHash, PermissionSet, Principal, Private, Proofs,
+    RANDOM_BYTES, Record, Resource, Session, State, User, password_faults, to_hex, totp_uri, totp_verify,
 };
 use axum::http::{StatusCode, header};
 use schemars::JsonSchema;
@@ -66,7 +66,7 @@ pub struct Code {
     pub code: String,
 }
 
-fn random<const N: usize>() -> Result<[u8; N], Problem> {
+pub(super) fn random<const N: usize>() -> Result<[u8; N], Problem> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes)
         .map_err(|error| Problem::new(StatusCode::SERVICE_UNAVAILABLE, format!("no randomness: {error}")))?;
@@ -107,7 +107,7 @@ pub fn bootstrap(call: &Call<'_>) -> Result<Reply, Problem> {
         if state.has_owner() {
             return Err(Problem::conflict("the hub has an owner already"));
         }
-        let private = Private::User { password: password.clone(), totp: None, totp_step: 0 };
+        let private = Private::User(Proofs { password: password.clone(), ..Proofs::default() });
         let record = Record::new(&fresh_id(Kind::User), None, body.clone().body(), private, call.now);
         // Nobody has made an owner before, so nobody's rights bound this one.
         let change = call.as_operator().step(state, None, record)?;
@@ -164,7 +164,7 @@ pub fn sign_in(call: &Call<'_>) -> Result<Reply, Problem> {
 fn proved(call: &Call<'_>, record: Option<&Record>, asked: &SignIn) -> Option<u64> {
     let private = record.map(|record| &record.private);
     let (password, totp, last) = match private {
-        Some(Private::User { password, totp, totp_step }) => (password.as_ref(), totp.as_ref(), *totp_step),
+        Some(Private::User(proofs)) => (proofs.password.as_ref(), proofs.totp.as_ref(), proofs.totp_step),
         _ => (None, None, 0),
     };
     let fits = {
@@ -186,8 +186,14 @@ fn totp_owner(user: &str) -> String {
     format!("totp/{user}")
 }
 
-/// Begins a session.
-fn begin(call: &Call<'_>, record: &Arc<Record>, principal: Principal, step: u64) -> Result<Reply, Problem> {
+/// Begins a session of a user, however they have shown who they are. `step`: of the one-time code
+/// that was used up, or 0.
+pub(super) fn begin(
+    call: &Call<'_>,
+    record: &Arc<Record>,
+    principal: Principal,
+    step: u64,
+) -> Result<Reply, Problem> {
     let secret: [u8; 32] = random()?;
     let cookie = to_hex(&secret);
     let agent = call.incoming.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
@@ -216,7 +222,7 @@ fn begin(call: &Call<'_>, record: &Arc<Record>, principal: Principal, step: u64)
         draft.entries.push(entry);
         draft.changes.extend(used_up(state, record, step, call));
         let mut reply = Reply::ok(me_of(&principal));
-        reply.cookie = Some(format!("{COOKIE}={cookie}; Path=/; Secure; HttpOnly; SameSite=Strict"));
+        reply.cookies = vec![format!("{COOKIE}={cookie}; Path=/; Secure; HttpOnly; SameSite=Strict")];
         Ok::<_, Problem>((reply, draft))
     })
 }
@@ -224,11 +230,11 @@ fn begin(call: &Call<'_>, record: &Arc<Record>, principal: Principal, step: u64)
 /// Writes down that a one-time code was used.
 fn used_up(state: &State, record: &Record, step: u64, call: &Call<'_>) -> Option<Change> {
     let now = state.get(Kind::User, &record.id)?;
-    let Private::User { password, totp, totp_step } = &now.private else { return None };
-    if step <= *totp_step {
+    let Private::User(proofs) = &now.private else { return None };
+    if step <= proofs.totp_step {
         return None;
     }
-    let private = Private::User { password: password.clone(), totp: totp.clone(), totp_step: step };
+    let private = Private::User(Proofs { totp_step: step, ..proofs.clone() });
     let after = now.next(now.body.clone(), private, call.now);
     let id = Arc::clone(&now.id);
     Some(Change { kind: Kind::User, id, before: Some(Arc::clone(now)), after: Some(Arc::new(after)) })
@@ -253,6 +259,7 @@ fn me_of(principal: &Principal) -> Value {
         crate::control::Actor::Operator => ("operator", None),
         crate::control::Actor::User(id) => ("user", Some(id)),
         crate::control::Actor::Key { id, .. } => ("key", Some(id)),
+        crate::control::Actor::Token { id, .. } => ("token", Some(id)),
         crate::control::Actor::Nobody => ("nobody", None),
     };
     let permissions: Vec<_> = PermissionSet::iter(principal.permissions).collect();
@@ -266,7 +273,7 @@ fn me_of(principal: &Principal) -> Value {
 }
 
 /// Id of the user who asks; keys and the operator have no account.
-fn own_account<'c>(call: &'c Call<'_>) -> Result<&'c Arc<str>, Problem> {
+pub(super) fn own_account<'c>(call: &'c Call<'_>) -> Result<&'c Arc<str>, Problem> {
     match &call.principal.actor {
         crate::control::Actor::User(id) => Ok(id),
         _ => Err(Problem::conflict("only somebody who signed in has an account of their own")),
@@ -320,7 +327,7 @@ fn end(call: &Call<'_>, ended: Vec<[u8; 32]>) -> Result<Reply, Problem> {
         let entries = vec![call.entry(Outcome::Done, None)];
         let mut reply = Reply::nothing();
         if call.session.is_some_and(|own| ended.contains(&own)) {
-            reply.cookie = Some(format!("{COOKIE}=; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age=0"));
+            reply.cookies = vec![format!("{COOKIE}=; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age=0")];
         }
         Ok((reply, Draft { ended, entries, ..Draft::default() }))
     })
@@ -345,7 +352,7 @@ pub fn create_user(call: &Call<'_>) -> Result<Reply, Problem> {
         Some(_) => return Err(Problem::fault("password", "is no text")),
     };
     call.directory.change(|state| {
-        let private = Private::User { password: password.clone(), totp: None, totp_step: 0 };
+        let private = Private::User(Proofs { password: password.clone(), ..Proofs::default() });
         let record =
             Record::new(&fresh_id(Kind::User), tenant.clone(), body.clone().body(), private, call.now);
         made(call, vec![call.step(state, None, record)?], Vec::new())
@@ -360,7 +367,7 @@ pub fn own_password(call: &Call<'_>) -> Result<Reply, Problem> {
     throttled(call, &names)?;
     let state = call.directory.state();
     let record = state.get(Kind::User, user).ok_or_else(Problem::not_found)?;
-    let Private::User { password: Some(old), .. } = &record.private else {
+    let Private::User(Proofs { password: Some(old), .. }) = &record.private else {
         return Err(Problem::conflict("the account has no password"));
     };
     let fits = {
@@ -392,15 +399,13 @@ fn set_password(call: &Call<'_>, user: &str, password: &str) -> Result<Reply, Pr
     }
     let made = hashed(call, password)?;
     with_private(call, user, |private| match private {
-        Private::User { totp, totp_step, .. } => {
-            Private::User { password: Some(made), totp: totp.clone(), totp_step: *totp_step }
-        }
+        Private::User(proofs) => Private::User(Proofs { password: Some(made), ..proofs.clone() }),
         other => other.clone(),
     })
 }
 
 /// Changes what only the hub knows of a user, and ends their other sessions.
-fn with_private(
+pub(super) fn with_private(
     call: &Call<'_>,
     user: &str,
     change: impl FnOnce(&Private) -> Private,
@@ -448,8 +453,8 @@ pub fn confirm_totp(call: &Call<'_>) -> Result<Reply, Problem> {
         return Err(Problem::fault("code", "is not the one that the app shows now"));
     };
     with_private(call, user, |private| match private {
-        Private::User { password, .. } => {
-            Private::User { password: password.clone(), totp: Some(sealed), totp_step: step }
+        Private::User(proofs) => {
+            Private::User(Proofs { totp: Some(sealed), totp_step: step, ..proofs.clone() })
         }
         other => other.clone(),
     })
@@ -460,9 +465,7 @@ pub fn remove_totp(call: &Call<'_>) -> Result<Reply, Problem> {
     let state = call.directory.state();
     let record = to_change(call, &state, Kind::User)?;
     with_private(call, &record.id, |private| match private {
-        Private::User { password, .. } => {
-            Private::User { password: password.clone(), totp: None, totp_step: 0 }
-        }
+        Private::User(proofs) => Private::User(Proofs { totp: None, totp_step: 0, ..proofs.clone() }),
         other => other.clone(),
     })
 }

@@ -3,6 +3,8 @@
 //! A path that is not here is not answered.
 
 mod billing;
+mod history;
+mod sign_in;
 mod table;
 
 pub use table::routes;
@@ -38,6 +40,8 @@ pub enum Answer {
     Object,
     /// JSON lines.
     Lines,
+    /// A page for people, or a way to another one.
+    Html,
 }
 
 /// One row.

@@ -380,13 +380,21 @@ fn credentials_are_written_and_never_read() {
     let body = json!({ "provider": provider, "name": "a", "secret": "sk-canary-0123456789abcdef" });
     let credential = place.operator("POST", "/credentials", body).unwrap();
     let id = credential.body["id"].as_str().unwrap().to_owned();
-    let open = |place: &Place| place.directory.compile().extra.providers[0].credentials[0].secret.clone();
+    let open = |place: &Place| match &place.directory.compile().extra.providers[0].credentials[0].proof {
+        crate::config::CredentialProof::Secret(secret) => secret.clone(),
+        crate::config::CredentialProof::Pair(..) => panic!("one secret was given"),
+    };
     assert_eq!(open(&place).expose(), "sk-canary-0123456789abcdef");
     let mut said = vec![credential.body.to_string()];
     for path in ["/credentials", "/audit", "/vault", &format!("/credentials/{id}")] {
         said.push(place.operator("GET", path, Value::Null).unwrap().body.to_string());
     }
-    said.push(place.operator("GET", "/audit/export", Value::Null).unwrap().text.unwrap().1);
+    for form in ["json", "csv"] {
+        let reply = place.operator("GET", &format!("/audit/export?format={form}"), Value::Null).unwrap();
+        let mut text = Vec::new();
+        reply.pour.unwrap().write(&mut text).unwrap();
+        said.push(String::from_utf8(text).unwrap());
+    }
     assert!(said.iter().all(|text| !text.contains("canary")), "{said:?}");
 
     // Another master key takes over while everything runs.

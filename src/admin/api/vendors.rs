@@ -5,29 +5,101 @@ use super::call::{Call, Reply, typed};
 use super::crud::{fresh_id, made, patched, to_change, to_write};
 use super::problem::Problem;
 use crate::control::{
-    Change, Credential, Kind, Private, Provider, RANDOM_BYTES, Record, Resource, Sealed, Vault,
+    Change, Credential, CredentialType, Fault, KeyPair, Kind, Private, Proofs, Provider, RANDOM_BYTES,
+    Record, Resource, Sealed, Vault,
 };
 use axum::http::StatusCode;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
+use zeroize::Zeroizing;
 
 /// Longest secret that a vendor gives out.
 const LONGEST_SECRET: usize = 16 * 1024;
 /// Characters that are shown of a secret, and never more than a fifth of it.
 const MOST_SHOWN: usize = 4;
 
-/// The member that holds a secret on its way in.
-fn take_secret(map: &mut Map<String, Value>) -> Result<Option<String>, Problem> {
-    match map.remove("secret") {
-        None | Some(Value::Null) => Ok(None),
-        Some(Value::String(secret)) => {
-            let secret = secret.trim();
-            if secret.is_empty() || secret.len() > LONGEST_SECRET || secret.chars().any(char::is_control) {
-                return Err(Problem::fault("secret", "is empty, too long, or has control characters"));
-            }
-            Ok(Some(secret.to_owned()))
+/// Members that hold a secret on its way in, a single one and those of a pair of keys.
+pub const SECRETS: &[&str] = &["secret", "access_key_id", "secret_access_key", "session_token"];
+
+/// A secret as it was given.
+enum Given {
+    One(Zeroizing<String>),
+    Pair(KeyPair),
+}
+
+impl Given {
+    /// As it is sealed.
+    fn text(&self) -> Zeroizing<String> {
+        match self {
+            Given::One(secret) => secret.clone(),
+            Given::Pair(pair) => pair.to_text(),
         }
-        Some(_) => Err(Problem::fault("secret", "is no text")),
+    }
+
+    /// What people see of it.
+    fn masked(&self) -> String {
+        match self {
+            Given::One(secret) => masked(secret),
+            Given::Pair(pair) => masked(&pair.access_key_id),
+        }
+    }
+
+    fn is_pair(&self) -> bool {
+        matches!(self, Given::Pair(_))
+    }
+}
+
+/// Takes the secret out of a body. Everything that is wrong with it is told, without it.
+fn take_secret(map: &mut Map<String, Value>) -> Result<Option<Given>, Problem> {
+    let mut faults = Vec::new();
+    let mut take = |name: &str| match map.remove(name) {
+        None | Some(Value::Null) => None,
+        Some(Value::String(text)) => {
+            let text = Zeroizing::new(text);
+            let secret = text.trim();
+            if secret.is_empty() || secret.len() > LONGEST_SECRET || secret.chars().any(char::is_control) {
+                faults.push(Fault::new(name, "is empty, too long, or has control characters"));
+            }
+            Some(Zeroizing::new(secret.to_owned()))
+        }
+        Some(_) => {
+            faults.push(Fault::new(name, "is no text"));
+            None
+        }
+    };
+    let (one, id, secret, token) =
+        (take("secret"), take("access_key_id"), take("secret_access_key"), take("session_token"));
+    let names_pair = id.is_some() || secret.is_some() || token.is_some();
+    if names_pair && one.is_some() {
+        faults.push(Fault::new("secret", "comes beside a pair of keys; which one?"));
+    }
+    for (name, missing) in [("access_key_id", id.is_none()), ("secret_access_key", secret.is_none())] {
+        if names_pair && missing && faults.is_empty() {
+            faults.push(Fault::new(name, "is missing; a pair of keys is given as a whole"));
+        }
+    }
+    if !faults.is_empty() {
+        return Err(Problem::faults(faults));
+    }
+    Ok(match (one, id, secret) {
+        (Some(secret), _, _) => Some(Given::One(secret)),
+        (None, Some(id), Some(secret)) => Some(Given::Pair(KeyPair {
+            access_key_id: id.to_string(),
+            secret_access_key: secret.to_string(),
+            session_token: token.map(|token| token.to_string()),
+        })),
+        _ => None,
+    })
+}
+
+/// A secret has to be of the kind that the credential says.
+fn of_its_kind(kind: CredentialType, is_pair: bool) -> Result<(), Problem> {
+    match (kind == CredentialType::AccessKeyPair, is_pair) {
+        (true, false) => {
+            Err(Problem::fault("access_key_id", "is missing; type access_key_pair has a pair of keys"))
+        }
+        (false, true) => Err(Problem::fault("type", "is to be access_key_pair for a pair of keys")),
+        _ => Ok(()),
     }
 }
 
@@ -56,9 +128,12 @@ pub fn create(call: &Call<'_>) -> Result<Reply, Problem> {
     let body: Credential = typed(map)?;
     call.needs(to_write(Kind::Credential), None)?;
     let Some(secret) = secret else { return Err(Problem::fault("secret", "is missing")) };
+    of_its_kind(body.kind, secret.is_pair())?;
     let id = fresh_id(Kind::Credential);
-    let private =
-        Private::Credential { sealed: seal(&call.directory.vault(), &id, &secret)?, masked: masked(&secret) };
+    let private = Private::Credential {
+        sealed: seal(&call.directory.vault(), &id, &secret.text())?,
+        masked: secret.masked(),
+    };
     call.directory.change(|state| {
         let record = Record::new(&id, None, body.clone().body(), private.clone(), call.now);
         made(call, vec![call.step(state, None, record)?], Vec::new())
@@ -72,11 +147,13 @@ pub fn update(call: &Call<'_>) -> Result<Reply, Problem> {
     call.directory.change(|state| {
         let before = to_change(call, state, Kind::Credential)?;
         let Some(old) = before.is::<Credential>() else { return Err(Problem::not_found()) };
-        let body = patched(old, &patch)?;
+        let body: Credential = patched(old, &patch)?;
+        let was_pair = old.kind == CredentialType::AccessKeyPair;
+        of_its_kind(body.kind, secret.as_ref().map_or(was_pair, Given::is_pair))?;
         let private = match &secret {
             Some(secret) => Private::Credential {
-                sealed: seal(&call.directory.vault(), &before.id, secret)?,
-                masked: masked(secret),
+                sealed: seal(&call.directory.vault(), &before.id, &secret.text())?,
+                masked: secret.masked(),
             },
             None => before.private.clone(),
         };
@@ -114,16 +191,14 @@ fn rewrapped(vault: &Vault, record: &Record) -> Result<Option<Private>, Problem>
     let (owner, sealed) = match &record.private {
         Private::Webhook(secret) => return super::webhooks::rewrapped(vault, record, secret, nonce),
         Private::Credential { sealed, .. } => (owner_of(&record.id), sealed),
-        Private::User { totp: Some(sealed), .. } => (format!("totp/{}", record.id), sealed),
+        Private::User(Proofs { totp: Some(sealed), .. }) => (format!("totp/{}", record.id), sealed),
         _ => return Ok(None),
     };
     let again = vault.rewrap(&owner, sealed, nonce);
     let again = again.map_err(|error| Problem::conflict(format!("{}: {error}", record.id)))?;
     Ok(again.map(|sealed| match &record.private {
         Private::Credential { masked, .. } => Private::Credential { sealed, masked: masked.clone() },
-        Private::User { password, totp_step, .. } => {
-            Private::User { password: password.clone(), totp: Some(sealed), totp_step: *totp_step }
-        }
+        Private::User(proofs) => Private::User(Proofs { totp: Some(sealed), ..proofs.clone() }),
         other => other.clone(),
     }))
 }
@@ -147,30 +222,4 @@ pub fn test(call: &Call<'_>) -> Result<Reply, Problem> {
     let answer = call.directory.probe(&provider.name, &credential.name).map_err(Problem::conflict)?;
     call.directory.note(call.entry(crate::control::Outcome::Done, None));
     Ok(Reply::ok(json!({ "works": answer.works, "status": answer.status, "words": answer.words })))
-}
-
-/// What the data plane knows of a credential at this moment.
-pub fn health(call: &Call<'_>, shown: &Value) -> Value {
-    let state = call.directory.state();
-    let provider = shown["provider"].as_str().and_then(|id| state.find::<Provider>(id));
-    let name = shown["name"].as_str().unwrap_or_default();
-    let Some((snapshot, provider)) = call.directory.snapshot().zip(provider) else { return Value::Null };
-    let out = snapshot.left_out.iter().find(|out| out.kind == "provider" && out.name == provider.name);
-    if let Some(out) = out {
-        let why: Vec<&str> = out.problems.iter().map(|problem| problem.text.as_str()).collect();
-        return json!({ "state": "left_out", "reason": why.join("; ") });
-    }
-    let found = snapshot.providers.get(provider.name.as_str());
-    let wanted = format!("{}/{name}", provider.name);
-    let found = found.and_then(|found| found.credentials.iter().find(|c| c.id.as_str() == wanted));
-    let Some(found) = found else { return json!({ "state": "not_in_use" }) };
-    let now = call.directory.clock.mono();
-    json!({
-        "state": found.health.state(now).name(),
-        "in_flight": found.health.in_flight(),
-        "last_failure": found.health.last_fault(now).map(|(fault, ago)| json!({
-            "reason": fault.name(),
-            "seconds_ago": ago.as_secs(),
-        })),
-    })
 }

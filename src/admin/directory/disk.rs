@@ -1,9 +1,10 @@
 //! What is managed, as it lies on disk: read at the start, and after a write
 //! that failed.
 
+use crate::control::oauth::{Book, CONSENT_PREFIX, Consent, FAMILY_PREFIX, Family, Step};
 use crate::control::{
-    AUDIT_HEAD, AUDIT_PREFIX, Audit, Broken, Head, IDEMPOTENCY_PREFIX, Moment, RECORD_PREFIX, Record, Replay,
-    SESSION_PREFIX, Seal, Session, Signer, State, Verifier, from_hex, to_hex,
+    AUDIT_ANCHOR, AUDIT_HEAD, AUDIT_PREFIX, Anchor, Audit, Broken, Head, IDEMPOTENCY_PREFIX, Moment,
+    RECORD_PREFIX, Record, Replay, SESSION_PREFIX, Seal, Session, Signer, State, Verifier, from_hex, to_hex,
 };
 use crate::store::Archive;
 use crate::types::Wall;
@@ -22,6 +23,7 @@ pub(super) struct Loaded {
     pub(super) sessions: HashMap<[u8; 32], Session>,
     pub(super) replays: HashMap<String, Replay>,
     pub(super) audit: Audit,
+    pub(super) book: Book,
 }
 
 /// Proves the audit log in an archive.
@@ -29,7 +31,12 @@ pub(super) struct Loaded {
 /// # Errors
 /// When the store cannot be read.
 pub fn verify_audit(archive: &Archive, public_key: &str) -> Result<Result<u64, Broken>, String> {
-    let (mut verifier, mut broken, mut head) = (Verifier::default(), None, None);
+    let mut verifier = match anchor(archive)?.map(|anchor| anchor.seal(public_key)) {
+        None => Verifier::default(),
+        Some(Ok(seal)) => Verifier::after(seal),
+        Some(Err(broken)) => return Ok(Err(broken)),
+    };
+    let (mut broken, mut head) = (None, None);
     let each = &mut |key: &[u8], value: &[u8]| match verifier.row(key, value) {
         Ok(()) => ControlFlow::Continue(()),
         Err(error) => {
@@ -49,6 +56,20 @@ pub fn verify_audit(archive: &Archive, public_key: &str) -> Result<Result<u64, B
     Ok(verifier.finish(head.as_ref(), public_key))
 }
 
+/// What stays of audit records that were pruned.
+///
+/// # Errors
+/// When the store cannot be read.
+pub(super) fn anchor(archive: &Archive) -> Result<Option<Anchor>, String> {
+    let mut found = None;
+    let each = &mut |_: &[u8], value: &[u8]| {
+        found = serde_json::from_slice(value).ok();
+        ControlFlow::Break(())
+    };
+    archive.control(AUDIT_ANCHOR.as_bytes(), each).map_err(|error| error.to_string())?;
+    Ok(found)
+}
+
 /// The key that proves the audit log in a data folder.
 ///
 /// # Errors
@@ -66,6 +87,7 @@ pub(super) fn load(archive: &Archive, now: Wall) -> Result<Loaded, String> {
         sessions: HashMap::new(),
         replays: HashMap::new(),
         audit: Audit::default(),
+        book: Book::default(),
     };
     let mut damaged = 0_u64;
     let each = &mut |_: &[u8], value: &[u8]| {
@@ -98,16 +120,32 @@ pub(super) fn load(archive: &Archive, now: Wall) -> Result<Loaded, String> {
         ControlFlow::Continue(())
     };
     archive.control(IDEMPOTENCY_PREFIX.as_bytes(), each).map_err(|error| error.to_string())?;
+    let mut steps = |prefix: &str, read: &dyn Fn(&[u8]) -> Option<Step>| {
+        let each = &mut |_: &[u8], value: &[u8]| {
+            read(value).into_iter().for_each(|step| loaded.book.apply(step));
+            ControlFlow::Continue(())
+        };
+        archive.control(prefix.as_bytes(), each).map_err(|error| error.to_string())
+    };
+    steps(FAMILY_PREFIX, &|row| serde_json::from_slice::<Family>(row).ok().map(|f| Step::Keep(Arc::new(f))))?;
+    steps(CONSENT_PREFIX, &|row| serde_json::from_slice::<Consent>(row).ok().map(Step::Consent))?;
+    loaded.audit.seal = load_head(archive)?;
+    Ok(loaded)
+}
+
+/// The end of the audit log.
+pub(super) fn load_head(archive: &Archive) -> Result<Seal, String> {
+    let mut seal = Seal::default();
     let each = &mut |_: &[u8], value: &[u8]| {
         if let Ok(head) = serde_json::from_slice::<Head>(value)
             && let Some(digest) = from_hex(&head.digest).and_then(|digest| digest.try_into().ok())
         {
-            loaded.audit.seal = Seal { sequence: head.sequence, digest };
+            seal = Seal { sequence: head.sequence, digest };
         }
         ControlFlow::Continue(())
     };
     archive.control(AUDIT_HEAD.as_bytes(), each).map_err(|error| error.to_string())?;
-    Ok(loaded)
+    Ok(seal)
 }
 
 pub(super) fn index_of(state: &State) -> HashMap<[u8; 32], Arc<str>> {

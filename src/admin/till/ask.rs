@@ -3,8 +3,8 @@
 use super::{Till, unavailable, wallet_of};
 use crate::admin::api::Problem;
 use crate::admin::outside::Request;
-use crate::billing::stripe::{Ask, Method, VERSION, customer};
 use crate::billing::Account;
+use crate::billing::stripe::{Ask, Method, VERSION, customer};
 use crate::control::Kind;
 use crate::types::TenantId;
 use axum::http::StatusCode;
@@ -65,7 +65,9 @@ impl Till<'_> {
         Ok(match (answer.status, object) {
             (200..=299, Ok(object)) => Said::Done(object),
             // Another request with this key is running, or there were too many.
-            (409 | 429 | 500..=599, _) | (200..=299, Err(_)) => Said::Unclear(format!("status {}", answer.status)),
+            (409 | 429 | 500..=599, _) | (200..=299, Err(_)) => {
+                Said::Unclear(format!("status {}", answer.status))
+            }
             (status, object) => Said::Refused(status, object.unwrap_or_default()),
         })
     }

@@ -76,9 +76,12 @@ pub(in crate::admin) fn bodies(archive: &Archive) -> Result<Vec<Vec<u8>>, Proble
 /// # Errors
 /// When the books cannot be read, or the digest of a month is not the journal's.
 pub(in crate::admin) fn made(archive: &Archive, closes: &[Close]) -> Result<Vec<Statement>, Problem> {
-    let mut statements = Statements::new(closes).ok_or_else(|| unavailable("the list of closed months is damaged"))?;
+    let mut statements =
+        Statements::new(closes).ok_or_else(|| unavailable("the list of closed months is damaged"))?;
     let through = closes.last().map_or(0, |close| close.through);
-    archive.records(Some(through), &mut |batch, record| statements.record(batch, record)).map_err(unreadable)?;
+    archive
+        .records(Some(through), &mut |batch, record| statements.record(batch, record))
+        .map_err(unreadable)?;
     Ok(statements.finish())
 }
 
@@ -129,7 +132,9 @@ impl Till<'_> {
         drop(archive);
         loop {
             let month = month_text(next);
-            let Some(end) = month_end(&month).filter(|end| end.after(GRACE) <= self.now) else { return Ok(()) };
+            let Some(end) = month_end(&month).filter(|end| end.after(GRACE) <= self.now) else {
+                return Ok(());
+            };
             let now = self.now;
             close_month(self.directory, &month, |close| hub_entry(close, now))?;
             tracing::info!(month, "statements were made");

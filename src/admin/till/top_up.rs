@@ -43,7 +43,12 @@ impl Till<'_> {
     }
 
     /// Writes down that a payment is to be made, if one is. From then on it is on its way.
-    fn begin(&self, account: &Record, top_up: &TopUp, tenant: &TenantId) -> Result<Option<Arc<Record>>, Trouble> {
+    fn begin(
+        &self,
+        account: &Record,
+        top_up: &TopUp,
+        tenant: &TenantId,
+    ) -> Result<Option<Arc<Record>>, Trouble> {
         let (wallet, stripe) = (wallet_of(account), self.stripe()?);
         let rests = wallet.wait_until.is_some_and(|until| until.0 > self.now);
         let few = self.directory.store().wallets().available(tenant, self.now) < top_up.below;
@@ -64,7 +69,8 @@ impl Till<'_> {
             let own = |record: &Record| record.tenant.as_ref() == Some(tenant);
             let month = |at: Wall| month_of_day(day_of(at));
             let (mut spent, mut running) = (0_u64, false);
-            for (record, payment) in state.each::<Payment>().filter(|(record, p)| own(record) && p.automatic) {
+            for (record, payment) in state.each::<Payment>().filter(|(record, p)| own(record) && p.automatic)
+            {
                 running |= payment.state == PaymentState::Pending;
                 if month(record.created_at.0) == month(self.now) && payment.state != PaymentState::Failed {
                     spent = spent.saturating_add(payment.minor);
@@ -73,12 +79,15 @@ impl Till<'_> {
             let limit = top_up.month_limit.0.saturating_mul(minor_units(&stripe.currency));
             let after = i128::from(spent.saturating_add(minor)).saturating_mul(Pico(1_000_000_000_000).0);
             // An account that was frozen or closed meanwhile buys nothing.
-            let frozen = state.find::<Account>(tenant.as_str()).is_none_or(|a| a.frozen == Some(true) || a.top_up.is_none());
+            let frozen = state
+                .find::<Account>(tenant.as_str())
+                .is_none_or(|a| a.frozen == Some(true) || a.top_up.is_none());
             if running || frozen || after > limit {
                 return Ok(((), Default::default()));
             }
             let id = format!("{}{}", Kind::Payment.prefix(), uuid::Uuid::now_v7().simple());
-            let record = Record::new(&id, Some(tenant.clone()), body.clone().body(), Private::Nothing, self.now);
+            let record =
+                Record::new(&id, Some(tenant.clone()), body.clone().body(), Private::Nothing, self.now);
             let record = Arc::new(record);
             let made = change(None, &record);
             let entries = vec![super::entry("payment.top-up", &made, self.now)];

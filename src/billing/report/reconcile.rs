@@ -110,12 +110,15 @@ pub fn read_export(text: &str, vendor: &Vendor) -> Result<Counts, String> {
     let mut counts = Counts::new();
     for (number, cells) in lines.enumerate() {
         let wrong = |what: &str| format!("line {}: {what}", number + 2);
-        let cell = |at: usize| cells.get(at).map(|cell| cell.trim()).ok_or_else(|| wrong("has too few cells"));
+        let cell =
+            |at: usize| cells.get(at).map(|cell| cell.trim()).ok_or_else(|| wrong("has too few cells"));
         let sum = |places: &[usize]| {
             places.iter().try_fold(0_u64, |sum, at| {
                 let text = cell(*at)?;
                 let count = if text.is_empty() { Ok(0) } else { text.parse::<u64>() };
-                count.map(|count| sum.saturating_add(count)).map_err(|_| wrong("has no whole number of tokens"))
+                count
+                    .map(|count| sum.saturating_add(count))
+                    .map_err(|_| wrong("has no whole number of tokens"))
             })
         };
         let when = cell(day)?.get(..10).and_then(day_from_text).ok_or_else(|| wrong("has no day"))?;
@@ -216,8 +219,14 @@ mod tests {
         for (bad, told) in [
             ("", "empty"),
             ("model\n", "no column"),
-            ("start_time_iso,model,num_model_requests,input_tokens,output_tokens\nx,y,1,1,1", "line 2: has no day"),
-            ("start_time_iso,model,num_model_requests,input_tokens,output_tokens\n2026-10-01,y,1,1.5,1", "line 2: has no whole"),
+            (
+                "start_time_iso,model,num_model_requests,input_tokens,output_tokens\nx,y,1,1,1",
+                "line 2: has no day",
+            ),
+            (
+                "start_time_iso,model,num_model_requests,input_tokens,output_tokens\n2026-10-01,y,1,1.5,1",
+                "line 2: has no whole",
+            ),
             ("start_time_iso,model,num_model_requests,input_tokens,output_tokens\n2026-10-01,y,1", "too few"),
             ("a,\"b", "not closed"),
         ] {
@@ -228,7 +237,9 @@ mod tests {
 
     #[test]
     fn a_row_that_one_of_them_lacks_differs_and_a_small_difference_may_be_allowed() {
-        let counts = |input: u64, model: &str| Counts::from([((1, model.to_owned()), Counted { input, output: 0, requests: 1 })]);
+        let counts = |input: u64, model: &str| {
+            Counts::from([((1, model.to_owned()), Counted { input, output: 0, requests: 1 })])
+        };
         assert!(!compare(&counts(1_000, "a"), &counts(1_000, "a"), 0)[0].differs);
         assert!(compare(&counts(1_001, "a"), &counts(1_000, "a"), 0)[0].differs);
         assert!(!compare(&counts(1_001, "a"), &counts(1_000, "a"), 1_000)[0].differs);

@@ -48,7 +48,8 @@ impl WhatIf {
             Record::Settlement(settlement) => self.last = Some(settlement.clone()),
             Record::Movement(movement) => {
                 let Cause::Settle(sale) = &movement.cause else { return };
-                let Some(settlement) = self.last.take().filter(|last| Some(last.id) == movement.request) else {
+                let Some(settlement) = self.last.take().filter(|last| Some(last.id) == movement.request)
+                else {
                     return;
                 };
                 let after = self.owed(&settlement, &sale.rule).unwrap_or(sale.owed);
@@ -69,7 +70,9 @@ impl WhatIf {
         };
         let terms = match &self.change {
             Change::Margin(margin_ppm, credit_price) => Terms::margin(*margin_ppm, *credit_price),
-            Change::Rates(table) => Terms::rate(Arc::clone(table.find("rate/*", "rate/*", &settlement.model, settlement.at)?)),
+            Change::Rates(table) => {
+                Terms::rate(Arc::clone(table.find("rate/*", "rate/*", &settlement.model, settlement.at)?))
+            }
         };
         // What an answer from the cache would have cost stands beside its charge.
         let cost = if settlement.saved > Pico::ZERO { settlement.saved } else { settlement.cost() };

@@ -9,7 +9,9 @@ pub(super) fn write(statement: &Statement) -> String {
         text.push_str(&cells.join(","));
         text.push_str("\r\n");
     };
-    let sum = |name: &'static str, amount: &str| ["balance", "", name, "", "", "", "", "", amount].map(str::to_owned);
+    let sum = |name: &'static str, amount: &str| {
+        ["balance", "", name, "", "", "", "", "", amount].map(str::to_owned)
+    };
     let strs = |cells: &[String; 9]| -> [String; 9] { cells.clone() };
     let opening = strs(&sum("opening", &statement.opening.to_string()));
     row(opening.each_ref().map(String::as_str));
@@ -19,7 +21,10 @@ pub(super) fn write(statement: &Statement) -> String {
     }
     for used in &statement.usage {
         let (requests, input) = (used.requests.to_string(), used.input_tokens.to_string());
-        let (output, credits) = (used.output_tokens.to_string(), crate::types::Pico::ZERO.saturating_sub(used.credits).to_string());
+        let (output, credits) = (
+            used.output_tokens.to_string(),
+            crate::types::Pico::ZERO.saturating_sub(used.credits).to_string(),
+        );
         row(["usage", "", "Usage", &used.model, &used.by, &requests, &input, &output, &credits]);
     }
     let closing = sum("closing", &statement.closing.to_string());

@@ -39,9 +39,7 @@ pub(super) fn write(statement: &Statement) -> Vec<u8> {
     let page_ids: Vec<Ref> = (0..pages.len()).map(|n| reference(4 + 2 * n)).collect();
     let mut pdf = Pdf::new();
     pdf.catalog(catalog).pages(tree);
-    pdf.pages(tree)
-        .kids(page_ids.iter().copied())
-        .count(i32::try_from(page_ids.len()).unwrap_or(i32::MAX));
+    pdf.pages(tree).kids(page_ids.iter().copied()).count(i32::try_from(page_ids.len()).unwrap_or(i32::MAX));
     pdf.type1_font(font).base_font(Name(b"Courier")).encoding_predefined(Name(b"WinAnsiEncoding"));
     for (n, rows) in pages.iter().enumerate() {
         let (id, body) = (reference(4 + 2 * n), reference(5 + 2 * n));
@@ -103,7 +101,8 @@ fn rows(statement: &Statement) -> Vec<Row> {
         rows.extend([empty(), title("Usage"), empty()]);
     }
     for used in &statement.usage {
-        let numbers = format!("{} requests, {} in, {} out", used.requests, used.input_tokens, used.output_tokens);
+        let numbers =
+            format!("{} requests, {} in, {} out", used.requests, used.input_tokens, used.output_tokens);
         rows.push(row(&[(MARGIN, false, &used.model), (right, true, &used.credits.to_string())]));
         rows.push(row(&[(MARGIN + 20.0, false, &used.by), (MARGIN + 240.0, false, &numbers)]));
     }
@@ -117,7 +116,8 @@ fn rows(statement: &Statement) -> Vec<Row> {
 
 /// Letters that the font has; the others become question marks, and what is too long is cut.
 fn shortened(text: &str) -> String {
-    let plain: String = text.chars().map(|c| if c.is_ascii() && !c.is_ascii_control() { c } else { '?' }).collect();
+    let plain: String =
+        text.chars().map(|c| if c.is_ascii() && !c.is_ascii_control() { c } else { '?' }).collect();
     match plain.len() > LONGEST {
         true => format!("{}...", plain.get(..LONGEST - 3).unwrap_or_default()),
         false => plain,

@@ -50,7 +50,9 @@ pub fn read_event(body: &[u8]) -> Result<Told, String> {
     Ok(match (start, end) {
         ("checkout.session", "completed" | "async_payment_succeeded") => session(&kind, object),
         ("checkout.session", "async_payment_failed" | "expired") => match ours(object) {
-            Some(payment) => facts(Some(payment), intent_of(object), vec![Fact::Failed(end.replace('_', " "))]),
+            Some(payment) => {
+                facts(Some(payment), intent_of(object), vec![Fact::Failed(end.replace('_', " "))])
+            }
             None => Told::Nothing(kind),
         },
         ("payment_intent", "succeeded" | "payment_failed" | "canceled") => read_intent(object),
@@ -166,7 +168,10 @@ mod tests {
     use serde_json::json;
 
     fn told(kind: &str, object: Value) -> Told {
-        read_event(json!({ "id": "evt_1", "type": kind, "data": { "object": object } }).to_string().as_bytes()).unwrap()
+        read_event(
+            json!({ "id": "evt_1", "type": kind, "data": { "object": object } }).to_string().as_bytes(),
+        )
+        .unwrap()
     }
 
     #[test]
@@ -175,7 +180,9 @@ mod tests {
             json!({ "metadata": { OUR_PAYMENT: "pay_1" }, "payment_status": status, "payment_intent": "pi_1",
                     "amount_subtotal": 1_000, "amount_total": 1_190, "currency": "USD" })
         };
-        let Told::Facts(about, facts, None) = told("checkout.session.completed", object("paid")) else { panic!() };
+        let Told::Facts(about, facts, None) = told("checkout.session.completed", object("paid")) else {
+            panic!()
+        };
         assert_eq!(about, About { payment: Some("pay_1".into()), intent: Some("pi_1".into()) });
         assert_eq!(facts[1], Fact::Paid { minor: 1_000, currency: "usd".into() });
         assert!(matches!(told("checkout.session.completed", object("unpaid")), Told::Nothing(_)));
@@ -187,7 +194,10 @@ mod tests {
             ("checkout.session.completed", json!({ "payment_status": "paid" })),
             ("payment_intent.succeeded", json!({ "id": "pi_1", "metadata": {} })),
             ("refund.created", json!({ "id": "re_1", "amount": 5, "payment_intent": null })),
-            ("charge.dispute.created", json!({ "id": "dp_1", "amount": 5, "payment_intent": "pi", "status": "warning_needs_response" })),
+            (
+                "charge.dispute.created",
+                json!({ "id": "dp_1", "amount": 5, "payment_intent": "pi", "status": "warning_needs_response" }),
+            ),
             ("invoice.paid", json!({})),
             ("price.updated", Value::Null),
         ] {
@@ -202,10 +212,21 @@ mod tests {
 
     #[test]
     fn a_dispute_goes_its_way_by_its_status() {
-        for (status, verdict) in [("needs_response", Verdict::Open), ("under_review", Verdict::Open), ("won", Verdict::Won), ("lost", Verdict::Lost)] {
-            let object = json!({ "id": "dp_1", "amount": 500, "payment_intent": { "id": "pi_1" }, "status": status });
-            let Told::Facts(about, facts, None) = told("charge.dispute.closed", object) else { panic!("{status}") };
-            assert_eq!((about.intent.as_deref(), &facts[0]), (Some("pi_1"), &Fact::Disputed("dp_1".into(), Dispute { minor: 500, verdict })));
+        for (status, verdict) in [
+            ("needs_response", Verdict::Open),
+            ("under_review", Verdict::Open),
+            ("won", Verdict::Won),
+            ("lost", Verdict::Lost),
+        ] {
+            let object =
+                json!({ "id": "dp_1", "amount": 500, "payment_intent": { "id": "pi_1" }, "status": status });
+            let Told::Facts(about, facts, None) = told("charge.dispute.closed", object) else {
+                panic!("{status}")
+            };
+            assert_eq!(
+                (about.intent.as_deref(), &facts[0]),
+                (Some("pi_1"), &Fact::Disputed("dp_1".into(), Dispute { minor: 500, verdict }))
+            );
         }
     }
 }

@@ -97,7 +97,14 @@ pub fn page(line: &Line<'_>, success: &str, cancel: &str, save_card: bool) -> As
 }
 
 /// A page on which a customer saves a card and pays nothing. `once` names this wish.
-pub fn card_page(tenant: &str, customer: &str, currency: &str, success: &str, cancel: &str, once: &str) -> Ask {
+pub fn card_page(
+    tenant: &str,
+    customer: &str,
+    currency: &str,
+    success: &str,
+    cancel: &str,
+    once: &str,
+) -> Ask {
     Form::default()
         .with("mode", "setup")
         .with("customer", customer)
@@ -143,9 +150,13 @@ mod tests {
 
     #[test]
     fn a_form_says_what_it_means_and_nothing_can_be_put_into_it() {
-        let line = Line { payment: "pay_1", customer: "cus_1", minor: 1_000, currency: "usd", text: "11 & more=ü" };
+        let line =
+            Line { payment: "pay_1", customer: "cus_1", minor: 1_000, currency: "usd", text: "11 & more=ü" };
         let ask = page(&line, "https://a/?x=1&y=2", "https://b", true);
-        assert_eq!((ask.path.as_str(), ask.key.as_deref()), ("/v1/checkout/sessions", Some("aigne-hub-page-pay_1")));
+        assert_eq!(
+            (ask.path.as_str(), ask.key.as_deref()),
+            ("/v1/checkout/sessions", Some("aigne-hub-page-pay_1"))
+        );
         assert!(ask.form.contains("success_url=https%3A%2F%2Fa%2F%3Fx%3D1%26y%3D2&"), "{}", ask.form);
         assert!(ask.form.contains("name%5D=11%20%26%20more%3D%C3%BC&"), "{}", ask.form);
         assert!(ask.form.ends_with("payment_intent_data%5Bsetup_future_usage%5D=off_session"));

@@ -12,7 +12,7 @@ const MOST_DIGITS: usize = 36;
 /// rate. What is finer than 10⁻¹² is rounded half to even: lists carry the
 /// noise of floats in digits that no vendor ever wrote. `None`: no number,
 /// below zero, or too large.
-pub(super) fn rate(json: &str, shift: i32) -> Option<Rate> {
+pub(in crate::cli) fn rate(json: &str, shift: i32) -> Option<Rate> {
     let text = json.trim().trim_matches('"');
     let (mantissa, exponent) = match text.split_once(['e', 'E']) {
         Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().ok()?),

@@ -3,7 +3,7 @@
 //! added: what was booked by an old one must stay computable.
 
 mod build;
-mod decimal;
+pub(super) mod decimal;
 mod facts;
 mod listed;
 mod litellm;

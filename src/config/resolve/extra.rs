@@ -2,14 +2,15 @@
 //! file, each for itself.
 
 use super::Resolver;
-use super::aws::Proof;
+use super::aws::{Proof, signing_region};
 use super::providers::Providers;
 use crate::catalogue::Catalogue;
 use crate::config::at::{At, Period};
-use crate::config::extra::{CredentialSpec, LeftOut, ModelSpec, ProviderSpec};
+use crate::config::extra::{CredentialProof, CredentialSpec, LeftOut, ModelSpec, ProviderSpec};
 use crate::config::problems::Notes;
 use crate::config::raw::{self, TargetItem, TextOrSecret, WeightedTarget};
-use crate::config::{Clocks, Model, Problem, Provider, Registry};
+use crate::config::{Clocks, Http2, Model, Problem, Provider, Registry};
+use crate::provider::{Auth, AwsKeys, vendor};
 use crate::types::ModelName;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -65,8 +66,19 @@ impl Resolver<'_> {
         let at = At { span: 0..0, value: raw };
         let mut provider = self.provider(&at, clocks, registry)?;
         let mut found = Vec::new();
-        for CredentialSpec { name, secret, weight, models } in &spec.credentials {
-            let proof = Proof::Secret(secret.clone());
+        let region = signing_region(&at.value, Some(&provider.base), spec.region.as_deref());
+        for CredentialSpec { name, proof, weight, models } in &spec.credentials {
+            let proof = match proof {
+                CredentialProof::Secret(secret) => Proof::Secret(secret.clone()),
+                CredentialProof::Pair(id, secret, token) => {
+                    let Some(region) = region.as_deref() else {
+                        let text = "is missing; a pair of keys signs for a region";
+                        self.notes.push(&(0..0), "region".into(), text);
+                        continue;
+                    };
+                    Proof::Keys(AwsKeys::new(id.expose(), secret, token.as_ref(), region))
+                }
+            };
             let made =
                 super::providers::credential(&provider.name, name, proof, *weight, models.clone(), registry);
             found.extend(made);
@@ -82,6 +94,11 @@ impl Resolver<'_> {
             ));
         }
         provider.credentials = found;
+        if let Some(text) = &spec.ca {
+            let place = Places { notes: &mut self.notes, next: usize::MAX / 2 }.at("ca", ());
+            provider.ca = Some(self.certificates(&place.span, "it", text)?);
+            provider.connection_hash = super::providers::connection_hash(&provider);
+        }
         Some(provider)
     }
 
@@ -148,6 +165,14 @@ fn raw_provider(spec: &ProviderSpec, places: &mut Places<'_>) -> raw::Provider {
         name: Some(places.at("name", spec.name.clone())),
         vendor: Some(places.at("vendor", spec.vendor.clone())),
         base_url: spec.base_url.clone().map(|url| places.at("base_url", url)),
+        // Elsewhere it only stands in the address.
+        region: spec.region.clone().filter(|_| signs(&spec.vendor)).map(|region| places.at("region", region)),
+        http2: Some(match spec.http2 {
+            Http2::Auto => raw::Http2::Auto,
+            Http2::Never => raw::Http2::Never,
+            Http2::Always => raw::Http2::Always,
+        }),
+        connect_proxy: spec.connect_proxy.clone().map(|url| places.at("connect_proxy", url)),
         // Its secrets are not in the environment; they are put in afterwards.
         enabled: Some(false),
         strategy: spec.strategy,
@@ -160,6 +185,11 @@ fn raw_provider(spec: &ProviderSpec, places: &mut Places<'_>) -> raw::Provider {
         timeouts,
         ..raw::Provider::default()
     }
+}
+
+/// Does the vendor take signatures?
+fn signs(name: &str) -> bool {
+    vendor(name).is_some_and(|vendor| matches!(vendor.auth, Auth::SigV4(_)))
 }
 
 fn raw_model(spec: &ModelSpec, places: &mut Places<'_>) -> raw::Model {

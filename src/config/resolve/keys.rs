@@ -3,7 +3,7 @@
 use super::{Inputs, Resolver, StoredKey};
 use crate::access::{Key, KeyHash, ModelFilter, Pepper};
 use crate::config::at::At;
-use crate::config::{Billing, Caller, Declared, Payer, Plan, raw};
+use crate::config::{Billing, Caller, Declared, Plan, raw};
 use crate::ledger::wallet::Member;
 use crate::limit::Limits;
 use crate::types::{KeyId, Party, TenantId};
@@ -86,7 +86,7 @@ impl Resolver<'_> {
             id,
         };
         let gate = inputs.registry.gate(&key.id);
-        let mut payer = billing.and_then(|billing| payer(billing, &key.tenant));
+        let mut payer = billing.and_then(|billing| billing.payer(&key.tenant));
         if let (Some(payer), Some(at)) = (&mut payer, &raw.member) {
             payer.member = self.member(&payer.plan, at);
         }
@@ -122,22 +122,17 @@ impl Resolver<'_> {
     }
 }
 
-/// Who pays for a tenant's requests, if it does.
+/// On whose behalf a key of the file calls.
 fn party(raw: &raw::Key) -> Arc<Party> {
     let id = |text: &Option<String>| text.as_deref().map(Arc::from);
     Arc::new(Party { user: id(&raw.user), app: id(&raw.app), team: id(&raw.team) })
-}
-
-fn payer(billing: &Billing, tenant: &TenantId) -> Option<Payer> {
-    let plan = billing.plan(tenant);
-    plan.billed.then_some(Payer { plan, member: None })
 }
 
 fn stored_caller(stored: &StoredKey, billing: Option<&Billing>, inputs: &Inputs<'_>) -> Caller {
     let mut key = stored.key.clone();
     key.addresses.tables.extend(inputs.extra.tenants.get(&key.tenant).cloned());
     Caller {
-        payer: billing.and_then(|billing| payer(billing, &key.tenant)),
+        payer: billing.and_then(|billing| billing.payer(&key.tenant)),
         key,
         limits: stored.limits.clone(),
         gate: inputs.registry.gate(&stored.key.id),

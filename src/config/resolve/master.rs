@@ -31,6 +31,13 @@ impl Resolver<'_> {
         current.into_iter().chain(old).collect()
     }
 
+    /// How long audit records are kept; `None`: for ever.
+    pub(super) fn audit_keep(&mut self, raw: &raw::Control) -> Option<Duration> {
+        let days = raw.audit_days.as_ref()?;
+        let days = self.count(Some(days), 1);
+        Some(Duration::from_secs(days.saturating_mul(86_400)))
+    }
+
     fn master_key(&mut self, at: &At<raw::MasterKey>) -> Option<Secret> {
         let raw::MasterKey { env, file, command } = &at.value;
         let Some(command) = command else {

@@ -343,13 +343,23 @@ impl Resolver<'_> {
         Some((name, value))
     }
 
-    fn ca(&mut self, file: &At<String>) -> Option<Vec<Vec<u8>>> {
+    pub(super) fn ca(&mut self, file: &At<String>) -> Option<Vec<Vec<u8>>> {
         let text = self.text_file(&file.span, &file.value)?;
+        self.certificates(&file.span, &format!("{:?}", file.value), &text)
+    }
+
+    /// The certificates in a PEM text, as DER; noted when there are none. `what` holds them.
+    pub(super) fn certificates(
+        &mut self,
+        span: &std::ops::Range<usize>,
+        what: &str,
+        text: &str,
+    ) -> Option<Vec<Vec<u8>>> {
         let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(text.as_bytes()).collect();
         match read {
             Ok(list) if !list.is_empty() => Some(list.into_iter().map(|der| der.as_ref().to_vec()).collect()),
             _ => {
-                self.notes.at(&file.span, format!("{:?} holds no certificates in PEM form", file.value));
+                self.notes.at(span, format!("{what} holds no certificates in PEM form"));
                 None
             }
         }
@@ -386,7 +396,7 @@ pub(super) fn credential(
 }
 
 /// Everything that makes two connections different.
-fn connection_hash(provider: &Provider) -> u64 {
+pub(super) fn connection_hash(provider: &Provider) -> u64 {
     let proxy = provider.connect_proxy.as_ref();
     let proxy = proxy.map(|p| (&p.host, p.port, p.authorization.as_ref().map(Secret::expose)));
     let http2 = provider.http2 as u8;

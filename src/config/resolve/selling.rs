@@ -34,7 +34,8 @@ impl Resolver<'_> {
         if packs.is_empty() && raw.pack.is_empty() && any.is_none() {
             self.notes.below(&at.span, "pack", "there is nothing to buy; name packs, or the least amount");
         }
-        let link = |resolver: &mut Self, at: &Option<At<String>>| at.as_ref().and_then(|at| resolver.link(at));
+        let link =
+            |resolver: &mut Self, at: &Option<At<String>>| at.as_ref().and_then(|at| resolver.link(at));
         let (success_url, cancel_url) = (link(self, &raw.success_url), link(self, &raw.cancel_url));
         let api = self.door(raw.api.as_ref(), STRIPE);
         let (secret_key, success_url, cancel_url) = (secret_key?, success_url?, cancel_url?);
@@ -106,7 +107,8 @@ impl Resolver<'_> {
     fn door(&mut self, at: Option<&At<String>>, otherwise: &str) -> Option<BaseUrl> {
         let Some(at) = at else { return base_url(otherwise).ok() };
         let url = self.note(&at.span, base_url(&at.value))?;
-        let near = url.host.parse::<std::net::IpAddr>().map_or(url.host == "localhost", |ip| ip.is_loopback());
+        let near =
+            url.host.parse::<std::net::IpAddr>().map_or(url.host == "localhost", |ip| ip.is_loopback());
         if !url.tls && !near {
             self.notes.at(&at.span, "must begin with https://, for a secret is sent there");
         }

@@ -56,6 +56,7 @@ impl Resolver<'_> {
             tls,
             threads: raw.threads.as_ref().map_or(0, |at| usize::from(at.value)),
             http2_cleartext: raw.http2_cleartext.unwrap_or(false),
+            console: raw.console.unwrap_or(true),
         }
     }
 

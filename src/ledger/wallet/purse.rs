@@ -88,7 +88,13 @@ impl Purse {
         now: Wall,
     ) -> Result<Vec<Piece>, Short> {
         let available = self.available(now);
-        let short = |available, name| Short { needed: amount, available, held: self.held(), member: name, frozen: false };
+        let short = |available, name| Short {
+            needed: amount,
+            available,
+            held: self.held(),
+            member: name,
+            frozen: false,
+        };
         if available < amount {
             return Err(short(available, None));
         }

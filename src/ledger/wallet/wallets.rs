@@ -131,7 +131,13 @@ impl Wallets {
             Some(wallet) => Hold::take(&wallet, request, member, terms, amount),
             // Who has nothing can still ask for what costs nothing.
             None if amount <= Pico::ZERO => Hold::take(&self.wallet(tenant), request, member, terms, amount),
-            None => Err(Short { needed: amount, available: Pico::ZERO, held: Pico::ZERO, member: None, frozen: false }),
+            None => Err(Short {
+                needed: amount,
+                available: Pico::ZERO,
+                held: Pico::ZERO,
+                member: None,
+                frozen: false,
+            }),
         }
     }
 

@@ -2,6 +2,7 @@
 //! Knows nothing of dialects, retries or money.
 
 mod dial;
+mod fetch;
 mod http1;
 mod http2;
 mod peer;

@@ -86,7 +86,9 @@ pub fn redeem(call: &Call<'_>) -> Result<Reply, Problem> {
         if redeemed.contains(&tenant) {
             return Ok((Arc::clone(record), call.draft(Vec::new())));
         }
-        if code.ended || code.expires_at.is_some_and(|end| end <= call.now.seconds()) || redeemed.len() >= code.most()
+        if code.ended
+            || code.expires_at.is_some_and(|end| end <= call.now.seconds())
+            || redeemed.len() >= code.most()
         {
             return Err(wrong());
         }
@@ -116,5 +118,10 @@ fn operation(id: &str, code: &Code, tenant: &TenantId, now: Wall) -> Operation {
     let expires_at = code.days.map(lasts);
     let reason = if code.name.is_empty() { "a code was redeemed" } else { &code.name };
     let task = Task::Issue { source: Source::Promotion, amount: code.amount, priority: None, expires_at };
-    Operation { id: format!("code:{id}:{tenant}").into(), tenant: tenant.clone(), reason: reason.into(), task }
+    Operation {
+        id: format!("code:{id}:{tenant}").into(),
+        tenant: tenant.clone(),
+        reason: reason.into(),
+        task,
+    }
 }

@@ -95,8 +95,9 @@ pub fn adjust(call: &Call<'_>) -> Result<Reply, Problem> {
 }
 
 fn operate(call: &Call<'_>, tenant: &TenantId, new: NewOperation) -> Result<Reply, Problem> {
-    let operation =
-        new.make(tenant.as_str(), call.now).map_err(|text| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, text))?;
+    let operation = new
+        .make(tenant.as_str(), call.now)
+        .map_err(|text| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, text))?;
     let (done, fresh) = till::operate(call.directory, operation.clone())?;
     if done.tenant != *tenant {
         return Err(Problem::conflict("this id was used for another tenant"));

@@ -51,7 +51,9 @@ pub fn packs(call: &Call<'_>) -> Result<Reply, Problem> {
         .iter()
         .map(|pack| json!({ "name": &*pack.name, "price": pack.price, "credits": pack.credits }))
         .collect();
-    let any = stripe.any.map(|(least, most)| json!({ "least": least, "most": most, "credit_price": till.billing.credit_price }));
+    let any = stripe.any.map(
+        |(least, most)| json!({ "least": least, "most": most, "credit_price": till.billing.credit_price }),
+    );
     Ok(Reply::ok(json!({ "currency": &*stripe.currency, "packs": packs, "any": any })))
 }
 
@@ -75,7 +77,8 @@ fn wanted(stripe: &Stripe, credit_price: Pico, asked: &NewPayment) -> Result<(u6
         _ => return Err(Problem::fault("pack", "name either a pack or an amount")),
     };
     let minor = minor_of(price, &stripe.currency);
-    let minor = minor.ok_or_else(|| Problem::fault(field, format!("cannot be paid in {}", stripe.currency)))?;
+    let minor =
+        minor.ok_or_else(|| Problem::fault(field, format!("cannot be paid in {}", stripe.currency)))?;
     if credits <= Pico::ZERO {
         return Err(Problem::fault(field, "buys nothing"));
     }
@@ -128,7 +131,8 @@ fn page(
 ) -> Result<(String, String), Problem> {
     let customer = till.customer(tenant)?;
     let text = format!("{} credits", body.credits);
-    let line = Line { payment: id, customer: &customer, minor: body.minor, currency: &body.currency, text: &text };
+    let line =
+        Line { payment: id, customer: &customer, minor: body.minor, currency: &body.currency, text: &text };
     let object = till.ask(&stripe::page(&line, &stripe.success_url, &stripe.cancel_url, save_card))?;
     session_of(&object)
 }
@@ -193,7 +197,8 @@ pub fn update_account(call: &Call<'_>) -> Result<Reply, Problem> {
             }
         };
         let change = call.step(state, before, after)?;
-        let reply = change.after.as_ref().map(|record| Reply::record(record)).ok_or_else(Problem::not_found)?;
+        let reply =
+            change.after.as_ref().map(|record| Reply::record(record)).ok_or_else(Problem::not_found)?;
         Ok((reply, call.draft(vec![change])))
     })?;
     refreeze(call.directory, &tenant);
@@ -223,9 +228,12 @@ pub fn refund(call: &Call<'_>) -> Result<Reply, Problem> {
     if minor == 0 || minor > left {
         return Err(Problem::conflict("that is more than is left of it"));
     }
-    let (credits, there) = (payment.share(minor), call.directory.store().wallets().available(tenant, call.now));
+    let (credits, there) =
+        (payment.share(minor), call.directory.store().wallets().available(tenant, call.now));
     if there < credits && !force {
-        let text = format!("the wallet has {there} of the {credits} credits that this money bought; add \"force\": true to refund it all the same");
+        let text = format!(
+            "the wallet has {there} of the {credits} credits that this money bought; add \"force\": true to refund it all the same"
+        );
         return Err(Problem::conflict(text));
     }
     // Asked for once more before it is known, it is the same refund.

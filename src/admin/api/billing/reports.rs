@@ -47,7 +47,8 @@ pub struct Reconciliation {
 }
 
 fn each(call: &Call<'_>, from: Wall, to: Wall, each: &mut dyn FnMut(&Record)) -> Result<(), Problem> {
-    let unreadable = |error: crate::store::StoreError| Problem::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string());
+    let unreadable =
+        |error: crate::store::StoreError| Problem::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string());
     let archive = call.directory.store().archive().map_err(unreadable)?;
     archive.export(from..to, &mut |record| each(&record)).map_err(unreadable)
 }
@@ -60,8 +61,9 @@ fn credit_price(call: &Call<'_>) -> Pico {
 /// A day, or a moment.
 fn moment(name: &str, text: &str) -> Result<Wall, Problem> {
     let day = day_from_text(text).map(|day| Wall(day.saturating_mul(MICROS_PER_DAY)));
-    day.or_else(|| Moment::parse(text).map(|at| at.0))
-        .ok_or_else(|| Problem::bad_request(format!("{name} is a day such as 2026-10-01, or a point in time")))
+    day.or_else(|| Moment::parse(text).map(|at| at.0)).ok_or_else(|| {
+        Problem::bad_request(format!("{name} is a day such as 2026-10-01, or a point in time"))
+    })
 }
 
 /// `GET /reports/margin`
@@ -75,16 +77,27 @@ pub fn margin(call: &Call<'_>) -> Result<Reply, Problem> {
     let (rows, total) = margins.finish();
     match call.asked("format") {
         None | Some("json") => {
-            let rows: Vec<Value> = rows.into_iter().map(|(name, row)| json!({ "name": name, "sums": row })).collect();
+            let rows: Vec<Value> =
+                rows.into_iter().map(|(name, row)| json!({ "name": name, "sums": row })).collect();
             Ok(Reply::ok(json!({ "rows": rows, "total": total })))
         }
         Some("csv") => {
-            let mut text = String::from("name,requests,input_tokens,output_tokens,credits,revenue,cost,margin,unpriced\r\n");
-            for (name, row) in rows.iter().map(|(name, row)| (name.as_str(), row)).chain([("total", &total)]) {
+            let mut text = String::from(
+                "name,requests,input_tokens,output_tokens,credits,revenue,cost,margin,unpriced\r\n",
+            );
+            for (name, row) in rows.iter().map(|(name, row)| (name.as_str(), row)).chain([("total", &total)])
+            {
                 let name = crate::billing::statement::csv_cell(name);
                 text.push_str(&format!(
                     "{name},{},{},{},{},{},{},{},{}\r\n",
-                    row.requests, row.input_tokens, row.output_tokens, row.credits, row.revenue, row.cost, row.margin, row.unpriced
+                    row.requests,
+                    row.input_tokens,
+                    row.output_tokens,
+                    row.credits,
+                    row.revenue,
+                    row.cost,
+                    row.margin,
+                    row.unpriced
                 ));
             }
             Ok(Reply { text: Some(("text/csv; charset=utf-8", text)), ..Reply::ok(Value::Null) })

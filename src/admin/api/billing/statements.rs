@@ -97,12 +97,19 @@ pub fn verify(call: &Call<'_>) -> Result<Reply, Problem> {
             .records(Some(close.through), &mut |_, _| ())
             .map_err(|error| Problem::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string()))?;
         if through != close.through || crate::control::to_hex(&digest) != close.digest {
-            problems.push(format!("{}: the ledger up to batch {} is another one now", close.month, close.through));
+            problems.push(format!(
+                "{}: the ledger up to batch {} is another one now",
+                close.month, close.through
+            ));
         }
     }
     let again = made(&archive, &closes)?;
     if again.len() != stored.len() {
-        problems.push(format!("{} statements were written, and the ledger makes {}", stored.len(), again.len()));
+        problems.push(format!(
+            "{} statements were written, and the ledger makes {}",
+            stored.len(),
+            again.len()
+        ));
     }
     for (statement, body) in again.iter().zip(&stored) {
         if statement.write(Format::Json) != *body {
@@ -110,5 +117,7 @@ pub fn verify(call: &Call<'_>) -> Result<Reply, Problem> {
         }
     }
     let sound = problems.is_empty();
-    Ok(Reply::ok(json!({ "sound": sound, "months": closes.len(), "statements": stored.len(), "problems": problems })))
+    Ok(Reply::ok(
+        json!({ "sound": sound, "months": closes.len(), "statements": stored.len(), "problems": problems }),
+    ))
 }

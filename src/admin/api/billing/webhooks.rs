@@ -57,8 +57,8 @@ pub fn stripe(call: &Call<'_>) -> Result<Reply, Problem> {
 pub fn credits(call: &Call<'_>) -> Result<Reply, Problem> {
     let till = Till::of(call.directory)?;
     believe(call, OUR_SIGNATURE, &till.billing.inbound_secrets)?;
-    let credit: Credit =
-        serde_json::from_slice(&call.incoming.body).map_err(|error| Problem::bad_request(error.to_string()))?;
+    let credit: Credit = serde_json::from_slice(&call.incoming.body)
+        .map_err(|error| Problem::bad_request(error.to_string()))?;
     give(call, &credit, "message")
 }
 
@@ -67,12 +67,15 @@ pub fn payment_kit(call: &Call<'_>) -> Result<Reply, Problem> {
     let till = Till::of(call.directory)?;
     let Some(kit) = &till.billing.payment_kit else { return Err(Problem::not_found()) };
     believe(call, OUR_SIGNATURE, &kit.webhook_secrets)?;
-    let event: Value =
-        serde_json::from_slice(&call.incoming.body).map_err(|error| Problem::bad_request(error.to_string()))?;
+    let event: Value = serde_json::from_slice(&call.incoming.body)
+        .map_err(|error| Problem::bad_request(error.to_string()))?;
     match crate::billing::granted(&event) {
         Some(credit) => give(call, &credit, "payment-kit"),
         None => {
-            tracing::info!(kind = event["type"].as_str(), "Payment Kit told of something that the hub does not follow");
+            tracing::info!(
+                kind = event["type"].as_str(),
+                "Payment Kit told of something that the hub does not follow"
+            );
             Ok(noted("none"))
         }
     }
@@ -86,7 +89,8 @@ fn give(call: &Call<'_>, credit: &Credit, from: &str) -> Result<Reply, Problem> 
     if done.tenant != operation.tenant {
         return Err(Problem::conflict("this id was used for another tenant"));
     }
-    let shown = json!({ "id": credit.id, "done": fresh, "tenant": done.tenant.as_str(), "amount": done.amount });
+    let shown =
+        json!({ "id": credit.id, "done": fresh, "tenant": done.tenant.as_str(), "amount": done.amount });
     if fresh {
         note(call, &operation.tenant, &operation.reason, shown.clone());
     }

@@ -12,7 +12,14 @@ const BUY: Access = Access::Any(&[P::BillingBuy]);
 const MANAGE: Access = Access::Any(&[P::BillingManage]);
 
 pub(super) static BILLING: &[Route] = &[
-    route("GET", "/wallets", "wallet.list", "Lists wallets, and what the hub has issued and earned.", READ, grants::list),
+    route(
+        "GET",
+        "/wallets",
+        "wallet.list",
+        "Lists wallets, and what the hub has issued and earned.",
+        READ,
+        grants::list,
+    ),
     route("GET", "/wallets/{id}", "wallet.read", "Shows the wallet of a tenant.", READ, grants::read),
     route(
         "POST",
@@ -58,9 +65,16 @@ pub(super) static BILLING: &[Route] = &[
     .takes::<purchases::NewRefund>(&[])
     .gives(Answer::One(schema::<Payment>)),
     route("GET", "/packs", "pack.list", "What can be bought.", BUY, purchases::packs),
-    route("GET", "/billing-accounts", "billing-account.list", "Lists how tenants pay.", READ, crud::list::<Account>)
-        .asked(crud::LIST_QUERY)
-        .gives(Answer::Page(schema::<Account>)),
+    route(
+        "GET",
+        "/billing-accounts",
+        "billing-account.list",
+        "Lists how tenants pay.",
+        READ,
+        crud::list::<Account>,
+    )
+    .asked(crud::LIST_QUERY)
+    .gives(Answer::Page(schema::<Account>)),
     route(
         "GET",
         "/billing-accounts/{id}",
@@ -97,11 +111,25 @@ pub(super) static BILLING: &[Route] = &[
         purchases::forget_card,
     )
     .gives(Answer::Nothing),
-    route("GET", "/codes", "code.list", "Lists redemption codes, without their texts.", MANAGE, crud::list::<Code>)
-        .asked(crud::LIST_QUERY)
-        .gives(Answer::Page(schema::<Code>)),
-    route("GET", "/codes/{id}", "code.read", "Shows a redemption code, without its text.", MANAGE, crud::read::<Code>)
-        .gives(Answer::One(schema::<Code>)),
+    route(
+        "GET",
+        "/codes",
+        "code.list",
+        "Lists redemption codes, without their texts.",
+        MANAGE,
+        crud::list::<Code>,
+    )
+    .asked(crud::LIST_QUERY)
+    .gives(Answer::Page(schema::<Code>)),
+    route(
+        "GET",
+        "/codes/{id}",
+        "code.read",
+        "Shows a redemption code, without its text.",
+        MANAGE,
+        crud::read::<Code>,
+    )
+    .gives(Answer::One(schema::<Code>)),
     route(
         "POST",
         "/codes",
@@ -124,19 +152,54 @@ pub(super) static BILLING: &[Route] = &[
         codes::redeem,
     )
     .takes::<codes::Redemption>(&[]),
-    route("GET", "/allowances", "allowance.list", "Lists credits that come again and again.", READ, crud::list::<Allowance>)
-        .asked(crud::LIST_QUERY)
-        .gives(Answer::Page(schema::<Allowance>)),
-    route("GET", "/allowances/{id}", "allowance.read", "Shows one of the allowances.", READ, crud::read::<Allowance>)
-        .gives(Answer::One(schema::<Allowance>)),
-    route("POST", "/allowances", "allowance.create", "Makes an allowance.", MANAGE, crud::create::<Allowance>)
-        .takes::<Allowance>(&["tenant"])
-        .gives(Answer::Made(schema::<Allowance>)),
-    route("PATCH", "/allowances/{id}", "allowance.update", "Changes an allowance.", MANAGE, crud::update::<Allowance>)
-        .takes::<Allowance>(&["patch"])
-        .gives(Answer::One(schema::<Allowance>)),
-    route("DELETE", "/allowances/{id}", "allowance.delete", "Deletes an allowance.", MANAGE, crud::remove::<Allowance>)
-        .gives(Answer::Nothing),
+    route(
+        "GET",
+        "/allowances",
+        "allowance.list",
+        "Lists credits that come again and again.",
+        READ,
+        crud::list::<Allowance>,
+    )
+    .asked(crud::LIST_QUERY)
+    .gives(Answer::Page(schema::<Allowance>)),
+    route(
+        "GET",
+        "/allowances/{id}",
+        "allowance.read",
+        "Shows one of the allowances.",
+        READ,
+        crud::read::<Allowance>,
+    )
+    .gives(Answer::One(schema::<Allowance>)),
+    route(
+        "POST",
+        "/allowances",
+        "allowance.create",
+        "Makes an allowance.",
+        MANAGE,
+        crud::create::<Allowance>,
+    )
+    .takes::<Allowance>(&["tenant"])
+    .gives(Answer::Made(schema::<Allowance>)),
+    route(
+        "PATCH",
+        "/allowances/{id}",
+        "allowance.update",
+        "Changes an allowance.",
+        MANAGE,
+        crud::update::<Allowance>,
+    )
+    .takes::<Allowance>(&["patch"])
+    .gives(Answer::One(schema::<Allowance>)),
+    route(
+        "DELETE",
+        "/allowances/{id}",
+        "allowance.delete",
+        "Deletes an allowance.",
+        MANAGE,
+        crud::remove::<Allowance>,
+    )
+    .gives(Answer::Nothing),
     route("GET", "/statements", "statement.list", "Lists statements.", READ, statements::list)
         .asked(statements::LIST_QUERY),
     route(

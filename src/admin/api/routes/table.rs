@@ -121,6 +121,7 @@ macro_rules! writes {
 }
 
 mod notices_rows;
+mod oauth;
 
 static TENANTS: [Route; 2] = reads!("tenants", Tenant, "tenant", Access::Any(&[P::TenantsRead]));
 static TENANTS_W: [Route; 3] = writes!(
@@ -217,7 +218,7 @@ static CREDENTIALS_W: [Route; 3] = writes!(
     Credential,
     "credential",
     Access::Any(&[P::ProvidersWrite]),
-    &["secret!"],
+    vendors::SECRETS,
     vendors::create,
     vendors::update,
     crud::remove::<Credential>
@@ -457,11 +458,11 @@ static OTHERS: [Route; 26] = [
         "GET",
         "/audit/export",
         "audit.export",
-        "Exports the audit log as JSON lines.",
+        "Exports the audit log as JSON lines or CSV.",
         Access::Any(&[P::AuditRead]),
         log::export,
     )
-    .asked(log::LOG_QUERY)
+    .asked(log::EXPORT_QUERY)
     .gives(Answer::Lines),
     route(
         "GET",
@@ -507,10 +508,16 @@ static OTHERS: [Route; 26] = [
 
 /// Every row, each path with fixed segments before those with `{id}`.
 pub fn routes() -> impl Iterator<Item = &'static Route> {
-    let kinds: [&'static [Route]; 28] = [
+    static TABLES: &[&[Route]] = &[
+        &super::history::HEALTH,
+        &super::history::HISTORY,
+        &super::sign_in::SIGN_IN,
         &OTHERS,
         super::billing::BILLING,
         &USAGE_ROUTES,
+        &oauth::OTHERS,
+        &oauth::CLIENTS,
+        &oauth::CLIENTS_W,
         &TENANTS,
         &TENANTS_W,
         &TEAMS,
@@ -537,5 +544,5 @@ pub fn routes() -> impl Iterator<Item = &'static Route> {
         &notices_rows::WEBHOOKS_W,
         &notices_rows::NOTICES,
     ];
-    kinds.into_iter().flatten()
+    TABLES.iter().copied().flatten()
 }

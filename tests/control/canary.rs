@@ -1,0 +1,154 @@
+//! Secrets of every kind, planted wherever the hub takes one, and looked for wherever it says or
+//! writes something.
+
+use super::secrets::in_files;
+use super::*;
+
+const MASTER: &str = "ca9a4900000000000000000000000000000000000000000000000000000000aa";
+const PASSWORD: &str = "canary-password-4711";
+
+/// What must be found nowhere.
+#[derive(Default)]
+struct Canaries(Vec<String>);
+
+impl Canaries {
+    fn plant(&mut self, secret: &str) -> String {
+        self.0.push(secret.to_owned());
+        secret.to_owned()
+    }
+
+    fn are_not_in(&self, what: &str, said: &[u8]) {
+        for canary in &self.0 {
+            let found = said.windows(canary.len()).any(|window| window == canary.as_bytes());
+            assert!(!found, "{canary} is in {what}");
+        }
+    }
+}
+
+async fn open(hub: &Gateway, path: &str, body: Value) -> Answer {
+    hub.admin(&Request::post(&format!("{ROOT}{path}"), &body)).await
+}
+
+#[tokio::test]
+async fn no_secret_is_said_or_written_anywhere() {
+    let mut canaries = Canaries::default();
+    let upstream =
+        Upstream::always(Reply::json(401, &json!({ "error": { "message": "no", "code": "x" } }))).await;
+    let conf = Conf::one(&upstream)
+        .variable("AIGNE_HUB_MASTER_KEY", &canaries.plant(MASTER))
+        .variable("AIGNE_HUB_BOOTSTRAP_TOKEN", &canaries.plant("canary-bootstrap-4711"))
+        .variable("PEPPER", &canaries.plant("canary-pepper-47110000000000000000000000"))
+        .variable("OIDC", &canaries.plant("canary-client-secret"))
+        .set("security", "pepper = { env = \"PEPPER\" }")
+        .set("sign_in", "url = \"https://hub.test\"")
+        .section(
+            "[[sign_in.oidc]]\nid = \"corp\"\nissuer = \"http://127.0.0.1:9\"\nclient_id = \"hub\"\n\
+             client_secret = { env = \"OIDC\" }\nrole = \"guest\"",
+        );
+    canaries.plant(vendor::CREDENTIALS[0]);
+    canaries.plant(conf::KEY);
+    let hub = Gateway::start(&conf).await;
+    let mut said: Vec<(String, Vec<u8>)> = Vec::new();
+    let mut note = |what: &str, answer: &Answer| said.push((what.to_owned(), answer.body.to_vec()));
+
+    // People: the first owner, wrong and right passwords, one-time codes.
+    let wrong =
+        json!({ "token": canaries.plant("canary-wrong-token"), "email": "o@hub.test", "password": PASSWORD });
+    note("a refused owner", &open(&hub, "/bootstrap", wrong).await.expect(403));
+    let owner = json!({ "token": "canary-bootstrap-4711", "email": "o@hub.test", "password": canaries.plant(PASSWORD) });
+    note("the owner", &open(&hub, "/bootstrap", owner).await.expect(201));
+    let guess = json!({ "email": "o@hub.test", "password": canaries.plant("canary-wrong-password") });
+    note("a wrong password", &open(&hub, "/session", guess).await.expect(401));
+    let session =
+        open(&hub, "/session", json!({ "email": "o@hub.test", "password": PASSWORD })).await.expect(200);
+    let cookie = session.header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
+    canaries.plant(cookie.split('=').nth(1).unwrap());
+    note("a session", &session);
+    let person = Api::cookie(&hub, &cookie);
+    let totp = person.call("POST", "/me/totp", Value::Null).await.expect(200).json();
+    canaries.plant(text(&totp, "secret"));
+    note(
+        "a wrong code",
+        &person.call("POST", "/me/totp/confirm", json!({ "code": "000000" })).await.expect(422),
+    );
+
+    // What is managed, with mistakes around the secrets.
+    let api = Api::operator(&hub);
+    let provider =
+        json!({ "name": "managed", "vendor": "openai-compatible", "base_url": upstream.base_url() });
+    let provider = api.make("/providers", provider).await;
+    let secret = canaries.plant("sk-canary-managed-0123456789");
+    let body = json!({ "provider": provider["id"], "name": "m", "secret": secret });
+    let credential = api.call("POST", "/credentials", body.clone()).await.expect(201);
+    note("a credential", &credential);
+    for change in [json!({ "weight": "x" }), json!({ "provider": "none" }), json!({ "secret": [secret] })] {
+        let mut bad = body.clone();
+        change.as_object().unwrap().iter().for_each(|(name, value)| bad[name.as_str()] = value.clone());
+        note("a credential with a mistake", &api.call("POST", "/credentials", bad).await.expect(422));
+    }
+    let aws =
+        api.make("/providers", json!({ "name": "aws", "vendor": "bedrock", "region": "us-east-1" })).await;
+    let pair = json!({ "provider": aws["id"], "name": "p", "type": "access_key_pair",
+        "access_key_id": canaries.plant("AKIACANARY4711"), "secret_access_key": canaries.plant("canary/aws+secret"),
+        "session_token": canaries.plant("canary-session-token") });
+    note("a pair of keys", &api.call("POST", "/credentials", pair).await.expect(201));
+    let id = text(&credential.json(), "id").to_owned();
+    note("a test", &api.call("POST", &format!("/credentials/{id}/test"), Value::Null).await.expect(200));
+    let key = api.make("/keys", json!({ "name": "made" })).await;
+    let key = canaries.plant(text(&key, "secret"));
+
+    // Callers: with good keys before a vendor that refuses, with bad ones, and in the wrong place.
+    note("a chat", &hub.call(&chat_by(&key, "managed/gpt-4o")).await);
+    note("a chat", &hub.chat("hi").await);
+    let stranger = canaries.plant("aigne_canary_00000000000000000000000000000000");
+    note("a stranger", &hub.call(&chat_by(&stranger, "gpt")).await.expect(401));
+    note(
+        "a stranger",
+        &hub.admin(&Api::bearer(&hub, &stranger).request("GET", "/keys", &Value::Null)).await.expect(401),
+    );
+    note("a way to sign in", &hub.admin(&Request::get(&format!("{ROOT}/sign-in/corp"))).await.expect(502));
+    let lost = format!("{ROOT}/sign-in/corp/callback?state=x&code={}", canaries.plant("canary-code-4711"));
+    note("a lost sign-in", &hub.admin(&Request::get(&lost)).await.expect(400));
+
+    let everything = [
+        "/users",
+        "/keys",
+        "/providers",
+        "/credentials",
+        "/vault",
+        "/audit?limit=1000",
+        "/audit/export",
+        "/audit/export?format=csv",
+        "/audit/verify",
+        "/left-out",
+        "/health",
+        "/sign-in",
+        "/openapi.json",
+        "/status",
+        "/sessions",
+        "/imported-calls",
+    ];
+    for path in everything {
+        let asker = if path == "/sessions" { &person } else { &api };
+        said.push((path.to_owned(), asker.call("GET", path, Value::Null).await.expect(200).body.to_vec()));
+    }
+    said.push(("the metrics".to_owned(), hub.metrics().await.0.into_bytes()));
+    said.push(("the log".to_owned(), hub.said().into_bytes()));
+    let home = hub.home();
+    for command in [&["check"][..], &["keys", "list"], &["ledger", "verify"]] {
+        let output = home.run(command).await;
+        said.push((format!("{command:?}"), [output.stdout, output.stderr].concat()));
+    }
+    hub.stop().await;
+    let exported = home.run(&["ledger", "export"]).await;
+    said.push(("the exported books".to_owned(), exported.stdout));
+    for (what, said) in &said {
+        canaries.are_not_in(what, said);
+    }
+    for canary in &canaries.0 {
+        assert_eq!(in_files(&home.data(), canary), Vec::<String>::new(), "{canary}");
+    }
+    // The search itself finds what is there.
+    let token = std::fs::read_to_string(home.data().join("admin.token")).unwrap();
+    assert_eq!(in_files(&home.data(), token.trim()).len(), 1);
+}
