@@ -235,9 +235,10 @@ impl<'c> Statements<'c> {
     }
 
     fn movement(&mut self, batch: u64, movement: &Movement) {
+        // Before anything is left out, so that what was closed never depends on what is closed later.
+        let last = if matches!(movement.cause, Cause::Settle(_)) { self.last.take() } else { None };
         let open = |(close, end): (&Close, &Wall)| batch <= close.through && movement.at < *end;
         let Some(index) = self.closes.iter().zip(&self.ends).position(open) else { return };
-        let last = self.last.take();
         let page = self.pages.entry((index, movement.wallet.clone())).or_default();
         if let Cause::Settle(sale) = &movement.cause {
             let last = last.filter(|last| Some(last.id) == movement.request);

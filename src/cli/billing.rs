@@ -5,7 +5,7 @@ use super::api::{Hub, segment};
 use super::out;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Makes codes, writes statements, reports, and proves what was closed.
 #[derive(Args)]
@@ -96,7 +96,7 @@ enum Action {
     },
 }
 
-fn text_of(path: &PathBuf) -> Result<String, String> {
+fn text_of(path: &Path) -> Result<String, String> {
     std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))
 }
 
@@ -140,7 +140,7 @@ impl Billing {
                 hub.copy(&format!("/reports/margin?{asked}"))
             }
             Action::WhatIf { from, to, margin, rates } => {
-                let rates = rates.as_ref().map(text_of).transpose()?;
+                let rates = rates.as_deref().map(text_of).transpose()?;
                 let body = json!({ "from": from, "to": to, "margin": margin, "rates": rates });
                 out::print_pretty(&ask("POST", "/reports/what-if", Some(body))?)
             }
