@@ -10,7 +10,8 @@ use pingora::apps::{HttpPersistentSettings, HttpServerApp, ReusedHttpStream, Ser
 use pingora::protocols::ALPN;
 use pingora::protocols::http::ServerSession;
 use pingora::server::ShutdownWatch;
-use std::sync::Arc;
+use std::sync::{Arc, Once};
+use std::time::Duration;
 
 /// Pingora's type of a connection is the same for plain and TLS ones.
 type Stream = pingora::protocols::Stream;
@@ -21,15 +22,21 @@ const HTTP2_PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// Seconds that a connection may be silent between two requests.
 const KEEP_ALIVE: u64 = 60;
 
+/// How often the runtime's timer goes off by itself. A timer that is due before all others wakes
+/// the runtime by a system call, also from its own thread; so that this is not each request's first
+/// timer, one is always due sooner.
+const TICK: Duration = Duration::from_secs(1);
+
 /// The public service as Pingora's listeners see it.
 pub struct Front {
     gateway: Arc<Gateway>,
+    ticks: Once,
 }
 
 impl Front {
     /// What leads to this gateway.
     pub fn new(gateway: Gateway) -> Self {
-        Self { gateway: Arc::new(gateway) }
+        Self { gateway: Arc::new(gateway), ticks: Once::new() }
     }
 
     /// Will HTTP/2 be spoken? `None`: the connection broke before it was known.
@@ -49,6 +56,7 @@ impl Front {
 #[async_trait]
 impl ServerApp for Front {
     async fn process_new(self: &Arc<Self>, mut stream: Stream, shutdown: &ShutdownWatch) -> Option<Stream> {
+        self.ticks.call_once(|| drop(tokio::spawn(tick())));
         if self.speaks_http2(&mut stream).await? {
             return self.gateway.process_new(stream, shutdown).await;
         }
@@ -58,6 +66,13 @@ impl ServerApp for Front {
 
     async fn cleanup(&self) {
         self.gateway.http_cleanup().await;
+    }
+}
+
+/// Ends with the runtime.
+async fn tick() {
+    loop {
+        tokio::time::sleep(TICK).await;
     }
 }
 

@@ -2,7 +2,7 @@
 //! several callers read.
 
 use super::answer::{AnswerHead, EVENT_STREAM};
-use super::chunked::Chunked;
+use super::chunked::{Chunked, takes};
 use super::service::Whole;
 use super::visit::Visit;
 use crate::chat::Dialect;
@@ -32,7 +32,7 @@ pub(super) trait Sink: Send {
     }
     /// Sends the head, unless it has been sent.
     fn head(&mut self, head: AnswerHead) -> impl Future<Output = Result<(), Gone>> + Send;
-    /// Sends bytes of the body.
+    /// Sends bytes of the body. They may leave only when somebody waits (`gone`), or with the last.
     fn write(&mut self, bytes: Bytes) -> impl Future<Output = Result<(), Gone>> + Send;
     /// Sends the last bytes of the body, which may be none.
     fn last(&mut self, bytes: Bytes) -> impl Future<Output = Result<(), Gone>> + Send;
@@ -49,8 +49,6 @@ pub(super) struct Direct<'a> {
     session: &'a mut ServerSession,
     /// The connection itself, once a stream of events runs over HTTP/1.1.
     stream: Option<Chunked>,
-    /// It is to become that after the first event, which nothing should hold up.
-    leaves: bool,
     head_sent: bool,
     /// Sent by the first heartbeat when the vendor has not answered yet.
     early: Option<Early>,
@@ -71,7 +69,6 @@ impl<'a> Direct<'a> {
         Self {
             session,
             stream: None,
-            leaves: false,
             head_sent: false,
             early,
             bytes: 0,
@@ -99,10 +96,6 @@ impl<'a> Direct<'a> {
     async fn send(&mut self, bytes: Bytes, last: bool) -> Result<(), Gone> {
         if self.left {
             return Err(Gone);
-        }
-        if self.leaves && self.bytes > 0 {
-            self.leaves = false;
-            self.stream = Chunked::take(self.session).await;
         }
         self.bytes += bytes.len() as u64;
         match &mut self.stream {
@@ -140,7 +133,11 @@ impl Sink for Direct<'_> {
         }
         (self.head_sent, self.status) = (true, head.status);
         let chunked = !self.session.is_http2();
-        self.leaves = chunked && head.length.is_none() && head.is_events();
+        if takes(self.session, &head) {
+            let begun = Chunked::begin(self.session, &head).await;
+            self.stream = Some(self.said(begun)?);
+            return Ok(());
+        }
         let header = response(head, chunked);
         let sent = self.session.write_response_header(header).await;
         self.said(sent)
