@@ -24,6 +24,7 @@ pub mod responses;
 pub mod route;
 pub mod rules;
 // 6
+pub mod billing;
 pub mod config;
 // 7: disk, telemetry, notices, and what the control plane decides.
 pub mod control;

@@ -16,6 +16,7 @@ mod aigne;
 mod anthropic;
 mod bedrock;
 mod bodies;
+mod buying;
 mod cache;
 mod catalogue;
 mod choosing;

@@ -33,7 +33,7 @@ fn bounded(most: u64) -> Request {
 }
 
 /// A command of the binary that must succeed; what it says as JSON.
-async fn command(home: &gateway::Home, arguments: &[&str]) -> Value {
+pub(super) async fn command(home: &gateway::Home, arguments: &[&str]) -> Value {
     let output = home.run(arguments).await;
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
@@ -55,7 +55,7 @@ async fn grant(hub: &Gateway, tenant: &str, amount: &str) -> Value {
 }
 
 /// Picos of a decimal text.
-fn pico(value: &Value) -> i128 {
+pub(super) fn pico(value: &Value) -> i128 {
     let text = value.as_str().unwrap_or_else(|| panic!("{value} is no amount"));
     let (sign, digits) = text.strip_prefix('-').map_or((1, text), |digits| (-1, digits));
     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));

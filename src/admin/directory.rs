@@ -16,6 +16,8 @@ pub use draft::{Draft, Unwritten};
 pub(super) use log::entries_before;
 
 use super::identities::Identities;
+use super::outside::Outside;
+use super::till::Remembered;
 use crate::access::Pepper;
 use crate::config::{Extra, Snapshot};
 use crate::control::{
@@ -92,6 +94,10 @@ pub struct Directory {
     vault: ArcSwap<Vault>,
     notices: Notices,
     bootstrap: Mutex<Option<Secret>>,
+    /// Asks payment providers.
+    pub(super) outside: Outside,
+    /// What the hub remembers of payments from one look to the next.
+    pub(super) till: Mutex<Remembered>,
     hooks: OnceLock<Hooks>,
     /// Keys of kept bodies. Held while something is sealed under one, or one is destroyed.
     body_keys: Mutex<bodies::OpenKeys>,
@@ -141,6 +147,8 @@ impl Directory {
             codes: Mutex::default(),
             vault: ArcSwap::default(),
             bootstrap: Mutex::default(),
+            outside: Outside::default(),
+            till: Mutex::default(),
             hooks: OnceLock::new(),
             body_keys: Mutex::default(),
             bodies_dropped: OnceLock::new(),
@@ -331,7 +339,6 @@ impl Directory {
             let value = value.map_err(|error| Unwritten::Disk(error.to_string()))?;
             rows.push((row_key(change.kind, &change.id), value));
         }
-        rows.extend(draft.rows.iter().cloned());
         let session = |hash: &[u8; 32]| format!("{SESSION_PREFIX}{}", to_hex(hash)).into_bytes();
         for (hash, begun) in &draft.begun {
             rows.push((session(hash), serde_json::to_vec(begun).ok()));
@@ -342,6 +349,7 @@ impl Directory {
             rows.push((format!("{IDEMPOTENCY_PREFIX}{name}").into_bytes(), serde_json::to_vec(replay).ok()));
             rows.extend(self.old_replays());
         }
+        rows.extend(draft.rows.iter().cloned());
         for entry in &draft.entries {
             let (key, value) = audit.add(entry.clone());
             rows.push((key, Some(value)));
@@ -371,6 +379,7 @@ impl Directory {
     /// What is on disk becomes what everybody sees.
     fn enter(&self, draft: Draft, next: State) {
         let changed = !draft.changes.is_empty();
+        let concerned = draft.changes.iter().any(|change| change.kind.is_compiled());
         if changed {
             let mut index = self.index.write();
             for change in &draft.changes {
@@ -395,7 +404,7 @@ impl Directory {
         if let Some((name, replay)) = draft.replay {
             self.replays.lock().insert(name, replay);
         }
-        if changed {
+        if concerned {
             self.changes.fetch_add(1, Ordering::AcqRel);
         }
     }

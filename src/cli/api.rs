@@ -132,9 +132,12 @@ impl Hub {
         }
         let reply = self.answered("GET", path, String::new())?;
         let mut stdout = std::io::BufWriter::new(std::io::stdout().lock());
-        match &reply.pour {
-            Some(pour) => out::told(pour.write(&mut stdout).and_then(|()| stdout.flush())),
-            None => out::told(stdout.write_all(text_of(reply).as_bytes()).and_then(|()| stdout.flush())),
+        match (&reply.pour, &reply.file) {
+            (Some(pour), _) => out::told(pour.write(&mut stdout).and_then(|()| stdout.flush())),
+            (None, Some((_, bytes))) => out::told(stdout.write_all(bytes).and_then(|()| stdout.flush())),
+            (None, None) => {
+                out::told(stdout.write_all(text_of(reply).as_bytes()).and_then(|()| stdout.flush()))
+            }
         }
     }
 
@@ -142,19 +145,8 @@ impl Hub {
     fn answered(&self, method: &str, path: &str, body: String) -> Result<admin::Reply, String> {
         match self {
             Hub::Running(_) => Err("the hub runs".to_owned()),
-            Hub::Stopped(directory, _) => {
-                let (path, query) = path.split_once('?').unwrap_or((path, ""));
-                let incoming = Incoming {
-                    method: method.to_owned(),
-                    path: path.to_owned(),
-                    query: query.to_owned(),
-                    headers: http::HeaderMap::new(),
-                    body: body.into_bytes(),
-                    address: None,
-                    request: "command line".to_owned(),
-                };
-                answer_operator(directory, &incoming).map_err(|problem| super::remote::told(&problem.body()))
-            }
+            Hub::Stopped(directory, _) => answer_operator(directory, &incoming(method, path, &body))
+                .map_err(|problem| super::remote::told(&problem.body())),
         }
     }
 
@@ -201,6 +193,19 @@ pub(super) fn segment(text: &str) -> String {
 const SEGMENT: &percent_encoding::AsciiSet =
     &percent_encoding::NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
+fn incoming(method: &str, path: &str, body: &str) -> Incoming {
+    let (path, query) = path.split_once('?').unwrap_or((path, ""));
+    Incoming {
+        method: method.to_owned(),
+        path: path.to_owned(),
+        query: query.to_owned(),
+        headers: http::HeaderMap::new(),
+        body: body.as_bytes().to_vec(),
+        address: None,
+        request: "command line".to_owned(),
+    }
+}
+
 fn text_of(reply: admin::Reply) -> String {
     if let Some((_, text)) = reply.text {
         return text;
@@ -210,6 +215,9 @@ fn text_of(reply: admin::Reply) -> String {
         // Memory takes everything; an answer that ends early is told by its end.
         let _ = pour.write(&mut text);
         return String::from_utf8_lossy(&text).into_owned();
+    }
+    if let Some((_, bytes)) = reply.file {
+        return String::from_utf8_lossy(&bytes).into_owned();
     }
     let mut body = reply.body;
     for (name, value) in reply.once {

@@ -3,6 +3,7 @@
 
 mod api;
 mod audit;
+mod billing;
 mod catalogue;
 mod check;
 mod connect;
@@ -77,6 +78,8 @@ enum Command {
     Wallet(wallet::Wallet),
     /// Shows what of quotas is used.
     Quotas(quotas::Quotas),
+    /// Makes codes, writes statements and reports.
+    Billing(billing::Billing),
     /// Lists notices and deliveries, tests webhooks, replays deliveries.
     Notices(notices::Notices),
     /// Builds and shows what is known of models: limits, abilities, prices.
@@ -155,6 +158,7 @@ pub fn run() -> ExitCode {
         Command::Upgrade(run) => run.run(Upgrade::Demand),
         Command::Check(check) => check::run(check.file.or_else(|| check.config.path())),
         Command::Api(api) => api.run(),
+        Command::Billing(billing) => billing.run(),
         Command::List(list) => list.run(),
         Command::Show(one) => one.show(),
         Command::Create(create) => create.run(),

@@ -1,9 +1,9 @@
 //! What tenants pay, resolved.
 
-use super::Unpriced;
+use super::{PaymentKit, Stripe, Unpriced};
 use crate::ledger::wallet::{Member, Terms};
 use crate::ledger::{Price, PriceTable};
-use crate::types::{Op, Pico, TenantId, Wall};
+use crate::types::{Op, Pico, Secret, TenantId, Wall};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,6 +35,12 @@ pub struct Billing {
     pub tenants: HashMap<TenantId, Arc<Plan>>,
     /// Everybody else; the plan's name is the tenant's.
     pub margin_ppm: u32,
+    /// How credits are sold.
+    pub stripe: Option<Arc<Stripe>>,
+    /// Who keeps the credits of AIGNE's own users.
+    pub payment_kit: Option<Arc<PaymentKit>>,
+    /// Whose signed messages may credit wallets; empty: nobody's.
+    pub inbound_secrets: Vec<Secret>,
 }
 
 /// Credits that are given.

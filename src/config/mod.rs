@@ -21,8 +21,10 @@ mod quotas;
 mod raw;
 mod raw_billing;
 mod raw_oauth;
+mod raw_selling;
 mod registry;
 mod resolve;
+mod selling;
 mod sign_in;
 mod snapshot;
 mod translation;
@@ -43,6 +45,7 @@ pub use quotas::{
 };
 pub use registry::Registry;
 pub use resolve::{Inputs, QuotaTable, ReadPrices, StoredKey};
+pub use selling::{Pack, PaymentKit, Stripe};
 pub use sign_in::{GroupGrant, SignIn, SignInProvider};
 pub use snapshot::*;
 pub use translation::{Translation, Wished};

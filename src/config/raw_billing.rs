@@ -1,7 +1,8 @@
 //! What a configuration file may say about wallets, as `raw` does for the rest.
 
 use super::at::{At, Money, Percent, Period};
-use super::raw::Unpriced;
+use super::raw::{SecretSource, Unpriced};
+use super::raw_selling::{PaymentKit, Stripe};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -33,6 +34,12 @@ pub(crate) struct Billing {
     pub(crate) tenant: Vec<At<Tenant>>,
     /// Parts of tenants with limits of their own.
     pub(crate) member: Vec<At<Member>>,
+    /// How credits are sold by Stripe.
+    pub(crate) stripe: Option<At<Stripe>>,
+    /// Payment Kit, which keeps the credits of AIGNE's own users.
+    pub(crate) payment_kit: Option<At<PaymentKit>>,
+    /// Secrets of those whose signed messages may credit wallets. Default: nobody.
+    pub(crate) inbound_secrets: Vec<At<SecretSource>>,
 }
 
 /// Credits that are given.

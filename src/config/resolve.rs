@@ -16,6 +16,7 @@ mod notices;
 mod oauth;
 mod providers;
 mod quotas;
+mod selling;
 mod settings;
 mod sign_in;
 mod translation;

@@ -2,7 +2,8 @@
 
 use super::billing::{Billing, Payer, Plan};
 use super::{
-    BodyPolicy, Declared, HeldTo, Issuer, LeftOut, NoticeSettings, OAuth, OutsideGates, QuotaTable, SignIn, Tokens,
+    BodyPolicy, Declared, HeldTo, Issuer, LeftOut, NoticeSettings, OAuth, OutsideGates, QuotaTable, SignIn,
+    Tokens,
 };
 use crate::access::{AddressRules, AddressSet, AddressTable, Key, KeyTable, Pepper};
 use crate::cache;

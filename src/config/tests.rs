@@ -26,6 +26,11 @@ fn environment() -> Environment {
         ("SMTP_PASSWORD", "mail-canary"),
         ("LENT_SECRET", "canary/lent"),
         ("LENT_TOKEN", "canary-token"),
+        ("STRIPE_SECRET_KEY", "sk_canary"),
+        ("STRIPE_WEBHOOK_SECRET", "whsec_canary"),
+        ("PAYMENT_KIT_KEY", "canary-kit"),
+        ("PAYMENT_KIT_SIGNS", "canary-signs"),
+        ("CREDITS_SIGNED_WITH", "canary-credits"),
     ])
 }
 

@@ -3,6 +3,7 @@
 
 use super::oauth::Client;
 use super::{Moment, Permission};
+use crate::billing::{Account, Allowance, Code, Payment};
 /// How much somebody may use in a period.
 pub use crate::config::QuotaText as Quota;
 use crate::route::Strategy;
@@ -419,6 +420,10 @@ kinds! {
     Credential "credential" "credentials" "cred_";
     Model "model" "models" "model_";
     AddressRule "address-rule" "address-rules" "addr_";
+    Account "billing-account" "billing-accounts" "";
+    Payment "payment" "payments" "pay_";
+    Code "code" "codes" "code_";
+    Allowance "allowance" "allowances" "allow_";
     Webhook "webhook" "webhooks" "hook_";
     Quota "quota" "quotas" "quota_";
     Client "client" "clients" "client_";

@@ -12,7 +12,7 @@ use crate::provider::{Auth, VENDORS, vendor};
 use crate::types::{ModelName, ProviderName};
 
 /// Longest texts that people write.
-const LONGEST_NAME: usize = 200;
+pub(super) const LONGEST_NAME: usize = 200;
 pub(super) const LONGEST_COMMENT: usize = 2_000;
 /// Largest PEM text of a private CA.
 const LARGEST_CA: usize = 256 * 1024;
@@ -62,6 +62,11 @@ pub fn check(
         Body::Credential(body) => check.credential(body),
         Body::Model(body) => check.model(body),
         Body::AddressRule(body) => check.address_rule(body),
+        Body::Account(body) => check.account(body),
+        // Only the hub itself writes payments.
+        Body::Payment(_) => {}
+        Body::Code(body) => check.code(body),
+        Body::Allowance(body) => check.allowance(body),
         Body::Webhook(body) => check.webhook(body),
         Body::Quota(body) => check.quota(body),
         Body::Client(body) => check.client(body),

@@ -10,6 +10,7 @@ mod audit;
 mod authority;
 mod bodies;
 mod body;
+mod buying;
 mod check;
 mod compile;
 mod hex;
@@ -61,7 +62,7 @@ pub use proofs::{Identity, Proofs};
 pub use session::{Session, Throttle};
 pub use state::{
     Change, IDEMPOTENCY_PREFIX, KeySecret, Previous, Private, RECORD_PREFIX, Record, Replay, SESSION_PREFIX,
-    State, row_key,
+    State, Wallet, row_key,
 };
 pub use totp::{totp_code, totp_uri, totp_verify};
 pub(crate) use vault::RANDOM_BYTES;

@@ -121,6 +121,10 @@ permissions! {
     HistoryImport "history:import" Hub [Owner] "Take in the history of a hub that was there before.";
     HistoryRead "history:read" Hub [Owner Admin] "See that history.";
     VaultRewrap "vault:rewrap" Hub [Owner] "Put all secrets under the master key in use.";
+    BillingRead "billing:read" Tenant [Owner Admin] "See wallets, payments, allowances and statements.";
+    BillingBuy "billing:buy" Tenant [Owner Admin] "Buy credits, save a card, have credits bought when few are left.";
+    BillingRedeem "billing:redeem" Tenant [Owner Admin Member] "Redeem codes.";
+    BillingManage "billing:manage" Hub [Owner Admin] "Give and take credits, refund, freeze, make codes and allowances, close months, see reports.";
 }
 
 impl Permission {

@@ -56,10 +56,35 @@ pub enum Private {
         /// What people see of it.
         masked: String,
     },
+    /// How a tenant is known to who takes its money.
+    Account(Wallet),
+    /// How a code is recognised, and by whom it was redeemed.
+    Code {
+        /// Keyed hash of its text.
+        #[serde(with = "as_text")]
+        hash: [u8; 32],
+        /// Tenants that have redeemed it.
+        redeemed: Vec<TenantId>,
+    },
     /// What a webhook's notices are signed with.
     Webhook(WebhookSecret),
     /// How a confidential client of OAuth proves who it is.
     Client(ClientSecret),
+}
+
+/// How a tenant is known to who takes its money.
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Wallet {
+    /// The provider's id of the tenant.
+    pub customer: Option<String>,
+    /// The provider's id of the card that may be charged.
+    pub card: Option<String>,
+    /// Automatic payments that failed since the last one that did not.
+    #[serde(default)]
+    pub failures: u32,
+    /// No automatic payment before.
+    #[serde(default)]
+    pub wait_until: Option<Moment>,
 }
 
 /// No variant shows what is in it.
@@ -144,6 +169,15 @@ impl Private {
                 map.insert("masked".into(), json!(masked));
                 map.insert("master_key".into(), json!(sealed.master));
             }
+            Private::Account(wallet) => {
+                map.insert("customer".into(), json!(wallet.customer));
+                map.insert("has_card".into(), json!(wallet.card.is_some()));
+                map.insert("failures".into(), json!(wallet.failures));
+                map.insert("wait_until".into(), json!(wallet.wait_until));
+            }
+            Private::Code { redeemed, .. } => {
+                map.insert("redeemed".into(), json!(redeemed.len()));
+            }
             Private::Webhook(secret) => {
                 map.insert("master_key".into(), json!(secret.sealed.master));
                 map.insert("previous_until".into(), json!(secret.previous.as_ref().map(|(_, until)| until)));
@@ -157,9 +191,14 @@ impl Private {
 }
 
 impl Kind {
+    /// Does the data plane run on things of this kind?
+    pub fn is_compiled(self) -> bool {
+        !matches!(self, Kind::Account | Kind::Payment | Kind::Code | Kind::Allowance)
+    }
+
     /// Can a thing of this kind be a tenant's?
     pub fn has_tenant(self) -> bool {
-        !matches!(self, Kind::Tenant | Kind::Provider | Kind::Credential | Kind::Model)
+        !matches!(self, Kind::Tenant | Kind::Provider | Kind::Credential | Kind::Model | Kind::Code)
     }
 }
 

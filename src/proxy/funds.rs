@@ -23,6 +23,8 @@ pub(super) struct Funds {
     billing: Arc<Billing>,
     /// Bound of the input.
     input: u64,
+    /// Is that bound made of tokens that were counted late?
+    counted: bool,
     /// What is used besides tokens, at most.
     beside: Usage,
     /// Output tokens that are paid for by what is held.
@@ -145,7 +147,7 @@ fn hold(
         .hold(tenant, request, payer.member.as_ref(), terms, amount)
         .map_err(|short| refusal(billing, &short))?;
     let (prices, billing) = (prices.to_vec(), Arc::clone(billing));
-    Ok(Some(Box::new(Funds { hold, prices, billing, input, beside, covered: output, most })))
+    Ok(Some(Box::new(Funds { hold, prices, billing, input, counted: false, beside, covered: output, most })))
 }
 
 fn worst_cost(prices: &[Arc<Price>], input: u64, output: u64, beside: &Usage) -> Pico {
@@ -154,6 +156,10 @@ fn worst_cost(prices: &[Arc<Price>], input: u64, output: u64, beside: &Usage) ->
 }
 
 fn refusal(billing: &Billing, short: &Short) -> Failure {
+    if short.frozen {
+        let text = "The wallet is frozen, because a payment is disputed or an operator said so. Ask who runs this hub.";
+        return Failure::new(Kind::NoFunds, text).detail("frozen");
+    }
     let (needed, available) = (billing.shown(short.needed), billing.shown(short.available));
     let mut text = match &short.member {
         Some(member) => format!("The credits of {member} for this month do not suffice"),
@@ -230,10 +236,22 @@ pub(super) fn covered(job: &Job) -> Option<u64> {
 }
 
 /// A stream has come to `output` tokens: holds a step more. `false` when the wallet cannot.
-pub(super) async fn extend(job: &Job, output: u64) -> bool {
+///
+/// What is held of the input is bytes, as a rule, for that is cheap to know and more than its tokens.
+/// Where the wallet carries no more by that, the tokens are counted, once: what the bytes held too
+/// much may pay for the whole rest of an answer.
+pub(super) async fn extend(job: &Job, visit: &Visit, output: u64) -> bool {
     let now = job.plane.clock.wall();
+    let model = &visit.upstream_model;
     let extended = match job.funds.lock().as_mut() {
-        Some(funds) => funds.extend(output, now),
+        Some(funds) => funds.extend(output, now).or_else(|short| {
+            if std::mem::replace(&mut funds.counted, true) || job.request().is_none() {
+                return Err(short);
+            }
+            let counted = with_margin(count_input(visit.op, job.family(model), model, &job.body));
+            funds.input = funds.input.min(counted);
+            funds.extend(output, now)
+        }),
         None => return true,
     };
     match extended {

@@ -262,7 +262,9 @@ impl Events {
             return true;
         }
         self.count(&stage.visit.upstream_model);
-        self.counted <= soon || funds::extend(stage.job, self.counted).await || self.counted <= covered
+        self.counted <= soon
+            || funds::extend(stage.job, stage.visit, self.counted).await
+            || self.counted <= covered
     }
 
     /// The wallet carries no more: the answer ends as one that is too long does, and says why.

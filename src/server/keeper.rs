@@ -34,6 +34,8 @@ pub(super) struct Keeper {
     bodies: Bodies,
     /// What ends with the process.
     last: Mutex<Option<(LogGuard, PidFile)>>,
+    /// A look at the till that may be going on.
+    looking: Mutex<Option<tokio::task::JoinHandle<()>>>,
 }
 
 impl Keeper {
@@ -45,7 +47,8 @@ impl Keeper {
         banner: Banner,
     ) -> Self {
         let bodies = Bodies::start(&plane, reloader.directory());
-        Self { plane, reloader, certificate, banner, bodies, last: Mutex::new(Some(last)) }
+        let (last, looking) = (Mutex::new(Some(last)), Mutex::new(None));
+        Self { plane, reloader, certificate, banner, bodies, last, looking }
     }
 
     async fn reload(&self) {
@@ -97,6 +100,18 @@ impl Keeper {
         }
         let reloader = Arc::clone(&self.reloader);
         let _ = tokio::task::spawn_blocking(move || reloader.give()).await;
+        self.till();
+    }
+
+    /// A look at the till, which may wait for a payment provider; so nobody waits for it here, and
+    /// the next look is left out while one goes on. A shutdown does not wait either: whatever was
+    /// begun is done again at the next start.
+    fn till(&self) {
+        let mut looking = self.looking.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if looking.as_ref().is_none_or(tokio::task::JoinHandle::is_finished) {
+            let reloader = Arc::clone(&self.reloader);
+            *looking = Some(tokio::task::spawn_blocking(move || reloader.look_at_the_till()));
+        }
     }
 
     fn watch(&self, paths: &[PathBuf], changed: &mpsc::Sender<()>) -> Option<Watch> {

@@ -96,7 +96,15 @@ impl Reloader {
         let snapshot = self.build().map_err(|problems| problems.to_string())?;
         self.notice(&snapshot);
         self.gifts.give(&snapshot, &self.store, Clock::machine().wall());
+        if snapshot.billing.is_some() {
+            admin::open_till(&self.directory)?;
+        }
         Ok(snapshot)
+    }
+
+    /// A look at the till. Blocks, and may wait for a payment provider.
+    pub(super) fn look_at_the_till(&self) {
+        admin::sweep_till(&self.directory);
     }
 
     /// Gives what tenants get by themselves. Blocks.

@@ -125,6 +125,30 @@ impl Archive {
         })
     }
 
+    /// Hands out every record up to a batch, or all of them, with the number of its batch. Gives the
+    /// number and the digest of the last batch that was read; the digest proves all before it.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] at the first batch that cannot be read.
+    pub fn records(
+        &self,
+        through: Option<u64>,
+        each: &mut dyn FnMut(u64, &Record),
+    ) -> Result<(u64, [u8; 32]), StoreError> {
+        let through = through.unwrap_or(u64::MAX).min(self.look.through);
+        let mut chain = Chain::new(self.look.kept.first, Some(self.look.kept.before));
+        let journal = &self.look.journal;
+        journal.walk(self.look.kept.first, &mut |day, sequence, value| {
+            if sequence > through {
+                return Ok(());
+            }
+            let batch = chain.check(day, sequence, value)?;
+            let read = batch.each(|record| each(sequence, &record));
+            read.map_err(|error| journal.damaged(day, sequence, error))
+        })?;
+        Ok((chain.next().saturating_sub(1), chain.head()))
+    }
+
     /// Proves that the books fit: no batch is missing or changed, every intent
     /// ends exactly once, charges follow from their price rows, and the sums of
     /// every key are those of the projection.

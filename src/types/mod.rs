@@ -2,6 +2,7 @@
 //! money, usage, time, secrets, operations, kinds of notices. Knows nothing of vendors or HTTP.
 
 mod clock;
+mod currency;
 mod ids;
 mod money;
 mod notice;
@@ -11,6 +12,7 @@ mod secret;
 mod usage;
 
 pub use clock::{Clock, Mono, Wall};
+pub use currency::{credits_of, minor_of, minor_units};
 pub use ids::{CredentialId, InvalidName, KeyId, ModelName, ProviderName, RequestId, TenantId};
 pub use money::{ParseMoneyError, Pico, Rate};
 pub use notice::{NOTICES, NoticeKind, NoticeRow};

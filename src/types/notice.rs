@@ -56,6 +56,24 @@ notices! {
         "amount" "What may be used, a decimal string.";
         "resets_at" "When a calendar period ends, RFC 3339; null for a rolling window.";
     }
+    PaymentPaid "payment.paid" "Credits were bought." {
+        "payment" "Id of the payment.";
+        "automatic" "Was it begun by the hub, because credits ran low?";
+        "credits" "How many, a decimal string.";
+    }
+    PaymentFailed "payment.failed" "Credits could not be bought automatically." {
+        "payment" "Id of the payment.";
+        "why" "In the payment provider's words.";
+        "failures" "How often in a row.";
+    }
+    PaymentDisputed "payment.disputed" "A customer's bank asks money back; the wallet is frozen." {
+        "payment" "Id of the payment.";
+        "dispute" "The payment provider's id of the dispute.";
+    }
+    WalletLow "wallet.low" "A wallet has fewer credits than its account says is few." {
+        "available" "What can be spent, a decimal string.";
+        "below" "What is few, a decimal string.";
+    }
 }
 
 impl NoticeKind {

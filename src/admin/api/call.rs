@@ -71,6 +71,8 @@ pub struct Reply {
     pub location: Option<String>,
     /// Not JSON: type and text.
     pub text: Option<(&'static str, String)>,
+    /// A document: type and bytes.
+    pub file: Option<(&'static str, Vec<u8>)>,
     /// Too long to be held: still to be written.
     pub pour: Option<Pour>,
 }
@@ -87,6 +89,7 @@ impl Reply {
             location: None,
             text: None,
             pour: None,
+            file: None,
         }
     }
 

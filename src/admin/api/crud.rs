@@ -31,6 +31,8 @@ pub fn to_read(kind: Kind) -> Permission {
         Kind::Provider | Kind::Credential => Permission::ProvidersRead,
         Kind::Model => Permission::ModelsRead,
         Kind::AddressRule => Permission::AddressesRead,
+        Kind::Account | Kind::Payment | Kind::Allowance => Permission::BillingRead,
+        Kind::Code => Permission::BillingManage,
         Kind::Webhook => Permission::WebhooksRead,
         Kind::Quota => Permission::QuotasRead,
         Kind::Client => Permission::ClientsRead,
@@ -49,6 +51,8 @@ pub fn to_write(kind: Kind) -> Permission {
         Kind::Provider | Kind::Credential => Permission::ProvidersWrite,
         Kind::Model => Permission::ModelsWrite,
         Kind::AddressRule => Permission::AddressesWrite,
+        Kind::Account => Permission::BillingBuy,
+        Kind::Payment | Kind::Allowance | Kind::Code => Permission::BillingManage,
         Kind::Webhook => Permission::WebhooksWrite,
         Kind::Quota => Permission::QuotasWrite,
         Kind::Client => Permission::ClientsWrite,
@@ -356,6 +360,7 @@ fn dependants(state: &State, record: &Record) -> Result<Vec<Arc<Record>>, Proble
             let own = state.each::<Credential>().filter(|(_, credential)| credential.provider == id);
             Ok(own.map(|(record, _)| Arc::clone(record)).collect())
         }
+        Body::Account(_) | Body::Payment(_) | Body::Code(_) | Body::Allowance(_) => Ok(Vec::new()),
         Body::Key(_)
         | Body::Credential(_)
         | Body::Model(_)

@@ -92,7 +92,7 @@ fn address(control: &Control, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
 }
 
 fn of_reply(reply: Reply) -> Response {
-    let Reply { status, mut body, version, once, cookies, location, text, pour } = reply;
+    let Reply { status, mut body, version, once, cookies, location, text, pour, file } = reply;
     for (name, value) in once {
         if let Some(map) = body.as_object_mut() {
             map.insert(name.to_owned(), value);
@@ -112,6 +112,10 @@ fn of_reply(reply: Reply) -> Response {
     }
     if let Some(location) = location {
         builder = builder.header(header::LOCATION, location);
+    }
+    if let Some((kind, bytes)) = file {
+        let response = builder.header(header::CONTENT_TYPE, kind).body(Body::from(bytes));
+        return response.unwrap_or_else(|_| Response::new(Body::empty()));
     }
     let response = match text {
         Some((HTML, page)) => builder

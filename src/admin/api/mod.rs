@@ -1,5 +1,6 @@
 //! The API of the control plane: one table of routes, one way in.
 
+mod billing;
 mod bodies;
 mod call;
 mod clients;

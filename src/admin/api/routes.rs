@@ -2,6 +2,7 @@
 //! dispatch, permissions, the OpenAPI document and the tests come from here.
 //! A path that is not here is not answered.
 
+mod billing;
 mod bodies;
 mod history;
 mod sign_in;

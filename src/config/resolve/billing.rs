@@ -37,6 +37,9 @@ impl Resolver<'_> {
             welcome: raw.welcome.as_ref().and_then(|at| self.gift(at)),
             tenants: self.plans(raw, margin_ppm),
             margin_ppm,
+            stripe: raw.stripe.as_ref().and_then(|at| self.stripe(at)),
+            payment_kit: raw.payment_kit.as_ref().and_then(|at| self.payment_kit(at)),
+            inbound_secrets: self.secrets(&raw.inbound_secrets),
         };
         raw.enabled.unwrap_or(false).then(|| Arc::new(billing))
     }
@@ -92,7 +95,7 @@ impl Resolver<'_> {
         at.and_then(|at| self.note(&at.span, at.value.read()))
     }
 
-    fn positive_amount(&mut self, at: Option<&At<crate::config::at::Money>>) -> Option<Pico> {
+    pub(super) fn positive_amount(&mut self, at: Option<&At<crate::config::at::Money>>) -> Option<Pico> {
         let amount = self.amount(at)?;
         if let (true, Some(at)) = (amount == Pico::ZERO, at) {
             self.notes.at(&at.span, "must be more than 0");
@@ -110,7 +113,7 @@ impl Resolver<'_> {
     }
 
     /// It is shown to callers, so it must be one that they can follow.
-    fn link(&mut self, at: &At<String>) -> Option<Arc<str>> {
+    pub(super) fn link(&mut self, at: &At<String>) -> Option<Arc<str>> {
         let web = at.value.starts_with("https://") || at.value.starts_with("http://");
         let plain = at.value.chars().all(|c| c.is_ascii_graphic() && c != '"');
         if !web || !plain {

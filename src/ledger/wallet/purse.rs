@@ -26,6 +26,8 @@ pub struct Short {
     pub held: Pico,
     /// Is it the member's limit that says no?
     pub member: Option<Arc<str>>,
+    /// The wallet is frozen, whatever is in it.
+    pub frozen: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,7 +88,13 @@ impl Purse {
         now: Wall,
     ) -> Result<Vec<Piece>, Short> {
         let available = self.available(now);
-        let short = |available, name| Short { needed: amount, available, held: self.held(), member: name };
+        let short = |available, name| Short {
+            needed: amount,
+            available,
+            held: self.held(),
+            member: name,
+            frozen: false,
+        };
         if available < amount {
             return Err(short(available, None));
         }
@@ -99,11 +107,17 @@ impl Purse {
                     available: left.max(Pico::ZERO),
                     held: tab.held,
                     member: Some(member.name.clone()),
+                    frozen: false,
                 });
             }
             tab.held = tab.held.saturating_add(amount);
         }
         Ok(self.draw(amount, now))
+    }
+
+    /// Why nothing can be taken of a frozen wallet.
+    pub(super) fn frozen(&self, needed: Pico, now: Wall) -> Short {
+        Short { needed, available: self.available(now), held: self.held(), member: None, frozen: true }
     }
 
     /// Takes what there is, up to `amount`, for a debt: no limit of a member is asked.

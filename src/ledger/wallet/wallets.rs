@@ -7,11 +7,14 @@ use ahash::{HashMap, HashMapExt, RandomState};
 use dashmap::DashMap;
 use parking_lot::Mutex;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 /// One tenant's purse behind one short lock.
 pub(super) struct Wallet {
     pub(super) tenant: TenantId,
     pub(super) purse: Mutex<Purse>,
+    /// No request may begin; what runs goes on.
+    frozen: AtomicBool,
 }
 
 /// A part of a lot that is for another process to spend.
@@ -124,10 +127,27 @@ impl Wallets {
     ) -> Result<Hold, Short> {
         let found = self.wallets.get(tenant.as_str()).map(|wallet| Arc::clone(&wallet));
         match found {
+            Some(wallet) if wallet.frozen.load(Relaxed) => Err(wallet.purse.lock().frozen(amount, request.1)),
             Some(wallet) => Hold::take(&wallet, request, member, terms, amount),
             // Who has nothing can still ask for what costs nothing.
             None if amount <= Pico::ZERO => Hold::take(&self.wallet(tenant), request, member, terms, amount),
-            None => Err(Short { needed: amount, available: Pico::ZERO, held: Pico::ZERO, member: None }),
+            None => Err(Short {
+                needed: amount,
+                available: Pico::ZERO,
+                held: Pico::ZERO,
+                member: None,
+                frozen: false,
+            }),
+        }
+    }
+
+    /// Lets no request of the tenant begin, or lets them again. The journal is not told: why a wallet
+    /// is frozen is remembered elsewhere, and said again after each start.
+    pub fn freeze(&self, tenant: &TenantId, frozen: bool) {
+        match self.wallets.get(tenant.as_str()).map(|wallet| Arc::clone(&wallet)) {
+            Some(wallet) => wallet.frozen.store(frozen, Relaxed),
+            None if frozen => self.wallet(tenant).frozen.store(true, Relaxed),
+            None => {}
         }
     }
 
@@ -216,7 +236,10 @@ impl Wallets {
     }
 
     fn wallet(&self, tenant: &TenantId) -> Arc<Wallet> {
-        let make = || Arc::new(Wallet { tenant: tenant.clone(), purse: Mutex::new(Purse::default()) });
+        let make = || {
+            let (purse, frozen) = (Mutex::new(Purse::default()), AtomicBool::new(false));
+            Arc::new(Wallet { tenant: tenant.clone(), purse, frozen })
+        };
         Arc::clone(&self.wallets.entry(tenant.clone()).or_insert_with(make))
     }
 }

@@ -412,6 +412,7 @@ pub fn routes() -> impl Iterator<Item = &'static Route> {
         &super::sign_in::SIGN_IN,
         &OTHERS,
         &super::usage::ROUTES,
+        super::billing::BILLING,
         &oauth::OTHERS,
         &oauth::CLIENTS,
         &oauth::CLIENTS_W,
