@@ -212,7 +212,7 @@ impl UsageBooks {
         tracing::info!(why = stale.why(), "the sums of usage are made anew from the journal");
         self.ask(|reply| Command::PutUsage(vec![state.begin_clearing()], reply))?;
         loop {
-            let rows = rows::to_clear(&followed.journal, stale.from_day())?;
+            let rows = rows::to_clear(&followed.journal, stale.day())?;
             if rows.is_empty() {
                 break;
             }
@@ -295,7 +295,7 @@ impl UsageBooks {
         let mut fresh = None;
         let result = (|| {
             let (state, stale) = State::anew(&followed)?;
-            let since = stale.from_day();
+            let since = stale.day();
             let followed = self.clear(state, stale, followed, &mut fresh)?;
             let Some(state) = &mut fresh else { return Err(closed()) };
             let mut records = 0;

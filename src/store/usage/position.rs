@@ -76,7 +76,7 @@ impl Stale {
     }
 
     /// Rows of this day (UTC) and later go; `None`: all.
-    pub(super) fn from_day(&self) -> Option<i64> {
+    pub(super) fn day(&self) -> Option<i64> {
         self.from_day
     }
 }

@@ -357,18 +357,6 @@ fn some(n: u64) -> Vec<Traffic> {
 }
 
 #[test]
-fn sums_outlive_the_records_that_made_them_and_a_rebuild_after() {
-    let mut place = Place::new();
-    place.settle(&some(300));
-    let before = answered(&place.store, &all_hours());
-    let dropped = place.store.drop_days_before(Wall((BASE + 86_400 * DAYS) * 1_000_000), Reach::RunningMonth);
-    assert_eq!(dropped.unwrap(), 0, "all batches are of the last day, for they were written together");
-    assert_eq!(place.store.rebuild_usage().unwrap().records, 300);
-    assert_eq!(answered(&place.store, &all_hours()), before);
-    place.store.close();
-}
-
-#[test]
 fn days_that_are_gone_stay_in_the_sums() {
     let mut place = Place::new();
     let mut traffic = some(300);

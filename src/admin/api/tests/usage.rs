@@ -48,7 +48,7 @@ impl Town {
         };
         Settlement {
             id: RequestId::generate(),
-            at: Wall((NOW - 60 * i64::try_from(n).unwrap()) * 1_000_000),
+            at: Wall((NOW - 60 * i64::try_from(n + 1).unwrap()) * 1_000_000),
             duration_us: 1_000,
             first_token_us: None,
             intended: true,
