@@ -78,9 +78,9 @@ fn all_limits() -> Limits {
 }
 
 fn admit_and_settle(gate: &Arc<Gate>, limits: &Limits, now: Mono) {
-    let ask = Ask { tokens: 4_000, cost: Pico(40_000_000_000) };
+    let ask = Ask { tokens: 4_000, cost: Pico(40_000_000_000), ..Ask::default() };
     if let Ok(permit) = gate.admit(limits, black_box(ask), now, TODAY) {
-        permit.settle(Ask { tokens: 500, cost: Pico(5_000_000_000) }, now, TODAY);
+        permit.settle(Ask { tokens: 500, cost: Pico(5_000_000_000), ..Ask::default() }, now, TODAY);
     }
 }
 

@@ -244,6 +244,8 @@ INTERNALS = [
             panel("Cache entries and flights", "short", [("sum(aigne_hub_cache_entries)", "entries"), ("sum(aigne_hub_flights)", "flights"), ("sum(aigne_hub_waiting_answers)", "answers waiting for their callers")]),
             panel("Kept responses", "bytes", [("sum(aigne_hub_responses_bytes)", "kept")]),
             panel("Refused by limit", "reqps", [(rate("aigne_hub_limited_total", "limit"), "{{limit}}")], stack=True),
+            panel("Quotas that are used up", "short", [("sum by (of, measure) (aigne_hub_quotas_exhausted)", "{{of}} {{measure}}")], "Of all counters of hard quotas."),
+            panel("Notices", "short", [("sum(aigne_hub_notices_pending)", "on their way"), ("sum(aigne_hub_notices_dead)", "given up"), (rate("aigne_hub_notices_failed_total"), "failed attempts a second")]),
             panel("Bodies", "Bps", [(rate("aigne_hub_request_body_bytes_total"), "from callers"), (rate("aigne_hub_response_body_bytes_total"), "to callers")]),
             panel("Bodies in memory", "bytes", [("sum(aigne_hub_buffered_bytes)", "buffered")]),
         ],

@@ -99,6 +99,8 @@ kinds! {
     TooManyConcurrent = 429, "rate_limit_error", "concurrency_limit_exceeded", "rate_limit_error", Policy, false;
     /// A token or money budget of the key is used up.
     BudgetExceeded = 429, "insufficient_quota", "budget_exceeded", "rate_limit_error", Policy, false;
+    /// A quota is used up, of money too: 402 is for wallets alone, which somebody can fill.
+    QuotaExceeded = 429, "insufficient_quota", "quota_exceeded", "rate_limit_error", Policy, false;
     /// Too many refused requests from one address.
     Flooded = 429, "rate_limit_error", "too_many_failures", "rate_limit_error", Policy, false;
     /// The caller went away.

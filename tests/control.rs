@@ -1,6 +1,7 @@
 //! The control plane of the real hub: what is managed comes into force at
 //! once, what is secret stays so, and what was done can be proved.
 
+mod bodies;
 mod books_of_changes;
 mod canary;
 mod credentials;
@@ -57,6 +58,13 @@ impl<'h> Api<'h> {
     pub async fn make(&self, path: &str, body: Value) -> Value {
         self.call("POST", path, body).await.expect(201).json()
     }
+}
+
+/// A command of the command line that asks this hub, whose ports are the system's choice.
+pub async fn on_line(hub: &Gateway, arguments: &[&str]) -> std::process::Output {
+    let token = std::fs::read_to_string(hub.home().data().join("admin.token")).unwrap();
+    let (url, token) = (format!("http://{}", hub.admin), token.trim().to_owned());
+    hub.home().run(&[arguments, &["--url", &url, "--token", &token]].concat()).await
 }
 
 /// Text of a member.

@@ -33,10 +33,12 @@ mod lifecycle_upgrade;
 mod metrics;
 mod notices;
 mod ollama;
+mod quotas;
 mod responses;
 mod run;
 mod streams;
 mod tokens;
+mod usage;
 mod wallet;
 
 mod ai_sdk;

@@ -1,7 +1,7 @@
 //! What the hub tells by itself: signed, at least once, in order, and never to
 //! places inside that nobody opened.
 
-use super::control::{Api, text};
+use super::control::{Api, on_line, text};
 use super::support::receiver::{MailServer, Received, Receiver};
 use super::support::*;
 use hmac::{Hmac, KeyInit, Mac};
@@ -130,13 +130,12 @@ async fn what_is_on_its_way_survives_a_kill_and_what_is_dead_can_be_replayed() {
     assert_eq!(api.get("/deliveries?state=delivered").await["items"], json!([]));
     assert_eq!(hub.metrics().await.sum("aigne_hub_notices_dead", &[]), 1.0);
 
-    let home = hub.home();
-    let output = home.run(&["notices", "replay", &delivery]).await;
+    let output = on_line(&hub, &["notices", "replay", &delivery]).await;
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let last = receiver.next().await;
     assert_eq!((last.body.as_str(), signed_by(&last, &[&secret])), (first.body.as_str(), vec![true]));
     until(&hub, &delivery, "delivered").await;
-    let output = home.run(&["notices", "deliveries", "--state", "delivered"]).await;
+    let output = on_line(&hub, &["notices", "deliveries", "--state", "delivered"]).await;
     assert!(String::from_utf8_lossy(&output.stdout).contains(&delivery), "{output:?}");
 }
 
@@ -180,7 +179,7 @@ async fn without_a_master_key_there_is_no_secret_but_there_is_mail() {
         assert!(lines.iter().any(|line| line == wanted), "{wanted} in {lines:#?}");
     }
     assert!(lines.iter().any(|line| line.starts_with("MAIL FROM:<hub@example.com>")), "{lines:#?}");
-    assert!(lines.iter().any(|line| *line == format!("Message-ID: <{delivery}@example.com>")), "{lines:#?}");
+    assert!(lines.iter().any(|line| line.contains(&format!("<{delivery}@example.com>"))), "{lines:#?}");
     until(&hub, &delivery, "delivered").await;
     api.call("POST", &format!("/webhooks/{id}/rotate"), json!({})).await.expect(409);
     let other = json!({ "url": "https://example.com" });
@@ -192,10 +191,10 @@ async fn a_tenant_sees_its_own_deliveries_alone() {
     let mut receiver = Receiver::start(&[]).await;
     let hub = Gateway::start(&conf()).await;
     let operator = Api::operator(&hub);
-    for tenant in ["acme", "umbrella"] {
+    for tenant in ["initech", "umbrella"] {
         operator.make("/tenants", json!({ "id": tenant })).await;
     }
-    let app = json!({ "name": "ci", "role": "admin", "tenant": "acme" });
+    let app = json!({ "name": "ci", "role": "admin", "tenant": "initech" });
     let app = operator.make("/apps", app).await;
     let scopes = json!(["webhooks:read", "webhooks:write"]);
     let key = json!({ "owner": { "kind": "app", "id": app["id"] }, "scopes": scopes });
@@ -208,7 +207,7 @@ async fn a_tenant_sees_its_own_deliveries_alone() {
     let (own, _) = webhook(&acme, &receiver).await;
     let (one, other) = (test(&acme, &own).await, test(&operator, &theirs).await);
     let bodies = [receiver.next().await.json(), receiver.next().await.json()];
-    assert!(bodies.iter().any(|body| body["tenant"] == "acme"), "{bodies:?}");
+    assert!(bodies.iter().any(|body| body["tenant"] == "initech"), "{bodies:?}");
     until(&hub, &one, "delivered").await;
     until(&hub, &other, "delivered").await;
     let seen = acme.get("/deliveries").await;

@@ -5,6 +5,7 @@
 pub mod bodies;
 pub mod dialects;
 pub mod files;
+pub mod identities;
 pub mod mirrors;
 pub mod mutate;
 pub mod streams;
@@ -34,6 +35,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "rules", run: files::rules, corpus: files::rules_corpus },
     Target { name: "config", run: files::config, corpus: files::config_corpus },
     Target { name: "prices", run: files::prices, corpus: files::prices_corpus },
+    Target { name: "id_token", run: identities::id_token, corpus: identities::id_token_corpus },
     Target { name: "client_address", run: files::client_address, corpus: files::address_corpus },
 ];
 

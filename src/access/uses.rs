@@ -137,6 +137,7 @@ mod tests {
             id: KeyId::parse(id).unwrap(),
             name: "k".into(),
             tenant: TenantId::parse("acme").unwrap(),
+            party: Arc::default(),
             prefix: "p".into(),
             hash: KeyHash([0; 32]),
             enabled: true,

@@ -1,6 +1,7 @@
 //! What is managed, in memory and on disk: one writer at a time, each change
 //! in one batch with its audit records, then a new snapshot.
 
+mod bodies;
 mod disk;
 mod draft;
 mod log;
@@ -9,6 +10,7 @@ mod oauth;
 mod retention;
 mod uses;
 
+pub(super) use bodies::{Doomed, Gone};
 pub use disk::{audit_public_key, verify_audit};
 pub use draft::{Draft, Unwritten};
 pub(super) use log::entries_before;
@@ -91,6 +93,9 @@ pub struct Directory {
     notices: Notices,
     bootstrap: Mutex<Option<Secret>>,
     hooks: OnceLock<Hooks>,
+    /// Keys of kept bodies. Held while something is sealed under one, or one is destroyed.
+    body_keys: Mutex<bodies::OpenKeys>,
+    bodies_dropped: OnceLock<Arc<AtomicU64>>,
     /// When is looked for old audit records again, in microseconds since the epoch.
     prune_next: AtomicI64,
     /// Providers of identities.
@@ -137,6 +142,8 @@ impl Directory {
             vault: ArcSwap::default(),
             bootstrap: Mutex::default(),
             hooks: OnceLock::new(),
+            body_keys: Mutex::default(),
+            bodies_dropped: OnceLock::new(),
             prune_next: AtomicI64::new(0),
             identities: Identities::new()?,
             desk: Desk::default(),

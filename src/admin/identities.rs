@@ -181,7 +181,7 @@ async fn exchange(
         (header::CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded")),
     ];
     match &provider.client_secret {
-        Some(secret) if metadata.wants_secret_in_body() => {
+        Some(secret) if provider.secret_in_body.unwrap_or_else(|| metadata.wants_secret_in_body()) => {
             fields.extend([("client_id", provider.client_id.as_str()), ("client_secret", secret.expose())]);
         }
         Some(secret) => headers.push((header::AUTHORIZATION, basic(&provider.client_id, secret)?)),

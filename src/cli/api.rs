@@ -31,10 +31,10 @@ pub(super) struct Api {
 #[derive(Args)]
 pub(super) struct Place {
     /// A hub elsewhere: the address of its admin listener, as http://10.0.0.5:8081.
-    #[arg(long, env = "AIGNE_HUB_URL")]
+    #[arg(long, env = "AIGNE_HUB_URL", global = true)]
     url: Option<String>,
     /// A key with the scopes that it takes, or the operator's token.
-    #[arg(long, env = "AIGNE_HUB_TOKEN", hide_env_values = true)]
+    #[arg(long, env = "AIGNE_HUB_TOKEN", hide_env_values = true, global = true)]
     token: Option<String>,
     #[command(flatten)]
     config: ConfigArg,

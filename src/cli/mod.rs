@@ -11,6 +11,7 @@ mod keys;
 mod ledger;
 mod notices;
 mod out;
+mod quotas;
 mod remote;
 mod things;
 mod usage;
@@ -74,6 +75,8 @@ enum Command {
     Ledger(ledger::Ledger),
     /// Shows wallets, gives credits and takes them back.
     Wallet(wallet::Wallet),
+    /// Shows what of quotas is used.
+    Quotas(quotas::Quotas),
     /// Lists notices and deliveries, tests webhooks, replays deliveries.
     Notices(notices::Notices),
     /// Builds and shows what is known of models: limits, abilities, prices.
@@ -167,6 +170,7 @@ pub fn run() -> ExitCode {
         Command::Calls(calls) => calls.run(),
         Command::Ledger(ledger) => ledger.run(),
         Command::Wallet(wallet) => wallet.run(),
+        Command::Quotas(quotas) => quotas.run(),
         Command::Notices(notices) => notices.run(),
         Command::Catalogue(catalogue) => catalogue.run(),
         Command::Import(import) => import.run(),

@@ -9,12 +9,14 @@ use clap::{Args, Subcommand};
 pub(super) struct Notices {
     #[command(subcommand)]
     action: Action,
+    #[command(flatten)]
+    place: Place,
 }
 
 #[derive(Subcommand)]
 enum Action {
     /// Prints the kinds, with the JSON that each carries.
-    Kinds(Place),
+    Kinds,
     /// Prints deliveries, one JSON object a line, the newest first.
     Deliveries(Deliveries),
     /// Sends a webhook a test notice.
@@ -31,38 +33,33 @@ struct Deliveries {
     /// Id of a webhook.
     #[arg(long, default_value = "")]
     webhook: String,
-    #[command(flatten)]
-    place: Place,
 }
 
 #[derive(Args)]
 struct One {
     /// Its id.
     id: String,
-    #[command(flatten)]
-    place: Place,
 }
 
 impl Notices {
     pub(super) fn run(self) -> Result<(), String> {
+        let hub = self.place.hub()?;
         match self.action {
-            Action::Kinds(place) => {
-                let text = place.hub()?.ask("GET", "/notices", None)?;
+            Action::Kinds => {
+                let text = hub.ask("GET", "/notices", None)?;
                 let kinds: serde_json::Value =
                     serde_json::from_str(&text).map_err(|error| error.to_string())?;
                 out::print_pretty(&kinds["items"])
             }
-            Action::Deliveries(Deliveries { state, webhook, place }) => {
+            Action::Deliveries(Deliveries { state, webhook }) => {
                 let query = format!("&state={}&webhook={}", segment(&state), segment(&webhook));
-                let all = place.hub()?.all("/deliveries", &query)?;
+                let all = hub.all("/deliveries", &query)?;
                 let lines: Vec<String> = all.iter().map(ToString::to_string).collect();
                 if lines.is_empty() { Ok(()) } else { out::print(lines.join("\n")) }
             }
-            Action::Test(One { id, place }) => {
-                place.hub()?.print("POST", &format!("/webhooks/{}/test", segment(&id)), None)
-            }
-            Action::Replay(One { id, place }) => {
-                place.hub()?.print("POST", &format!("/deliveries/{}/replay", segment(&id)), None)
+            Action::Test(One { id }) => hub.print("POST", &format!("/webhooks/{}/test", segment(&id)), None),
+            Action::Replay(One { id }) => {
+                hub.print("POST", &format!("/deliveries/{}/replay", segment(&id)), None)
             }
         }
     }

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 /// Which things.
 #[derive(Args)]
 pub(super) struct List {
-    /// tenants, teams, projects, users, apps, roles, keys, providers, credentials, models, address-rules or webhooks.
+    /// tenants, teams, projects, users, apps, roles, keys, providers, credentials, models, address-rules, webhooks or quotas.
     kind: String,
     /// Filters, as tenant=acme or q=ann.
     filters: Vec<String>,
@@ -110,10 +110,16 @@ fn table(items: &[Value]) -> String {
         COLUMNS.iter().filter(|column| items.iter().any(|item| !item[**column].is_null())).collect();
     let mut rows: Vec<Vec<String>> = vec![used.iter().map(|column| column.to_uppercase()).collect()];
     rows.extend(items.iter().map(|item| used.iter().map(|column| text(item, column)).collect()));
+    aligned(&rows)
+}
+
+/// Rows of cells, each column as wide as its widest.
+pub(super) fn aligned(rows: &[Vec<String>]) -> String {
     let width = |at: usize| rows.iter().filter_map(|row| row.get(at)).map(|cell| cell.chars().count()).max();
-    let widths: Vec<usize> = (0..used.len()).map(|at| width(at).unwrap_or(0)).collect();
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..columns).map(|at| width(at).unwrap_or(0)).collect();
     let mut lines = String::new();
-    for row in &rows {
+    for row in rows {
         let cells: Vec<String> =
             row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
         lines.push_str(cells.join("  ").trim_end());

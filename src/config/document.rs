@@ -83,6 +83,13 @@ impl Document {
         Ok(boot)
     }
 
+    /// The quotas of the file and of what is managed, before there is a snapshot: the books count by
+    /// them. What is wrong is told by [`Document::resolve`], and left out here.
+    pub fn quotas(&self, extra: &super::Extra) -> super::Quotas {
+        let nothing = Environment::default();
+        Resolver::new(self, &nothing).quotas(&self.raw.quota, extra)
+    }
+
     /// Where the admin listener is, for who wants to talk to it. Reads no secret.
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 //! file's own, but one by one, so that a bad one is left out and told instead
 //! of keeping the rest from running.
 
-use super::{Http2, Problem, StoredKey, Tokens};
+use super::{Http2, Problem, QuotaSpec, StoredKey, Tokens};
 use crate::access::AddressTable;
 use crate::route::Strategy;
 use crate::types::{Secret, TenantId};
@@ -23,6 +23,8 @@ pub struct Extra {
     pub addresses: Option<Arc<AddressTable>>,
     /// Who may call for a tenant.
     pub tenants: HashMap<TenantId, Arc<AddressTable>>,
+    /// How much may be used in a period.
+    pub quotas: Vec<QuotaSpec>,
     /// Tenants that are switched off.
     pub disabled: BTreeSet<TenantId>,
     /// Access tokens that work; they change without a new snapshot.
@@ -100,7 +102,7 @@ pub struct ModelSpec {
 /// Something managed that does not fit and is therefore not in force.
 #[derive(Clone, Debug)]
 pub struct LeftOut {
-    /// `provider` or `model`.
+    /// `provider`, `model` or `quota`.
     pub kind: &'static str,
     /// Its name.
     pub name: String,

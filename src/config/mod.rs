@@ -7,6 +7,7 @@
 
 mod at;
 mod billing;
+mod bodies;
 mod check;
 mod document;
 mod environment;
@@ -16,6 +17,7 @@ mod notices;
 mod oauth;
 mod outside;
 mod problems;
+mod quotas;
 mod raw;
 mod raw_billing;
 mod raw_oauth;
@@ -27,6 +29,7 @@ mod translation;
 mod watch;
 
 pub use billing::{Billing, Gift, Payer, Plan};
+pub use bodies::BodyPolicy;
 pub use check::schema;
 pub use document::{Boot, Document, EXAMPLE};
 pub use environment::Environment;
@@ -35,8 +38,11 @@ pub use notices::{MailSecurity, MailSettings, NoticeSettings};
 pub use oauth::{Issuer, KeySource, LiveKeys, OAuth, TenantOf};
 pub use outside::{OutsideGates, Outsider, Tokens};
 pub use problems::{Problem, Problems};
+pub use quotas::{
+    Amount, HeldTo, MeterShelf, Quota, QuotaSpec, QuotaText, QuotaWindow, Quotas, SubjectKind, Who,
+};
 pub use registry::Registry;
-pub use resolve::{Inputs, ReadPrices, StoredKey};
+pub use resolve::{Inputs, QuotaTable, ReadPrices, StoredKey};
 pub use sign_in::{GroupGrant, SignIn, SignInProvider};
 pub use snapshot::*;
 pub use translation::{Translation, Wished};

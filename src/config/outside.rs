@@ -50,6 +50,7 @@ impl Snapshot {
         let caller = Arc::new(Caller {
             payer: self.billing.as_ref().and_then(|billing| billing.payer(&key.tenant)),
             gate: self.outside_gates.gate(&key.id),
+            quotas: self.quotas.of(&key),
             limits: outsider.limits.clone(),
             cache: None,
             key,
@@ -142,7 +143,7 @@ mod tests {
     use super::*;
     use crate::access::{AddressRules, ModelFilter};
     use crate::limit::Ask;
-    use crate::types::{Mono, Pico, TenantId};
+    use crate::types::{Mono, TenantId};
 
     fn token(n: u8, until: i64) -> Outsider {
         let key = Key {
@@ -176,7 +177,7 @@ mod tests {
     fn what_was_spent_outlives_the_counters() {
         let gates = OutsideGates::new(Arc::default());
         let id = KeyId::parse("grant_1").unwrap();
-        let ask = Ask { tokens: 5, cost: Pico::ZERO };
+        let ask = Ask { tokens: 5, ..Ask::default() };
         gates.gate(&id).admit(&Limits::default(), ask, Mono(0), Wall(0)).unwrap().settle(
             ask,
             Mono(0),

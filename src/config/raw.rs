@@ -5,16 +5,24 @@
 //! Fields that must be there are `Option`s all the same, and named in the
 //! schema: a table that lacks one is told so, and the rest of it is still read.
 
+mod bodies;
 mod catalogue;
+mod control;
 mod key;
 mod notices;
+mod process;
+mod quotas;
 mod sign_in;
 mod speech;
 mod translation;
 
+pub(crate) use bodies::Bodies;
 pub(crate) use catalogue::{Capabilities, Catalogue, CatalogueModel};
+pub(crate) use control::{Control, MasterKey};
 pub(crate) use key::Key;
 pub(crate) use notices::{Mail, Notices, Security as MailSecurity};
+pub(crate) use process::{Health, Shutdown};
+pub(crate) use quotas::Quota;
 pub(crate) use sign_in::{Group, Oidc, SignIn};
 pub(crate) use speech::{Aigne, Responses};
 pub(crate) use translation::Translation;
@@ -61,6 +69,8 @@ pub(crate) struct File {
     pub(crate) cache: Cache,
     /// Responses kept for later requests.
     pub(crate) responses: Responses,
+    /// Whose requests and answers are kept.
+    pub(crate) bodies: Vec<At<Bodies>>,
     /// How the books are written.
     pub(crate) ledger: Ledger,
     /// What tenants pay. Without it nobody is charged.
@@ -83,6 +93,8 @@ pub(crate) struct File {
     pub(crate) provider: Vec<At<Provider>>,
     /// Public model names.
     pub(crate) model: Vec<At<Model>>,
+    /// How much somebody may use in a period.
+    pub(crate) quota: Vec<At<Quota>>,
     /// Keys of callers; more can be made with the admin API.
     pub(crate) key: Vec<At<Key>>,
 }
@@ -214,30 +226,6 @@ pub(crate) struct Security {
     pub(crate) pepper: Option<At<SecretSource>>,
 }
 
-/// What is managed while the hub runs.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct Control {
-    /// Key of 32 bytes, as 64 hexadecimal digits or base64, under which vendors' secrets are kept. Default: the environment variable AIGNE_HUB_MASTER_KEY; without one the hub stores no such secret.
-    pub(crate) master_key: Option<At<MasterKey>>,
-    /// Keys that were used before; what they hold can still be opened, and is put under the new one by `vault/rewrap`.
-    pub(crate) old_master_keys: Vec<At<MasterKey>>,
-    /// Days that audit records are kept. Default: for ever.
-    pub(crate) audit_days: Option<At<u32>>,
-}
-
-/// Where a master key is. Exactly one of the three.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct MasterKey {
-    /// Environment variable that holds it.
-    pub(crate) env: Option<String>,
-    /// File that holds it, relative to this file.
-    pub(crate) file: Option<String>,
-    /// Program and arguments that print it, such as a client of a key service. Run at each reload, at most 10 s.
-    pub(crate) command: Option<Vec<String>>,
-}
-
 /// Answers kept in memory.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -298,34 +286,6 @@ pub(crate) enum Unpriced {
 pub(crate) struct Files {
     /// Files, folders (all *.toml in them) or patterns with `*` in the file name; relative to this file.
     pub(crate) files: Vec<At<String>>,
-}
-
-/// When a credential rests. Changes need a restart.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct Health {
-    /// Consecutive failures that open the breaker. Default: 5.
-    pub(crate) breaker_faults: Option<At<u16>>,
-    /// First pause after that; doubles. Default: 1s.
-    pub(crate) base_pause: Option<At<Period>>,
-    /// Longest pause. Default: 60s.
-    pub(crate) max_pause: Option<At<Period>>,
-    /// Cool-down after a 429 that names no time. Default: 5s.
-    pub(crate) default_cool_down: Option<At<Period>>,
-    /// First re-check after a 401 or 403; doubles. Default: 30s.
-    pub(crate) base_recheck: Option<At<Period>>,
-    /// Longest time between re-checks. Default: 15m.
-    pub(crate) max_recheck: Option<At<Period>>,
-}
-
-/// How the hub stops.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct Shutdown {
-    /// Not ready, but still serving, for this long. Default: 0s.
-    pub(crate) lame_duck: Option<At<Period>>,
-    /// Then running requests have this long to end. Default: 30s.
-    pub(crate) grace: Option<At<Period>>,
 }
 
 /// What is configured without being written here.

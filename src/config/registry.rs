@@ -1,6 +1,6 @@
 //! What must survive a reload: health of credentials, counters of keys.
 
-use super::{Caller, LiveKeys, OutsideGates, Provider};
+use super::{Caller, LiveKeys, MeterShelf, OutsideGates, Provider};
 use crate::limit::{Gate, Spent};
 use crate::route::{Health, HealthPolicy};
 use crate::types::{CredentialId, KeyId, ProviderName};
@@ -23,6 +23,8 @@ pub struct Registry {
     pub(super) outside: Arc<OutsideGates>,
     /// Keys of issuers, by where they are.
     issuers: DashMap<String, Arc<LiveKeys>>,
+    /// Counters of quotas.
+    pub meters: Arc<MeterShelf>,
     version: AtomicU64,
 }
 
@@ -37,6 +39,7 @@ impl Registry {
             outside: Arc::new(OutsideGates::new(Arc::clone(&spent))),
             issuers: DashMap::new(),
             spent,
+            meters: Arc::default(),
             version: AtomicU64::new(0),
         }
     }
@@ -88,6 +91,7 @@ impl Registry {
             }
             keep
         });
+        self.meters.sweep();
         self.version.fetch_add(1, Ordering::Relaxed) + 1
     }
 }

@@ -5,6 +5,7 @@
 mod aws;
 mod base;
 mod billing;
+mod bodies;
 mod catalogue;
 mod extra;
 mod files;
@@ -14,11 +15,13 @@ mod models;
 mod notices;
 mod oauth;
 mod providers;
+mod quotas;
 mod settings;
 mod sign_in;
 mod translation;
 
 pub(super) use files::expand;
+pub use quotas::QuotaTable;
 
 use super::at::{At, Period, Size};
 use super::problems::{Notes, Problems};
@@ -81,7 +84,10 @@ impl Document {
         let pepper = resolver.pepper(&raw.security, inputs.pepper);
         let billing = resolver.billing(&raw.billing);
         let (oauth, issuers) = resolver.oauth(&raw.oauth, inputs.registry);
-        let (callers, mut declared) = resolver.callers(&raw.key, &pepper, billing.as_deref(), inputs);
+        let quotas = resolver.quotas(&raw.quota, inputs.extra);
+        let quotas = QuotaTable::new(quotas, Arc::clone(&inputs.registry.meters));
+        let (callers, mut declared) =
+            resolver.callers(&raw.key, &pepper, billing.as_deref(), &quotas, inputs);
         declared.providers = providers.of_file;
         declared.models = declared_models;
         let mut addresses = resolver.address_rules(&raw.security.allow, &raw.security.deny);
@@ -106,11 +112,13 @@ impl Document {
             billing,
             unpriced: settings::unpriced(&raw.ledger),
             rules: resolver.rules(&raw.rules),
+            quotas,
             notices: resolver.notices(&raw.notices, raw.mail.as_ref()),
             cache: resolver.cache(&raw.cache),
             responses: resolver.responses(&raw.responses),
             ledger: resolver.ledger(&raw.ledger),
             flood: resolver.flood(&raw.security),
+            bodies: resolver.bodies(&raw.bodies),
             audit_keep: resolver.audit_keep(&raw.control),
             sign_in: resolver.sign_in(&raw.sign_in),
             oauth,

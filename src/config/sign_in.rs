@@ -23,6 +23,8 @@ pub struct SignInProvider {
     pub client_id: String,
     /// The hub's secret there; `None`: a public client.
     pub client_secret: Option<Secret>,
+    /// Is the secret sent in the body? `None`: as the provider's metadata says.
+    pub secret_in_body: Option<bool>,
     /// What is asked for, `openid` first.
     pub scopes: Vec<String>,
     /// What people see.
@@ -72,6 +74,7 @@ impl SignInProvider {
             issuer: "https://op.test".to_owned(),
             client_id: "hub".to_owned(),
             client_secret: None,
+            secret_in_body: None,
             scopes: vec!["openid".to_owned()],
             label: "Corp".to_owned(),
             tenant: None,

@@ -1,7 +1,10 @@
 //! Configuration resolved: immutable, shared by `Arc`, taken once per request.
 
 use super::billing::{Billing, Payer, Plan};
-use super::{Declared, Issuer, LeftOut, NoticeSettings, OAuth, OutsideGates, SignIn, Tokens};
+use super::{
+    BodyPolicy, Declared, HeldTo, Issuer, LeftOut, NoticeSettings, OAuth, OutsideGates, QuotaTable, SignIn,
+    Tokens,
+};
 use crate::access::{AddressRules, AddressSet, AddressTable, Key, KeyTable, Pepper};
 use crate::cache;
 use crate::catalogue::{Card, Catalogue};
@@ -62,6 +65,8 @@ pub struct Snapshot {
     pub unpriced: Unpriced,
     /// Compiled rules, in order.
     pub rules: RuleSet,
+    /// How much may be used in a period, and what is.
+    pub quotas: QuotaTable,
     /// What the hub tells by itself.
     pub notices: NoticeSettings,
     /// Answers kept in memory.
@@ -72,6 +77,8 @@ pub struct Snapshot {
     pub ledger: LedgerSettings,
     /// Shedding of addresses.
     pub flood: Flood,
+    /// Tenants whose requests and answers are kept, and what of them.
+    pub bodies: HashMap<TenantId, Arc<BodyPolicy>>,
     /// How long audit records are kept; `None`: for ever.
     pub audit_keep: Option<Duration>,
     /// How people sign in besides by password.
@@ -205,6 +212,8 @@ pub struct Caller {
     pub limits: Limits,
     /// Its live counters.
     pub gate: Arc<Gate>,
+    /// Quotas that it counts for, in the order in which they are locked.
+    pub quotas: Arc<[HeldTo]>,
     /// Whether answers are kept; `None`: as [`CacheSettings::default`] says.
     pub cache: Option<cache::Policy>,
     /// Who pays for its requests; `None`: nobody does.

@@ -23,6 +23,7 @@ fn environment() -> Environment {
         ("PROXY_AUTHORIZATION", "Basic canary"),
         ("SHORT", "canary"),
         ("LENT_ID", "ASIACANARY"),
+        ("SMTP_PASSWORD", "mail-canary"),
         ("LENT_SECRET", "canary/lent"),
         ("LENT_TOKEN", "canary-token"),
     ])

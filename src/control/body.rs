@@ -3,6 +3,8 @@
 
 use super::oauth::Client;
 use super::{Moment, Permission};
+/// How much somebody may use in a period.
+pub use crate::config::QuotaText as Quota;
 use crate::route::Strategy;
 use crate::types::{NoticeKind, Pico};
 use schemars::JsonSchema;
@@ -418,5 +420,6 @@ kinds! {
     Model "model" "models" "model_";
     AddressRule "address-rule" "address-rules" "addr_";
     Webhook "webhook" "webhooks" "hook_";
+    Quota "quota" "quotas" "quota_";
     Client "client" "clients" "client_";
 }

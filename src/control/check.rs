@@ -63,6 +63,7 @@ pub fn check(
         Body::Model(body) => check.model(body),
         Body::AddressRule(body) => check.address_rule(body),
         Body::Webhook(body) => check.webhook(body),
+        Body::Quota(body) => check.quota(body),
         Body::Client(body) => check.client(body),
     }
     check.faults
@@ -76,6 +77,10 @@ pub(super) struct Check<'a> {
 }
 
 impl Check<'_> {
+    pub(super) fn after(&self) -> &Record {
+        self.after
+    }
+
     pub(super) fn fault(&mut self, field: &str, detail: impl Into<String>) {
         self.faults.push(Fault::new(field, detail));
     }

@@ -41,6 +41,8 @@ pub fn compile(state: &State, vault: &Vault, now: Wall) -> Compiled {
         compiled.extra.providers.push(spec);
     }
     compiled.extra.models = state.each::<Model>().map(|(_, model)| model_spec(model)).collect();
+    let quotas = state.each::<super::Quota>();
+    compiled.extra.quotas = quotas.map(|(record, quota)| super::quota::spec(record, quota)).collect();
     compiled.extra.addresses = rules.hub;
     compiled.extra.tenants = rules.tenants;
     let disabled = state.each::<Tenant>().filter(|(_, tenant)| !tenant.enabled.0);

@@ -8,6 +8,7 @@
 mod anchor;
 mod audit;
 mod authority;
+mod bodies;
 mod body;
 mod check;
 mod compile;
@@ -20,6 +21,7 @@ mod oidc;
 mod password;
 mod permission;
 mod proofs;
+mod quota;
 mod session;
 mod state;
 mod totp;
@@ -32,10 +34,14 @@ pub use audit::{
     Who, audit_row_key, open_row, sequence_of,
 };
 pub use authority::{Actor, Principal, faults_of_grant, key_permissions, role_permissions};
+pub use bodies::{
+    BODY_KEY_PREFIX, BODY_PREFIX, BodyKey, Farewell, KeptBody, body_of_row, body_row_key, fingerprint,
+    kept_until, open_body, redacted, seal_body,
+};
 pub use body::{
     AddressRule, App, Body, Credential, CredentialType, Http2, Key, Kind, Model, Owner, OwnerKind, Project,
-    Provider, Resource, Role, RuleVerdict, Switch, Target as ModelTarget, Team, Tenant, Timeouts, User,
-    Webhook,
+    Provider, Quota, Resource, Role, RuleVerdict, Switch, Target as ModelTarget, Team, Tenant, Timeouts,
+    User, Webhook,
 };
 pub use check::{Fault, check, is_hub_owner};
 pub use compile::{Compiled, Teams, address_table, compile};

@@ -105,6 +105,8 @@ permissions! {
     ProvidersWrite "providers:write" Hub [Owner Admin] "Make, change and delete providers and credentials, and test them.";
     AddressesRead "addresses:read" Tenant [Owner Admin] "See address rules.";
     AddressesWrite "addresses:write" Tenant [Owner Admin] "Make, change and delete address rules.";
+    QuotasRead "quotas:read" Tenant [Owner Admin Member] "See quotas, and what of them is used.";
+    QuotasWrite "quotas:write" Tenant [Owner Admin] "Make, change and delete quotas.";
     WebhooksRead "webhooks:read" Tenant [Owner Admin] "See webhooks and what was delivered to them.";
     WebhooksWrite "webhooks:write" Tenant [Owner Admin] "Make, change, test and delete webhooks, and replay deliveries.";
     ClientsRead "clients:read" Tenant [Owner Admin] "See OAuth clients, and what they were allowed.";
@@ -114,6 +116,8 @@ permissions! {
     UsageRead "usage:read" Tenant [Owner Admin] "See all usage and calls; those of one's tenant, for who belongs to one.";
     UsageRebuild "usage:rebuild" Hub [Owner Admin] "Make the sums of usage anew from the books.";
     AuditVerify "audit:verify" Hub [Owner Admin] "Prove the audit log.";
+    BodiesRead "bodies:read" Tenant [Owner] "Read kept requests and answers; each reading is in the audit log.";
+    BodiesDelete "bodies:delete" Tenant [Owner Admin] "Delete kept requests and answers, and destroy their keys.";
     HistoryImport "history:import" Hub [Owner] "Take in the history of a hub that was there before.";
     HistoryRead "history:read" Hub [Owner Admin] "See that history.";
     VaultRewrap "vault:rewrap" Hub [Owner] "Put all secrets under the master key in use.";

@@ -146,14 +146,14 @@ fn wrapping(owner: &str, master: &str) -> String {
     format!("{owner}\0{master}")
 }
 
-fn encrypt(key: &[u8], nonce: &[u8], about: &str, text: &[u8]) -> Result<Vec<u8>, VaultError> {
+pub(super) fn encrypt(key: &[u8], nonce: &[u8], about: &str, text: &[u8]) -> Result<Vec<u8>, VaultError> {
     let cipher = Aes256Gcm::new_from_slice(key).map_err(|_| VaultError::BadMaster)?;
     let at = Nonce::try_from(nonce).map_err(|_| VaultError::Damaged)?;
     let sealed = cipher.encrypt(&at, Payload { msg: text, aad: about.as_bytes() });
     Ok([nonce, &sealed.map_err(|_| VaultError::Damaged)?].concat())
 }
 
-fn decrypt(key: &[u8], sealed: &[u8], about: &str) -> Result<Zeroizing<Vec<u8>>, VaultError> {
+pub(super) fn decrypt(key: &[u8], sealed: &[u8], about: &str) -> Result<Zeroizing<Vec<u8>>, VaultError> {
     let cipher = Aes256Gcm::new_from_slice(key).map_err(|_| VaultError::Damaged)?;
     let (nonce, text) = sealed.split_at_checked(NONCE_BYTES).ok_or(VaultError::Damaged)?;
     let at = Nonce::try_from(nonce).map_err(|_| VaultError::Damaged)?;

@@ -173,6 +173,8 @@ impl Amount {
         match unit {
             Unit::Tokens => i128::from(self.tokens),
             Unit::Money => self.cost,
+            // Budgets of a key are of tokens and of money.
+            Unit::Requests | Unit::Images => 0,
         }
     }
 }

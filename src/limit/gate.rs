@@ -1,6 +1,7 @@
 //! The live counters of one key behind one short lock.
 
 use super::budget::{Amount, Budget, Hold, WHILE_HELD};
+use super::quota::{Counted, Crossed, Place as QuotaPlace};
 use super::window::{MinuteWindow, Place, Wait};
 use super::{Ask, Limits, Refusal, Shortage, Spent, Standing, Which};
 use crate::types::{Mono, Wall};
@@ -22,6 +23,7 @@ use std::time::Duration;
 ///   above the whole budget is refused without a time to come back.
 /// - Minutes are counted for keys that have a limit per minute; such a limit,
 ///   switched on by a reload, counts from then on. Everything else always is.
+/// - What a request's quotas say is decided together with all of this (see `Meter`).
 pub struct Gate {
     counters: Mutex<Counters>,
 }
@@ -51,20 +53,53 @@ impl Gate {
         now: Mono,
         wall: Wall,
     ) -> Result<Permit, Refusal> {
-        let ask = Amount::from(ask);
+        self.admit_by(limits, &[], ask, now, wall)
+    }
+
+    /// The same, by quotas too. They are ordered by `Meter::serial`, and each is there once: that
+    /// is the order in which everybody locks them, so that nobody waits for who waits for them.
+    ///
+    /// # Errors
+    /// The limit or quota that will be in the way longest.
+    pub fn admit_by(
+        self: &Arc<Self>,
+        limits: &Limits,
+        quotas: &[&Counted],
+        ask: Ask,
+        now: Mono,
+        wall: Wall,
+    ) -> Result<Permit, Refusal> {
+        debug_assert!(quotas.is_sorted_by(|a, b| a.meter.serial() < b.meter.serial()));
+        let needed = |counted: &Counted| counted.meter.rule().measure.of(ask);
+        let amount = Amount::from(ask);
         let mut counters = self.counters.lock();
         counters.window.advance(now);
         counters.budget.roll(wall);
-        if let Some((which, retry_after, shortage)) = counters.obstacle(limits, ask, now, wall) {
+        let mut locked: Vec<_> =
+            quotas.iter().map(|counted| (*counted, counted.meter.lock(now, wall))).collect();
+        let mut worst = counters.obstacle(limits, amount, now, wall).map(Obstacle::of_key);
+        for (counted, count) in &mut locked {
+            let found = count.obstacle(counted, needed(counted), now, wall);
+            let found = found.map(|(after, shortage)| Obstacle::of_quota(counted, after, shortage));
+            worst = Obstacle::longer(worst, found);
+        }
+        if let Some(Obstacle { which, retry_after, shortage, quota }) = worst {
             let standing = counters.window.standing(limits, now);
-            return Err(Refusal { which, retry_after, shortage, standing });
+            return Err(Refusal { which, retry_after, shortage, standing, quota });
         }
         counters.in_flight += 1;
-        let place = counters.window.take(limits, ask.tokens);
-        let hold = counters.budget.hold(ask);
+        let place = counters.window.take(limits, amount.tokens);
+        let hold = counters.budget.hold(amount);
         let standing = counters.window.standing(limits, now);
-        drop(counters);
-        Ok(Permit { gate: Arc::clone(self), place, hold, standing, settled: false })
+        let held = locked.iter_mut().map(|(counted, count)| {
+            let amount = needed(counted);
+            let warning = count.warning(&counted.terms, wall);
+            let counted = Counted::clone(counted);
+            Held { place: count.hold(wall, amount), counted, amount, warning }
+        });
+        let held = held.collect();
+        drop((locked, counters));
+        Ok(Permit { gate: Arc::clone(self), place, hold, held, standing, settled: false })
     }
 
     /// What was settled in the day and month of the latest admission or
@@ -134,6 +169,43 @@ impl Counters {
     }
 }
 
+/// What is in the way, and for how long.
+struct Obstacle {
+    which: Which,
+    retry_after: Option<Duration>,
+    shortage: Option<Box<Shortage>>,
+    quota: Option<Box<Counted>>,
+}
+
+impl Obstacle {
+    fn of_key((which, retry_after, shortage): (Which, Option<Duration>, Option<Box<Shortage>>)) -> Self {
+        Self { which, retry_after, shortage, quota: None }
+    }
+
+    fn of_quota(counted: &Counted, retry_after: Option<Duration>, shortage: Shortage) -> Self {
+        let (which, shortage) = (counted.meter.rule().measure.into(), Some(Box::new(shortage)));
+        Self { which, retry_after, shortage, quota: Some(Box::new(counted.clone())) }
+    }
+
+    /// The one that lasts longer; `None` as a time is for ever. Of equals the first.
+    fn longer(first: Option<Self>, second: Option<Self>) -> Option<Self> {
+        let lasts = |obstacle: &Self| obstacle.retry_after.unwrap_or(Duration::MAX);
+        match (first, second) {
+            (Some(first), Some(second)) if lasts(&second) > lasts(&first) => Some(second),
+            (first, second) => first.or(second),
+        }
+    }
+}
+
+/// What a request holds of a quota.
+struct Held {
+    counted: Counted,
+    place: QuotaPlace,
+    amount: i128,
+    /// Percent of the amount that were used before, where that is worth a word.
+    warning: Option<u64>,
+}
+
 /// A place in the limits. `settle` it with what was really used; dropped without
 /// that, the held tokens and money are given back (the request still counts).
 #[must_use]
@@ -141,6 +213,8 @@ pub struct Permit {
     gate: Arc<Gate>,
     place: Option<Place>,
     hold: Hold,
+    /// Empty, and without memory, where no quota is about the request.
+    held: Vec<Held>,
     standing: Standing,
     settled: bool,
 }
@@ -151,14 +225,26 @@ impl Permit {
         self.standing
     }
 
+    /// Quotas of which so much is used that callers are told: name, and percent.
+    pub fn warnings(&self) -> impl Iterator<Item = (&str, u64)> {
+        self.held.iter().filter_map(|held| Some((&*held.counted.terms.name, held.warning?)))
+    }
+
     /// Ends the request: what was used takes the place of what was held, where
     /// it was held. Using more than was asked for is counted, not refused.
-    pub fn settle(mut self, used: Ask, now: Mono, wall: Wall) {
+    /// Gives the thresholds of quotas that were reached by it.
+    pub fn settle(mut self, used: Ask, now: Mono, wall: Wall) -> Vec<Crossed> {
         self.settled = true;
         let mut counters = self.gate.counters.lock();
         counters.window.advance(now);
         counters.budget.roll(wall);
         counters.release(self.place, self.hold, used.into());
+        drop(counters);
+        let crossed = self.held.iter().filter_map(|held| {
+            let used = held.counted.meter.rule().measure.of(used);
+            held.counted.settle(held.place, held.amount, used, now, wall)
+        });
+        crossed.collect()
     }
 }
 
@@ -166,6 +252,9 @@ impl Drop for Permit {
     fn drop(&mut self) {
         if !self.settled {
             self.gate.counters.lock().release(self.place, self.hold, Amount::default());
+            for held in &self.held {
+                held.counted.meter.give_back(held.place, held.amount);
+            }
         }
     }
 }

@@ -1,17 +1,20 @@
 //! Exact limits of one key: requests and tokens a minute, concurrency, token
 //! and money budgets a day and a month. No sketches, no clock of its own.
 //!
-//! A [`Gate`] holds the live counters of one key on this machine. It knows
+//! A [`Gate`] holds the live counters of one key on this machine, and decides
+//! for the [`Meter`]s of the quotas that a request counts for too. It knows
 //! nothing of keys, of HTTP, or of other machines.
 
 mod budget;
 mod calendar;
 mod gate;
+mod quota;
 #[cfg(test)]
 mod tests;
 mod window;
 
 pub use gate::{Gate, Permit};
+pub use quota::{Counted, Counter, Crossed, Cycle, Enforce, Measure, Meter, Rule, Span, Tally, Terms, Use};
 
 use crate::types::Pico;
 use std::time::Duration;
@@ -43,6 +46,11 @@ pub struct Ask {
     pub tokens: u64,
     /// What the vendor takes for them.
     pub cost: Pico,
+    /// Pictures.
+    pub images: u64,
+    /// Requests: one, or none for what is not to count in the end. Only quotas go by it; the minute
+    /// of a key counts what was admitted.
+    pub requests: u64,
 }
 
 /// Which limit said no.
@@ -62,6 +70,25 @@ pub enum Which {
     DayCost,
     /// Cost a month.
     MonthCost,
+    /// A quota of requests.
+    QuotaRequests,
+    /// A quota of tokens.
+    QuotaTokens,
+    /// A quota of money.
+    QuotaMoney,
+    /// A quota of images.
+    QuotaImages,
+}
+
+impl From<Measure> for Which {
+    fn from(measure: Measure) -> Self {
+        match measure {
+            Measure::Requests => Self::QuotaRequests,
+            Measure::Tokens => Self::QuotaTokens,
+            Measure::Money => Self::QuotaMoney,
+            Measure::Images => Self::QuotaImages,
+        }
+    }
 }
 
 impl Which {
@@ -74,6 +101,10 @@ impl Which {
         Which::MonthTokens,
         Which::DayCost,
         Which::MonthCost,
+        Which::QuotaRequests,
+        Which::QuotaTokens,
+        Which::QuotaMoney,
+        Which::QuotaImages,
     ];
 
     /// Name in metrics and errors.
@@ -86,13 +117,17 @@ impl Which {
             Which::MonthTokens => "month_tokens",
             Which::DayCost => "day_cost",
             Which::MonthCost => "month_cost",
+            Which::QuotaRequests => "quota_requests",
+            Which::QuotaTokens => "quota_tokens",
+            Which::QuotaMoney => "quota_money",
+            Which::QuotaImages => "quota_images",
         }
     }
 }
 
 /// A refusal: which limit, and when to come back. Of several limits in the way
 /// it names the one that lasts longest.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Refusal {
     /// The limit that said no.
     pub which: Which,
@@ -104,6 +139,8 @@ pub struct Refusal {
     pub shortage: Option<Box<Shortage>>,
     /// The windows at the time of the refusal.
     pub standing: Standing,
+    /// The quota, when it is one that said no.
+    pub quota: Option<Box<Counted>>,
 }
 
 /// A budget and what did not fit into it: LLM tokens, or, for money, 10⁻¹² of
@@ -129,6 +166,21 @@ pub enum Unit {
     Tokens,
     /// 10⁻¹² of the currency's unit.
     Money,
+    /// Requests.
+    Requests,
+    /// Pictures.
+    Images,
+}
+
+impl From<Measure> for Unit {
+    fn from(measure: Measure) -> Self {
+        match measure {
+            Measure::Requests => Self::Requests,
+            Measure::Tokens => Self::Tokens,
+            Measure::Money => Self::Money,
+            Measure::Images => Self::Images,
+        }
+    }
 }
 
 impl Shortage {
@@ -145,6 +197,10 @@ impl std::fmt::Display for Shortage {
         match unit {
             Unit::Tokens => {
                 write!(f, "spent {spent} of {limit} tokens, {held} held, this request may need {needed}")
+            }
+            Unit::Requests => write!(f, "{spent} of {limit} requests, {held} still running"),
+            Unit::Images => {
+                write!(f, "spent {spent} of {limit} images, {held} held, this request may need {needed}")
             }
             Unit::Money => {
                 let [spent, limit, held, needed] = [spent, limit, held, needed].map(Pico);

@@ -48,11 +48,11 @@ impl Desk {
 }
 
 fn tokens(tokens: u64) -> Ask {
-    Ask { tokens, cost: Pico::ZERO }
+    Ask { tokens, ..Ask::default() }
 }
 
 fn cost(pico: i128) -> Ask {
-    Ask { tokens: 0, cost: Pico(pico) }
+    Ask { cost: Pico(pico), ..Ask::default() }
 }
 
 const fn seconds(seconds: u64) -> Option<Duration> {
@@ -65,7 +65,7 @@ fn without_limits_everything_is_admitted_and_still_added_up() {
     for _ in 0..1_000 {
         let permit = desk.admit(tokens(u64::MAX)).unwrap();
         assert_eq!(permit.standing(), Standing::default());
-        desk.settle(permit, Ask { tokens: 3, cost: Pico(5) });
+        desk.settle(permit, Ask { tokens: 3, cost: Pico(5), ..Ask::default() });
     }
     let spent = desk.gate.spent();
     assert_eq!((spent.day, spent.month), (DAY, MONTH));
@@ -147,7 +147,7 @@ fn a_limit_of_zero_lets_nothing_run_and_names_no_time() {
         (Which::MonthCost, Limits { month_cost: Some(Pico::ZERO), ..NONE }),
     ];
     for (which, limits) in zero {
-        let refused = Desk::new(limits).refused(Ask { tokens: 1, cost: Pico(1) });
+        let refused = Desk::new(limits).refused(Ask { tokens: 1, cost: Pico(1), ..Ask::default() });
         assert_eq!(refused, (which, None));
     }
 }
@@ -317,7 +317,7 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         2 => (0_u64..4_000).prop_map(Step::Wait),
         1 => (0_u64..90_000).prop_map(Step::Wait),
-        6 => (0_u64..60, 0_i128..50).prop_map(|(tokens, cost)| Step::Admit(Ask { tokens, cost: Pico(cost) })),
+        6 => (0_u64..60, 0_i128..50).prop_map(|(tokens, cost)| Step::Admit(Ask { tokens, cost: Pico(cost), ..Ask::default() })),
         3 => (any::<usize>(), 0_u64..200).prop_map(|(at, percent)| Step::Settle(at, percent)),
         1 => any::<usize>().prop_map(Step::Drop),
     ]
@@ -380,6 +380,7 @@ proptest! {
                     let used = Ask {
                         tokens: ask.tokens * percent / 100,
                         cost: Pico(ask.cost.0 * i128::from(percent) / 100),
+                        ..Ask::default()
                     };
                     desk.settle(permit, used);
                     notes[note].counted = used.tokens;

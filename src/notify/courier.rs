@@ -21,9 +21,10 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(30);
 const WHILE_OFF: Duration = Duration::from_secs(30);
 
 /// See the module.
-pub struct Courier {
+struct Courier {
     notices: Notices,
     ties: Arc<dyn Ties>,
+    authorities: Arc<post::Authorities>,
 }
 
 /// How an attempt ended.
@@ -41,7 +42,7 @@ enum Outcome {
 
 /// Delivers until `stop` completes.
 pub async fn run(notices: Notices, ties: Arc<dyn Ties>, stop: impl Future<Output = ()>) {
-    let courier = Courier { notices, ties };
+    let courier = Courier { notices, ties, authorities: Arc::default() };
     let mut under_way = JoinSet::new();
     tokio::pin!(stop);
     loop {
@@ -83,8 +84,9 @@ impl Courier {
                 return;
             };
             let (notices, ties) = (self.notices.clone(), Arc::clone(&self.ties));
+            let authorities = Arc::clone(&self.authorities);
             under_way.spawn(async move {
-                let outcome = attempt(&delivery, &notices, ties).await;
+                let outcome = attempt(&delivery, &notices, ties, &authorities).await;
                 Ended { id: delivery.id, outcome }
             });
         }
@@ -124,7 +126,12 @@ impl Courier {
 }
 
 /// One attempt.
-async fn attempt(delivery: &Delivery, notices: &Notices, ties: Arc<dyn Ties>) -> Outcome {
+async fn attempt(
+    delivery: &Delivery,
+    notices: &Notices,
+    ties: Arc<dyn Ties>,
+    authorities: &post::Authorities,
+) -> Outcome {
     let at = notices.now();
     let endpoint = Arc::clone(&delivery.endpoint);
     let for_way = Arc::clone(&ties);
@@ -137,7 +144,7 @@ async fn attempt(delivery: &Delivery, notices: &Notices, ties: Arc<dyn Ties>) ->
         Err(Failed::Gone) => Outcome::Tried(Verdict::Never, said(None, "the webhook was deleted".into())),
         Err(Failed::Unable(why)) => Outcome::Tried(Verdict::Later(None), said(None, why)),
         Ok(Way::Web { url, secrets }) => {
-            match post::post(&url, &secrets, delivery, at, &settings.allow).await {
+            match post::post(&url, &secrets, delivery, at, (&settings.allow, authorities)).await {
                 Ok(answer) => Outcome::Tried(answer.verdict(), said(Some(answer.status), answer.error())),
                 Err(error) => Outcome::Tried(Verdict::Later(None), said(None, error)),
             }

@@ -1,8 +1,8 @@
 //! Notices: what the hub tells by itself, to webhooks and by e-mail, at least
 //! once, in order for each subject.
 //!
-//! [`Notices`] takes them from anywhere without waiting. [`Courier`] brings
-//! them out; it alone knows HTTP and SMTP. Who is told, and where rows are
+//! [`Notices`] takes them from anywhere without waiting. [`run`] brings them
+//! out; it alone knows HTTP and SMTP. Who is told, and where rows are
 //! kept, comes from [`Ties`]; nothing here knows of the control plane or of a
 //! disk.
 
@@ -14,7 +14,7 @@ mod outbox;
 mod post;
 mod sign;
 
-pub use courier::{Courier, run};
+pub use courier::run;
 pub use delivery::{Delivery, Endpoint, Notice, Said, State, Way};
 pub use notices::{Counts, Failed, Notices, Page, Ties};
 pub use outbox::OUTBOX_PREFIX;

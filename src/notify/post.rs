@@ -25,8 +25,10 @@ use tokio_rustls::TlsConnector;
 const CONNECT: Duration = Duration::from_secs(5);
 const ANSWER: Duration = Duration::from_secs(15);
 
-/// The machine's certificates are read once, when the first notice goes out by HTTPS.
-static TLS: OnceCell<Arc<ClientConfig>> = OnceCell::const_new();
+/// How receivers are proved. The machine's certificates are read once, when the first notice goes
+/// out by HTTPS.
+#[derive(Default)]
+pub(super) struct Authorities(OnceCell<Arc<ClientConfig>>);
 
 /// What a receiver said.
 pub(super) struct Answer {
@@ -118,7 +120,7 @@ pub(super) async fn post(
     secrets: &[Secret],
     delivery: &Delivery,
     at: Wall,
-    allow: &AddressSet,
+    (allow, authorities): (&AddressSet, &Authorities),
 ) -> Result<Answer, String> {
     let place = Place::of(url).map_err(|error| format!("the URL {error}"))?;
     let request = request(&place, secrets, delivery, at)?;
@@ -126,7 +128,7 @@ pub(super) async fn post(
         let stream = place.connect(allow).await?;
         let _ = stream.set_nodelay(true);
         Ok::<_, String>(match place.tls {
-            true => Stream::Tls(Box::new(secured(&place.host, stream).await?)),
+            true => Stream::Tls(Box::new(secured(&place.host, stream, authorities).await?)),
             false => Stream::Plain(stream),
         })
     };
@@ -181,8 +183,9 @@ fn request(
 async fn secured(
     host: &str,
     stream: TcpStream,
+    authorities: &Authorities,
 ) -> Result<tokio_rustls::client::TlsStream<TcpStream>, String> {
-    let config = TLS.get_or_try_init(client_config).await?;
+    let config = authorities.0.get_or_try_init(client_config).await?;
     let name = ServerName::try_from(host.to_owned()).map_err(|error| format!("{host}: {error}"))?;
     TlsConnector::from(Arc::clone(config))
         .connect(name, stream)

@@ -8,6 +8,7 @@ use super::drain::Present;
 use super::funds;
 use super::hold::hold;
 use super::job::{Caching, Job, Payload, form};
+use super::quotas;
 use super::talk;
 use super::visit::Visit;
 use crate::cache::{CacheKey, Wish};
@@ -114,6 +115,7 @@ pub(super) fn decide(arrival: Arrival<'_>, visit: &mut Visit) -> Result<Box<Job>
     let policy = snapshot.translation.policy(&wanted, wished(headers))?;
     let clocks = model.clocks.or_else(|| targets.first().map(|t| t.provider.clocks));
     let conversation = payload_request(&payload).map(|r| r.conversation).filter(|c| *c != 0);
+    let warning = quotas::warning(&permit);
     let job = Job {
         op: visit.op,
         speaks,
@@ -122,7 +124,7 @@ pub(super) fn decide(arrival: Arrival<'_>, visit: &mut Visit) -> Result<Box<Job>
         plane: Arc::clone(plane),
         request_headers: forwarded(headers, &ruled.request_headers),
         policy,
-        answer_headers: answer_headers(&ruled, &skipped, cap),
+        answer_headers: answer_headers(&ruled, &skipped, cap).into_iter().chain(warning).collect(),
         standing: permit.standing(),
         permit: Mutex::new(Some(permit)),
         held: ask,

@@ -11,6 +11,9 @@ use bytes::Bytes;
 use http::{HeaderName, header};
 use std::time::Duration;
 
+/// Clients wait for so long before they try again, at most.
+const WORTH_WAITING: Duration = Duration::from_secs(60);
+
 /// The answer for a failure: head and body.
 pub(super) fn answer(
     to: Dialect,
@@ -31,7 +34,13 @@ pub(super) fn answer(
         head.text(header::WWW_AUTHENTICATE, "Bearer");
     }
     // The hub has tried all there is; the same request again will not do better before its time.
-    if matches!(failure.kind, Kind::NoFunds | Kind::BudgetExceeded | Kind::VendorAuth | Kind::VendorBilling) {
+    let never = match failure.kind {
+        Kind::NoFunds | Kind::BudgetExceeded | Kind::VendorAuth | Kind::VendorBilling => true,
+        // A quota of a minute is worth waiting for, one of a month is not.
+        Kind::QuotaExceeded => failure.retry_after.is_none_or(|wait| wait > WORTH_WAITING),
+        _ => false,
+    };
+    if never {
         head.text(HeaderName::from_static("x-should-retry"), "false");
     }
     (head, body)

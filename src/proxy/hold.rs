@@ -4,6 +4,7 @@
 use super::Plane;
 use super::decide::{Refused, payload_request, price};
 use super::job::Payload;
+use super::quotas;
 use super::visit::Visit;
 use crate::catalogue::Card;
 use crate::chat::Dialect;
@@ -42,6 +43,7 @@ pub(super) fn hold(
     targets: &[Target],
 ) -> Result<(Permit, Ask, Option<u64>), Refused> {
     let beside = beside_tokens(visit.op, payload);
+    let held_to = quotas::of(caller, visit.op, &visit.model);
     let prices: Vec<(Arc<Price>, &Target)> =
         targets.iter().filter_map(|target| Some((price(snapshot, target, visit)?, target))).collect();
     // A hold of a whole model would fill a limit of tokens that its answers are far below of.
@@ -52,16 +54,20 @@ pub(super) fn hold(
             price.worst_case(input, output).saturating_add(price.charge(&beside).cost)
         };
         let tokens = input.saturating_add(output_bound(visit.op, payload, assumed, cap));
-        let ask = Ask { tokens, cost: prices.iter().map(cost).max().unwrap_or_default() };
+        let cost = prices.iter().map(cost).max().unwrap_or_default();
+        let ask = Ask { tokens, cost, images: beside.images, requests: 1 };
         // The books date a request by its arrival; the limits must count it in the same day.
-        let admitted = caller.gate.admit(&caller.limits, ask, plane.clock.mono(), visit.at);
+        let (limits, now) = (&caller.limits, plane.clock.mono());
+        let admitted = caller.gate.admit_by(limits, &held_to, ask, now, visit.at);
         admitted.map(|permit| (permit, ask, cap))
     };
     let times = times_read(visit.op, payload, targets);
     let bound = payload_request(payload).map_or(0, |r| r.input_bound).saturating_mul(times);
     try_with(bound, None)
         .or_else(|refusal| match (refusal.which, payload) {
-            (Which::Requests | Which::Concurrency, _) => Err(refusal),
+            (Which::Requests | Which::Concurrency | Which::QuotaRequests | Which::QuotaImages, _) => {
+                Err(refusal)
+            }
             (_, Payload::Form { .. } | Payload::Pipe) => Err(refusal),
             _ => {
                 let model = targets.first().map_or(&*visit.model, |target| &*target.upstream_model);
@@ -75,7 +81,11 @@ pub(super) fn hold(
         })
         .map_err(|refusal| {
             plane.metrics.limited(refusal.which.name());
-            Refused { failure: refused(&refusal), standing: refusal.standing }
+            let failure = match refusal.quota.as_deref() {
+                Some(counted) => quotas::refused(plane, &refusal, counted),
+                None => refused(&refusal),
+            };
+            Refused { failure, standing: refusal.standing }
         })
 }
 
@@ -84,11 +94,16 @@ pub(super) fn hold(
 fn caps(refusal: &Refusal, op: Op, payload: &Payload, targets: &[Target]) -> Vec<u64> {
     let names_none = payload_request(payload).is_some_and(|request| request.max_output_tokens.is_none());
     let is_text = matches!(op, Op::Chat | Op::Completion);
-    if !matches!(refusal.which, Which::DayCost | Which::MonthCost) || !names_none || !is_text {
+    if !caps_help(refusal.which) || !names_none || !is_text {
         return Vec::new();
     }
     let most = targets.iter().map(model_limit).max().unwrap_or(0);
     OUTPUT_STEPS.into_iter().filter(|step| *step < most).collect()
+}
+
+/// Is it money that a smaller bound of the output would need less of?
+pub(super) fn caps_help(which: Which) -> bool {
+    matches!(which, Which::DayCost | Which::MonthCost | Which::QuotaMoney)
 }
 
 /// What is billed besides tokens, at most: images asked for, characters to be spoken.
@@ -169,6 +184,10 @@ fn refused(refusal: &Refusal) -> Failure {
         Which::MonthTokens => (Kind::BudgetExceeded, "This key's token budget for the month is used up"),
         Which::DayCost => (Kind::BudgetExceeded, "This key's money budget for the day is used up"),
         Which::MonthCost => (Kind::BudgetExceeded, "This key's money budget for the month is used up"),
+        // Quotas tell more than this.
+        Which::QuotaRequests | Which::QuotaTokens | Which::QuotaMoney | Which::QuotaImages => {
+            (Kind::QuotaExceeded, "A quota is used up")
+        }
     };
     let failure = Failure::new(kind, text).detail(refusal.which.name()).retry_after(refusal.retry_after);
     match refusal.shortage.as_deref().filter(|s| s.is_the_ask_alone()) {

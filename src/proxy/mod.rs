@@ -31,7 +31,9 @@ mod outgoing;
 mod outsiders;
 mod pipes;
 mod probe;
+mod quotas;
 mod realtime;
+mod recording;
 mod relay;
 mod resend;
 mod service;
@@ -51,11 +53,13 @@ pub use drain::Drain;
 pub use front::Front;
 pub use keeping::KeptResponses;
 pub use probe::{Said, probe};
+pub use recording::{Recorder, Recording};
 pub use service::Gateway;
 
 use crate::access::{Sessions, Uses};
 use crate::cache::{Cache, Flights, Recall};
 use crate::config::Snapshot;
+use crate::notify::Notices;
 use crate::store::Store;
 use crate::telemetry::Metrics;
 use crate::types::Clock;
@@ -78,6 +82,8 @@ pub struct Plane {
     pub metrics: Arc<Metrics>,
     /// The books.
     pub store: Store,
+    /// What tells people and programs by itself.
+    pub notices: Notices,
     /// Answers kept.
     pub cache: Cache,
     /// Identical requests in flight.
@@ -92,6 +98,8 @@ pub struct Plane {
     pub drain: Drain,
     /// How keys are used, by the hour.
     pub uses: Uses,
+    /// Bodies of tenants that want them kept.
+    pub recorder: Recorder,
     keeping: Keeping,
     upstreams: Upstreams,
     buffered: Buffered,
@@ -107,7 +115,13 @@ const MAX_FLIGHT_BYTES: usize = 8 * 1024 * 1024;
 
 impl Plane {
     /// A plane that serves `snapshot`. Reads the responses that an earlier one kept, and blocks for that.
-    pub fn new(snapshot: Arc<Snapshot>, clock: Clock, metrics: Arc<Metrics>, store: Store) -> Arc<Self> {
+    pub fn new(
+        snapshot: Arc<Snapshot>,
+        clock: Clock,
+        metrics: Arc<Metrics>,
+        store: Store,
+        notices: Notices,
+    ) -> Arc<Self> {
         Arc::new(Self {
             keeping: Keeping::open(&snapshot, &store, clock.wall()),
             cache: Cache::new(snapshot.cache.max_bytes),
@@ -116,6 +130,7 @@ impl Plane {
             recall: Recall::new(MAX_RECALL_BYTES),
             drain: Drain::default(),
             uses: Uses::default(),
+            recorder: Recorder::default(),
             upstreams: Upstreams::new(),
             buffered: Buffered::default(),
             flood: Flood::default(),
@@ -126,6 +141,7 @@ impl Plane {
             clock,
             metrics,
             store,
+            notices,
         })
     }
 

@@ -14,7 +14,7 @@ use super::job::Job;
 use super::pipes::Pipes;
 use super::sink::{Direct, Sink, early_head, response};
 use super::visit::Visit;
-use super::{Plane, connect, console, kept, listing, models, resend, settle, shared};
+use super::{Plane, connect, console, kept, listing, models, recording, resend, settle, shared};
 use crate::chat::Dialect;
 use crate::config::{Caller, Snapshot};
 use crate::error::{Failure, Kind, Result};
@@ -449,11 +449,12 @@ pub(super) enum Whole {
 /// Straight from the vendor to this caller.
 pub(super) async fn direct(session: &mut ServerSession, job: Box<Job>, mut visit: Box<Visit>) -> Whole {
     let mut sink = Direct::new(session, early_head(&visit));
+    sink.tee = recording::begin(&job);
     let end = carry_out(&job, &mut visit, &mut sink).await;
     let broken = end.outcome == Outcome::Truncated;
     visit.status =
         if sink.status == 0 { end.failure.as_ref().map_or(499, Failure::status) } else { sink.status };
-    visit.response_bytes = sink.bytes;
+    (visit.response_bytes, visit.tee) = (sink.bytes, sink.tee.take());
     let reusable = !broken && end.outcome != Outcome::ClientGone;
     settle::settle(job, visit, end).await;
     sink.finish(reusable).await

@@ -4,7 +4,7 @@
 use super::exchange::End;
 use super::job::Job;
 use super::visit::Visit;
-use super::{Plane, funds};
+use super::{Plane, funds, quotas, recording};
 use crate::error::{Failure, Kind};
 use crate::ledger::{Charge, Intent, Outcome, Settlement};
 use crate::limit::Ask;
@@ -56,9 +56,11 @@ pub(super) async fn settle(job: Box<Job>, mut visit: Box<Visit>, end: End) {
     let charge = charge(&job, &visit, &end.usage);
     let billed = !matches!(end.outcome, Outcome::CacheHit | Outcome::Coalesced);
     let used = if billed { used(&end.usage, charge.as_ref()) } else { Ask::default() };
+    // What the books do not hear of does not count as a request.
+    let used = Ask { requests: u64::from(visit.intended || !billed), ..used };
     give_back(&job, used);
     if visit.intended || !billed {
-        let settlement = settlement(&job, &visit, &end, charge.clone(), billed);
+        let settlement = settlement(&job, &mut visit, &end, charge.clone(), billed);
         if let Err(error) = book(&job, settlement, &end, charge.as_ref()).await {
             tracing::error!(%error, request_id = %visit.id, "a settlement could not be queued");
         }
@@ -97,13 +99,15 @@ pub(super) async fn release(job: &Job, visit: &Visit, usage: &Usage) {
 }
 
 fn used(usage: &Usage, charge: Option<&Charge>) -> Ask {
-    Ask { tokens: usage.total_tokens(), cost: charge.map_or(Pico::ZERO, |c| c.cost) }
+    let cost = charge.map_or(Pico::ZERO, |c| c.cost);
+    Ask { tokens: usage.total_tokens(), cost, images: usage.images, requests: 1 }
 }
 
 /// Does nothing the second time.
 fn give_back(job: &Job, used: Ask) {
     if let Some(permit) = job.permit.lock().take() {
-        permit.settle(used, job.plane.clock.mono(), job.plane.clock.wall());
+        let crossed = permit.settle(used, job.plane.clock.mono(), job.plane.clock.wall());
+        quotas::crossed(&job.plane, &crossed);
     }
 }
 
@@ -115,7 +119,7 @@ fn charge(job: &Job, visit: &Visit, usage: &Usage) -> Option<Charge> {
     job.price(visit).map(|price| price.charge(usage))
 }
 
-fn settlement(job: &Job, visit: &Visit, end: &End, charge: Option<Charge>, billed: bool) -> Settlement {
+fn settlement(job: &Job, visit: &mut Visit, end: &End, charge: Option<Charge>, billed: bool) -> Settlement {
     let key = &job.caller.key;
     let saved = if billed { Pico::ZERO } else { charge.as_ref().map_or(Pico::ZERO, |c| c.cost) };
     Settlement {
@@ -142,7 +146,7 @@ fn settlement(job: &Job, visit: &Visit, end: &End, charge: Option<Charge>, bille
         saved,
         end_user: visit.end_user.clone(),
         party: Arc::clone(&key.party),
-        tried: Vec::new(),
+        tried: std::mem::take(&mut visit.tried),
     }
 }
 
@@ -172,6 +176,7 @@ fn report(plane: &Plane, mut visit: Box<Visit>, end: &End, cost: Option<Pico>) {
     if let Some(caller) = &visit.caller {
         plane.uses.note(&caller.key, visit.at, visit.address, visit.status >= 400);
     }
+    recording::end(plane, &mut visit);
     let visit = *visit;
     let (key, tenant) = match &visit.caller {
         Some(caller) => (Arc::clone(caller.key.id.shared()), Arc::clone(caller.key.tenant.shared())),

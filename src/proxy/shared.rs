@@ -8,6 +8,7 @@ use super::exchange::End;
 use super::failure;
 use super::guard::{Guard, Waited};
 use super::job::{Caching, Job};
+use super::recording::{self, Tee};
 use super::service::{Whole, carry_out, direct};
 use super::settle;
 use super::sink::{Direct, Early, Gone, Sink, early_head};
@@ -120,6 +121,7 @@ async fn replay(session: &mut ServerSession, job: Box<Job>, mut visit: Box<Visit
         head.length = Some(stored.chunks.iter().map(|c| c.len() as u64).sum());
     }
     let mut sink = Direct::new(session, None);
+    sink.tee = recording::begin(&job);
     let sent = async {
         sink.head(head).await?;
         for chunk in &stored.chunks {
@@ -129,7 +131,7 @@ async fn replay(session: &mut ServerSession, job: Box<Job>, mut visit: Box<Visit
     };
     let reusable = sent.await.is_ok();
     visit.status = stored.status;
-    visit.response_bytes = sink.bytes;
+    (visit.response_bytes, visit.tee) = (sink.bytes, sink.tee.take());
     let end =
         End { outcome: Outcome::CacheHit, failure: None, usage: stored.usage, source: UsageSource::None };
     settle::settle(job, visit, end).await;
@@ -163,9 +165,10 @@ async fn follow(
 ) -> Whole {
     visit.cache = CacheStatus::Coalesced;
     let mut watch = Watch::of(&job, &visit);
+    watch.tee = recording::begin(&job);
     let seen = watch.read(session, &mut reader).await;
     visit.status = seen.status;
-    visit.response_bytes = seen.bytes;
+    (visit.response_bytes, visit.tee) = (seen.bytes, watch.tee.take());
     if let Some(head) = &seen.head {
         visit.provider = Arc::clone(&head.provider);
         visit.upstream_model = Arc::clone(&head.upstream_model);
@@ -187,11 +190,13 @@ async fn follow(
 async fn fly(job: Box<Job>, mut visit: Box<Visit>, kept: Kept, writer: Writer) {
     let bound = job.snapshot.cache.max_entry_bytes;
     let chunks = matches!(kept, Kept::Cached(_)).then(Vec::new);
-    let mut sink = Flight { writer, head: None, failure: None, kept: chunks, kept_bytes: 0, bytes: 0, bound };
+    let tee = recording::begin(&job);
+    let mut sink =
+        Flight { writer, head: None, failure: None, kept: chunks, kept_bytes: 0, bytes: 0, bound, tee };
     let end = carry_out(&job, &mut visit, &mut sink).await;
     let failed = sink.failure.as_ref().map(|failure| translate::status(visit.dialect, failure));
     visit.status = sink.head.as_ref().map(|head| head.status).or(failed).unwrap_or(499);
-    visit.response_bytes = sink.bytes;
+    (visit.response_bytes, visit.tee) = (sink.bytes, sink.tee.take());
     if let (Kept::Cached(caching), Outcome::Ok, Some(head), Some(chunks)) =
         (kept, end.outcome, &sink.head, sink.kept.take())
         && head.status == 200
@@ -229,6 +234,8 @@ struct Flight {
     kept_bytes: usize,
     bytes: u64,
     bound: usize,
+    /// What a tenant wants to keep of it.
+    tee: Option<Box<Tee>>,
 }
 
 impl Sink for Flight {
@@ -271,6 +278,9 @@ impl Sink for Flight {
 
     async fn write(&mut self, bytes: Bytes) -> Result<(), Gone> {
         self.bytes += bytes.len() as u64;
+        if let Some(tee) = &mut self.tee {
+            tee.take(&bytes);
+        }
         self.kept_bytes += bytes.len();
         match &mut self.kept {
             Some(kept) if self.kept_bytes <= self.bound => kept.push(bytes.clone()),
@@ -318,6 +328,8 @@ struct Watch {
     standing: crate::limit::Standing,
     ours: AnswerHead,
     early: Option<Early>,
+    /// What a tenant wants to keep of the answer, for a reader who has a settlement of its own.
+    tee: Option<Box<Tee>>,
 }
 
 impl Watch {
@@ -333,11 +345,13 @@ impl Watch {
             standing: job.standing,
             ours,
             early: early_head(visit),
+            tee: None,
         }
     }
 
     async fn read(&mut self, session: &mut ServerSession, reader: &mut Reader) -> Seen {
         let mut sink = Direct::new(session, self.early.take());
+        sink.tee = self.tee.take();
         let mut seen = Seen {
             whole: Whole::Yes,
             status: 0,
@@ -375,6 +389,7 @@ impl Watch {
             }
         }
         (seen.status, seen.bytes) = (sink.status, sink.bytes);
+        self.tee = sink.tee.take();
         // A failure in place of an answer is an answer, and the connection goes on.
         let broken = seen.gone || (seen.failure.is_some() && seen.head.is_some());
         seen.whole = sink.finish(!broken).await;

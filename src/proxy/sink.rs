@@ -3,6 +3,7 @@
 
 use super::answer::{AnswerHead, EVENT_STREAM};
 use super::chunked::{Chunked, takes};
+use super::recording::Tee;
 use super::service::Whole;
 use super::visit::Visit;
 use crate::chat::Dialect;
@@ -58,6 +59,8 @@ pub(super) struct Direct<'a> {
     pub status: u16,
     /// The head came by a beat and promises a whole answer.
     is_silent: bool,
+    /// What is kept of the answer, if anything.
+    pub tee: Option<Box<Tee>>,
     /// The body was left unfinished on purpose.
     pub is_cut: bool,
     left: bool,
@@ -74,6 +77,7 @@ impl<'a> Direct<'a> {
             bytes: 0,
             status: 0,
             is_silent: false,
+            tee: None,
             is_cut: false,
             left: false,
         }
@@ -98,6 +102,9 @@ impl<'a> Direct<'a> {
             return Err(Gone);
         }
         self.bytes += bytes.len() as u64;
+        if let Some(tee) = &mut self.tee {
+            tee.take(&bytes);
+        }
         match &mut self.stream {
             Some(stream) => {
                 let sent = stream.write(bytes, last).await;

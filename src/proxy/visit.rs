@@ -1,8 +1,10 @@
 //! What is known of one request while it is on its way. Grows from intake to
 //! settle; nothing decides by it.
 
+use super::recording::Tee;
 use crate::chat::Dialect;
 use crate::config::Caller;
+use crate::ledger::Tried;
 use crate::telemetry::{CacheStatus, InFlight, Phases};
 use crate::types::{Clock, Mono, Op, RequestId, Wall};
 use crate::wire::translate::AnswerForm;
@@ -40,9 +42,13 @@ pub(super) struct Visit {
     pub cache: CacheStatus,
     pub request_bytes: u64,
     pub response_bytes: u64,
+    /// What is kept of the bodies, if anything.
+    pub tee: Option<Box<Tee>>,
     /// An intent is in the books.
     pub intended: bool,
     pub tags: Vec<String>,
+    /// The single attempts, once one has failed.
+    pub tried: Vec<Tried>,
     /// Keeps the in-flight gauge until the visit is over.
     pub in_flight: Option<InFlight>,
 }
@@ -76,8 +82,10 @@ impl Visit {
             cache: CacheStatus::Off,
             request_bytes: 0,
             response_bytes: 0,
+            tee: None,
             intended: false,
             tags: Vec::new(),
+            tried: Vec::new(),
             in_flight: None,
         })
     }

@@ -1,6 +1,7 @@
 //! Keeps the hub in order while it runs: reloads, sweeps, and the last steps
 //! of a shutdown.
 
+use super::bodies::Bodies;
 use super::ready::Banner;
 use super::reload::Reloader;
 use super::succession::PidFile;
@@ -30,6 +31,7 @@ pub(super) struct Keeper {
     reloader: Arc<Reloader>,
     certificate: Option<Arc<CertificateResolver>>,
     banner: Banner,
+    bodies: Bodies,
     /// What ends with the process.
     last: Mutex<Option<(LogGuard, PidFile)>>,
 }
@@ -42,7 +44,8 @@ impl Keeper {
         last: (LogGuard, PidFile),
         banner: Banner,
     ) -> Self {
-        Self { plane, reloader, certificate, banner, last: Mutex::new(Some(last)) }
+        let bodies = Bodies::start(&plane, reloader.directory());
+        Self { plane, reloader, certificate, banner, bodies, last: Mutex::new(Some(last)) }
     }
 
     async fn reload(&self) {
@@ -72,7 +75,7 @@ impl Keeper {
         let directory = self.reloader.directory();
         let work = move || {
             directory.note_uses(&uses);
-            directory.prune_audit_when_due();
+            directory.prune_when_due();
         };
         let _ = tokio::task::spawn_blocking(work).await;
     }
@@ -136,6 +139,7 @@ impl Keeper {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         self.audit(self.plane.uses.take_all()).await;
+        self.bodies.close(&self.plane);
         self.plane.close();
         self.plane.store.close();
         tracing::info!("stopped");

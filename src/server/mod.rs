@@ -2,10 +2,12 @@
 //! one order that works, and stopped so that nothing is lost. How a new process
 //! takes over from an old one is told in `succession`.
 
+mod bodies;
 mod console;
 mod gifts;
 mod keeper;
 mod listen;
+mod quotas;
 mod ready;
 mod reload;
 mod signals;
@@ -108,7 +110,8 @@ pub fn serve(options: &ServeOptions) -> Result<(), String> {
     let store = open_patiently(&boot, &clock, &metrics, successor.is_some())?;
     let reloader =
         Reloader::start(options.config.clone(), environment, &boot, store.clone(), prices, &clock)?;
-    let plane = Plane::new(reloader.first()?, clock, metrics, store);
+    let notices = reloader.directory().notices().clone();
+    let plane = Plane::new(reloader.first()?, clock, metrics, store, notices);
     reloader.attach(&plane);
     reloader.connect();
     run(successor, &boot.data_dir, &plane, reloader, logs)

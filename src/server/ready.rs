@@ -144,6 +144,7 @@ pub(super) fn gauges(plane: &Plane, reload_failures: u64, notices: Counts) -> Ga
         .collect();
     Gauges {
         credentials,
+        quotas: super::quotas::gauges(plane, &snapshot),
         cache_bytes: plane.cache.bytes(),
         cache_entries: plane.cache.entries(),
         responses_bytes: kept.bytes,

@@ -9,9 +9,8 @@ use crate::catalogue::Day;
 use crate::config::{Boot, Document, Environment, Extra, Inputs, Problem, Problems, Registry, Snapshot};
 use crate::control::Vault;
 use crate::ledger::{Price, PriceTable, Settlement};
-use crate::limit::Ask;
 use crate::proxy::Plane;
-use crate::store::Store;
+use crate::store::{Store, used_by};
 use crate::types::{Clock, Secret, Wall};
 use parking_lot::Mutex;
 use std::path::PathBuf;
@@ -151,7 +150,9 @@ impl Reloader {
         let masters = document.master_keys(&self.environment)?;
         let vault = Vault::new(&masters).map_err(|error| problem(&error))?;
         // Tried before anything is replaced; with other master keys some secrets may not open.
-        let snapshot = self.resolve(&document, &self.directory.compile().extra, &self.registry)?;
+        let extra = self.directory.compile().extra;
+        self.count_quotas(&document, &extra);
+        let snapshot = self.resolve(&document, &extra, &self.registry)?;
         let others = self.directory.vault().master() != vault.master();
         self.directory.set_vault(vault);
         let compiled = self.directory.compile();
@@ -183,6 +184,7 @@ impl Reloader {
         }
         let good = self.good.lock();
         let Some(document) = &*good else { return Ok(()) };
+        self.count_quotas(document, &compiled.extra);
         let snapshot = self.resolve(document, &compiled.extra, &self.registry);
         let snapshot = snapshot.map_err(|problems| problems.to_string())?;
         if let Some(plane) = self.plane.get().and_then(Weak::upgrade) {
@@ -215,6 +217,22 @@ impl Reloader {
         let Some(document) = &*good else { return Ok(None) };
         let apart = Registry::new(self.registry.health_policy, Default::default());
         self.resolve(document, extra, &apart).map(Some).map_err(|problems| problems.to_string())
+    }
+
+    pub(super) fn store(&self) -> &Store {
+        &self.store
+    }
+
+    pub(super) fn clock(&self) -> &Clock {
+        &self.directory.clock
+    }
+
+    pub(super) fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    pub(super) fn plane(&self) -> Option<Arc<Plane>> {
+        self.plane.get().and_then(Weak::upgrade)
     }
 
     /// What is managed.
@@ -256,8 +274,9 @@ impl Reloader {
     pub(super) fn inherit(&self) {
         let Some(plane) = self.plane.get().and_then(Weak::upgrade) else { return };
         let mut ended = |settlement: &Settlement| {
-            let used = Ask { tokens: settlement.counted_tokens(), cost: settlement.cost() };
+            let used = used_by(settlement);
             self.registry.gate_of_any(&settlement.key).inherit(used, settlement.at);
+            self.inherit_quotas(settlement, used);
         };
         if let Err(error) = recover(&self.store, &plane.snapshot.load(), &mut ended) {
             tracing::error!(error, "what an older process left cannot be taken over yet");

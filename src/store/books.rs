@@ -7,6 +7,7 @@ use super::disk::{Row, Sealed};
 use super::journal::{Chain, Journal, Kept};
 use super::money::Money;
 use super::options::StoreError;
+use super::quotas::Meters;
 use crate::ledger::wallet::Movement;
 use crate::ledger::{Calendar, Intent, OpenIntents, Record, Settlement, Spending, day_of};
 use crate::types::{KeyId, RequestId};
@@ -64,6 +65,8 @@ pub(super) struct Books {
     sealed: Vec<Sealed>,
     batch_bytes: usize,
     pub(super) money: Money,
+    /// What counts against quotas.
+    pub(super) meters: Meters,
 }
 
 #[derive(Default)]
@@ -99,6 +102,7 @@ impl Books {
     pub(super) fn load(journal: &Journal, batch_bytes: usize) -> Result<Self, StoreError> {
         let kept = journal.kept()?;
         let mut books = Self::empty(kept, batch_bytes);
+        books.meters = Meters::load(journal)?;
         books.day = journal.days()?.last().copied().unwrap_or(i64::MIN);
         let last = journal.last()?;
         let projection = Self::projection(journal)?.filter(|p| last.is_some_and(|last| p.through <= last));
@@ -140,6 +144,7 @@ impl Books {
             sealed: Vec::new(),
             batch_bytes,
             money: Money::default(),
+            meters: Meters::default(),
         }
     }
 
@@ -160,6 +165,7 @@ impl Books {
             }
         })?;
         self.money.load(journal)?;
+        self.meters.load_tallies(journal)?;
         let from = projection.low_water.min(projection.through.saturating_add(1)).max(self.kept.first);
         let before = (from == projection.through.saturating_add(1)).then_some(projection.head);
         Ok(Chain::new(from, before))
@@ -169,6 +175,7 @@ impl Books {
         let stale = &mut self.stale;
         journal.rows(SPENT_PREFIX, &mut |key, _| stale.push(([SPENT_PREFIX, key].concat(), None)))?;
         self.money.forget(journal)?;
+        self.meters.forget(journal)?;
         Ok(Chain::new(self.kept.first, Some(self.kept.before)))
     }
 
@@ -227,6 +234,7 @@ impl Books {
     }
 
     fn count(&mut self, settlement: &Settlement) {
+        self.meters.count(settlement);
         let tracked = match self.spending.get_mut(settlement.key.as_str()) {
             Some(tracked) => tracked,
             None => self.spending.entry(settlement.key.clone()).or_default(),
@@ -301,6 +309,7 @@ impl Books {
             rows.push(([SPENT_PREFIX, key.as_str().as_bytes()].concat(), Some(encode(&tracked.spending))));
         }
         rows.extend(self.money.rows());
+        rows.extend(self.meters.rows());
         let low_water = self.open.low_water().unwrap_or(self.next);
         let projection = Projection { through: self.through(), low_water, head: self.head };
         let mut value = vec![PROJECTION_VERSION];
@@ -313,6 +322,7 @@ impl Books {
     pub(super) fn checkpoint_is_safe(&mut self) {
         self.since_checkpoint = 0;
         self.money.rows_are_safe();
+        self.meters.rows_are_safe();
         self.stale.clear();
         for key in self.changed.drain(..) {
             if let Some(tracked) = self.spending.get_mut(&key) {

@@ -4,8 +4,10 @@ use super::disk::Row;
 use super::handover::Heritage;
 use super::journal::{Journal, Kept};
 use super::options::{Reach, StoreError};
+use super::quotas::CountBy;
 use crate::ledger::Spending;
 use crate::ledger::wallet::{Balances, Done, Operation};
+use crate::limit::Tally;
 use crate::types::{KeyId, RequestId};
 use ahash::{HashMap, HashSet};
 use std::sync::mpsc::SyncSender;
@@ -30,6 +32,10 @@ pub(super) enum Command {
     Follow(Reply<Followed>),
     /// What each key spent.
     Spent(Reply<HashMap<KeyId, Spending>>),
+    /// Names of the quotas that are counted, and what their counters have come to.
+    Tallies(Reply<(std::collections::HashSet<String>, std::collections::HashMap<String, Tally>)>),
+    /// Counts by other quotas from now on; says what their counters have come to.
+    CountBy(Box<CountBy>, Reply<std::collections::HashMap<String, Tally>>),
     /// What each wallet has.
     Balances(Reply<Balances>),
     /// Does something to a wallet, once; says whether it was this time.
@@ -79,6 +85,8 @@ impl Command {
             Command::Get(_, reply) => drop(reply.send(Err(error))),
             Command::Rows(_, reply) => drop(reply.send(Err(error))),
             Command::Spent(reply) => drop(reply.send(Err(error))),
+            Command::Tallies(reply) => drop(reply.send(Err(error))),
+            Command::CountBy(_, reply) => drop(reply.send(Err(error))),
             Command::Balances(reply) => drop(reply.send(Err(error))),
             Command::Operate(_, reply) => drop(reply.send(Err(error))),
             Command::Inherit(reply) => drop(reply.send(Err(error))),
@@ -91,13 +99,13 @@ impl Command {
     /// Can it be answered only while the books are ours?
     pub(super) fn needs_disk(&self) -> bool {
         use Command::{
-            Balances, DropDays, Follow, Get, HandOver, Inherit, Look, Operate, Put, PutControl, PutUsage,
-            Rows, Spent, TakeBack,
+            Balances, CountBy, DropDays, Follow, Get, HandOver, Inherit, Look, Operate, Put, PutControl,
+            PutUsage, Rows, Spent, TakeBack, Tallies,
         };
         match self {
             Put(..) | PutControl(..) | PutUsage(..) | Get(..) | Rows(..) => true,
-            Look(_) | Follow(_) | DropDays(..) | Operate(..) => true,
-            Spent(_) | Balances(_) | Inherit(_) | HandOver(_) | TakeBack(_) => false,
+            Look(_) | Follow(_) | DropDays(..) | Operate(..) | CountBy(..) => true,
+            Spent(_) | Tallies(_) | Balances(_) | Inherit(_) | HandOver(_) | TakeBack(_) => false,
         }
     }
 }

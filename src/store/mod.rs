@@ -19,6 +19,7 @@ mod money;
 mod opening;
 mod options;
 mod queue;
+mod quotas;
 mod sled_disk;
 mod spool;
 mod usage;
@@ -27,10 +28,12 @@ mod writer;
 
 pub use archive::Archive;
 pub use options::{Options, Reach, Stats, StoreError};
+pub use quotas::used_by;
 pub use usage::{Called, CallsPage, Cursor, Freshness, Rebuilt, Story, Wanted};
 
+use crate::config::Quotas;
 use crate::ledger::{Intent, Price, PriceTable, Record, Report, Settlement, Spending, day_of, recovered};
-use crate::limit::Spent;
+use crate::limit::{Spent, Tally};
 use crate::types::{Clock, KeyId, Wall};
 use books::Books;
 use disk::Disk;
@@ -181,7 +184,8 @@ impl Store {
     /// # Errors
     /// [`StoreError::Write`] when there can be no spool; the books then stay here.
     pub fn hand_over(&self) -> Result<(), StoreError> {
-        self.ask(Command::HandOver)
+        // Who reads holds sled's lock, and the successor waits for that only a moment.
+        self.handle.usage.quietly(|| self.ask(Command::HandOver))
     }
 
     /// Undoes [`Store::hand_over`] after the successor has ended. May be
@@ -258,6 +262,26 @@ impl Store {
     pub fn spent(&self) -> HashMap<KeyId, Spent> {
         let spending = self.ask(Command::Spent).unwrap_or_default();
         spending.iter().map(|(key, spending)| (key.clone(), spent_of(spending))).collect()
+    }
+
+    /// Lets the books count by these quotas from now on, and gives what was used so far, by the names
+    /// of `Quota::counter`. What the books have not counted before is read from the journal as far
+    /// as it reaches, most of it beside the writer. Without a change nothing is written. Blocks.
+    ///
+    /// # Errors
+    /// [`StoreError::Write`] while the disk refuses or when the store is closed,
+    /// [`StoreError::Damaged`] when the journal cannot be read.
+    pub fn count_by(&self, quotas: Quotas, now: Wall) -> Result<HashMap<String, Tally>, StoreError> {
+        let (known, tallies) = self.ask(Command::Tallies)?;
+        if known.len() == quotas.all().len()
+            && quotas.all().iter().all(|quota| known.contains(quota.fingerprint()))
+        {
+            return Ok(tallies);
+        }
+        let look = self.ask(Command::Look)?;
+        let count = quotas::CountBy::prepare(quotas, &known, &look.journal, look.through, now)?;
+        drop(look);
+        self.ask(|reply| Command::CountBy(Box::new(count), reply))
     }
 
     /// Writes rows of the control plane's own tree, all or none, durably; a row

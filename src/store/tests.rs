@@ -1,10 +1,11 @@
 //! The store as its callers see it, on sled and on a disk that fails.
 
 mod crash;
-mod fake;
+pub(in crate::store) mod fake;
 mod faults;
 mod handover;
 mod opening;
+mod quotas;
 mod seeds;
 mod sim;
 mod sled;

@@ -329,6 +329,14 @@ impl Writer {
                 self.reply(&reply, result);
             }
             Command::Spent(reply) => self.reply(&reply, Ok(self.books.spending())),
+            Command::Tallies(reply) => {
+                let known = (self.books.meters.fingerprints(), self.books.meters.tallies());
+                self.reply(&reply, Ok(known));
+            }
+            Command::CountBy(count, reply) => {
+                let result = self.count_by(*count);
+                self.reply(&reply, result);
+            }
             Command::Balances(reply) => self.reply(&reply, Ok(self.books.money.balances().clone())),
             Command::Operate(operation, reply) => {
                 let result = self.operate(&operation);

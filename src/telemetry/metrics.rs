@@ -74,6 +74,8 @@ type Read = fn(&Gauges) -> u64;
 struct Scraped {
     credential_state: IntGaugeVec,
     credential_in_flight: IntGaugeVec,
+    quota_counters: IntGaugeVec,
+    quotas_exhausted: IntGaugeVec,
     gauges: Vec<(IntGauge, Read)>,
     counters: Vec<(IntCounter, Read)>,
 }
@@ -249,6 +251,14 @@ impl Scraped {
             self.credential_state.with_label_values(&[provider, id, credential.state]).set(1);
             self.credential_in_flight.with_label_values(&[provider, id]).set(i64::from(credential.in_flight));
         }
+        self.quota_counters.reset();
+        self.quotas_exhausted.reset();
+        for quota in &gauges.quotas {
+            let labels = [quota.of, quota.measure];
+            let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+            self.quota_counters.with_label_values(&labels).set(number(quota.counters));
+            self.quotas_exhausted.with_label_values(&labels).set(number(quota.exhausted));
+        }
     }
 }
 
@@ -360,6 +370,12 @@ fn scraped(new: &Make) -> Scraped {
             "aigne_hub_credential_in_flight",
             "Requests on a credential now.",
             &["provider", "credential"],
+        ),
+        quota_counters: new.gauges("aigne_hub_quota_counters", "Counters of quotas.", &["of", "measure"]),
+        quotas_exhausted: new.gauges(
+            "aigne_hub_quotas_exhausted",
+            "Counters of hard quotas that leave no room.",
+            &["of", "measure"],
         ),
         gauges: vec![
             gauge("aigne_hub_cache_bytes", "Bytes in the cache.", |g| g.cache_bytes),

@@ -18,4 +18,4 @@ mod redact;
 pub use line::{Format, Stamp, request_line};
 pub use log::{LogGuard, init_logs, log_request};
 pub use metrics::{InFlight, Metrics};
-pub use values::{CacheStatus, CredentialGauge, Done, Gauges, Phases};
+pub use values::{CacheStatus, CredentialGauge, Done, Gauges, Phases, QuotaGauge};

@@ -172,11 +172,25 @@ pub struct CredentialGauge {
     pub in_flight: u32,
 }
 
+/// Counters of quotas of one kind at scrape time.
+pub struct QuotaGauge {
+    /// Whose use they count: `key, user, app, team, tenant, hub`
+    pub of: &'static str,
+    /// What they count: `requests, tokens, money, images`
+    pub measure: &'static str,
+    /// How many there are.
+    pub counters: u64,
+    /// How many of them leave no room.
+    pub exhausted: u64,
+}
+
 /// Numbers that are read at scrape time instead of being counted twice.
 #[derive(Default)]
 pub struct Gauges {
     /// Every configured credential.
     pub credentials: Vec<CredentialGauge>,
+    /// Counters of quotas, by kind.
+    pub quotas: Vec<QuotaGauge>,
     /// Bytes held by the cache.
     pub cache_bytes: u64,
     /// Entries in the cache.

@@ -107,7 +107,8 @@ async fn people_of_a_certified_provider_come_in_and_their_groups_go_with_them() 
         )
     };
     let secret = "client_secret = { env = \"OP_SECRET\" }";
-    let hub = start(&[row("rs", secret), row("es", secret), row("ed", "")]).await;
+    let post = format!("{secret}\nsecret_in_body = true");
+    let hub = start(&[row("rs", secret), row("es", &post), row("ed", "")]).await;
     let api = Api::operator(&hub);
     let team = async |name: &str| {
         text(&api.make("/teams", json!({ "name": name, "tenant": "acme" })).await, "id").to_owned()

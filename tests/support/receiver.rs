@@ -4,7 +4,7 @@
 use super::patiently;
 use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
@@ -27,7 +27,6 @@ impl Received {
 pub struct Receiver {
     address: SocketAddr,
     received: mpsc::UnboundedReceiver<Received>,
-    script: Arc<Mutex<VecDeque<u16>>>,
 }
 
 impl Receiver {
@@ -35,24 +34,18 @@ impl Receiver {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (sender, received) = mpsc::unbounded_channel();
-        let script = Arc::new(Mutex::new(script.iter().copied().collect::<VecDeque<u16>>()));
-        let answers = Arc::clone(&script);
+        let script = Mutex::new(script.iter().copied().collect::<VecDeque<u16>>());
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let status = answers.lock().unwrap().pop_front().unwrap_or(204);
+                let status = script.lock().unwrap().pop_front().unwrap_or(204);
                 tokio::spawn(answer(stream, status, sender.clone()));
             }
         });
-        Self { address, received, script }
+        Self { address, received }
     }
 
     pub fn url(&self) -> String {
         format!("http://{}/hook?a=b", self.address)
-    }
-
-    /// The next answers.
-    pub fn then(&self, statuses: &[u16]) {
-        self.script.lock().unwrap().extend(statuses);
     }
 
     /// The next request.

@@ -32,6 +32,7 @@ pub fn to_read(kind: Kind) -> Permission {
         Kind::Model => Permission::ModelsRead,
         Kind::AddressRule => Permission::AddressesRead,
         Kind::Webhook => Permission::WebhooksRead,
+        Kind::Quota => Permission::QuotasRead,
         Kind::Client => Permission::ClientsRead,
     }
 }
@@ -49,6 +50,7 @@ pub fn to_write(kind: Kind) -> Permission {
         Kind::Model => Permission::ModelsWrite,
         Kind::AddressRule => Permission::AddressesWrite,
         Kind::Webhook => Permission::WebhooksWrite,
+        Kind::Quota => Permission::QuotasWrite,
         Kind::Client => Permission::ClientsWrite,
     }
 }
@@ -359,6 +361,7 @@ fn dependants(state: &State, record: &Record) -> Result<Vec<Arc<Record>>, Proble
         | Body::Model(_)
         | Body::AddressRule(_)
         | Body::Webhook(_)
+        | Body::Quota(_)
         | Body::Client(_) => Ok(Vec::new()),
     }
 }

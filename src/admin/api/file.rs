@@ -20,6 +20,7 @@ pub fn of_the_file(call: &Call<'_>, kind: Kind) -> Vec<Value> {
         Kind::Provider => providers(call, &snapshot),
         Kind::Credential => credentials(call, &snapshot),
         Kind::Model => models(&snapshot),
+        Kind::Quota => quotas(call, &snapshot),
         _ => Vec::new(),
     };
     shown.sort_by(|a, b| a["id"].as_str().cmp(&b["id"].as_str()));
@@ -35,6 +36,22 @@ fn tenants(call: &Call<'_>, snapshot: &Snapshot) -> Vec<Value> {
     tenants
         .map(|id| json!({ "id": id, "name": id, "enabled": true, "comment": "", "source": "file" }))
         .collect()
+}
+
+/// Those of the file are known by not being managed.
+fn quotas(call: &Call<'_>, snapshot: &Snapshot) -> Vec<Value> {
+    let state = call.directory.state();
+    let of_file = snapshot.quotas.quotas().all().iter().filter(|quota| {
+        state.get(Kind::Quota, &quota.id).is_none() && call.principal.reaches(quota.tenant.as_ref())
+    });
+    let shown = |quota: &std::sync::Arc<crate::config::Quota>| {
+        let mut shown = serde_json::to_value(&quota.spec.text).unwrap_or_default();
+        shown["id"] = json!(&*quota.id);
+        shown["tenant"] = json!(quota.tenant);
+        shown["source"] = "file".into();
+        shown
+    };
+    of_file.map(shown).collect()
 }
 
 fn keys(call: &Call<'_>, snapshot: &Snapshot) -> Vec<Value> {

@@ -37,8 +37,7 @@ pub async fn handle(State(control): State<Arc<Control>>, request: Request) -> Re
                 body: body.to_vec(),
                 request: name.clone(),
             };
-            let own = Arc::clone(&control);
-            let work = move || answer(&own.directory, &own.token, &incoming);
+            let work = move || answer(&control.directory, &control.token, &incoming);
             match tokio::task::spawn_blocking(work).await {
                 Ok(answered) => answered,
                 Err(error) => {

@@ -1,5 +1,6 @@
 //! The API of the control plane: one table of routes, one way in.
 
+mod bodies;
 mod call;
 mod clients;
 mod consents;
@@ -19,6 +20,7 @@ mod page;
 mod people;
 mod pour;
 mod problem;
+mod quotas;
 mod routes;
 mod sign_in;
 mod usage;

@@ -210,9 +210,12 @@ fn responses(route: &Route, generator: &mut SchemaGenerator) -> Value {
     if let Some(content) = content {
         done["content"] = content;
     }
-    let refused = json!({
+    let mut refused = json!({
         "description": "Refused.",
         "content": { "application/problem+json": { "schema": { "$ref": "#/components/schemas/Problem" } } },
     });
+    if matches!(route.answer, Answer::Html) {
+        refused["content"]["text/html"] = json!({ "schema": { "type": "string" } });
+    }
     json!({ status: done, "default": refused })
 }

@@ -2,9 +2,11 @@
 //! dispatch, permissions, the OpenAPI document and the tests come from here.
 //! A path that is not here is not answered.
 
+mod bodies;
 mod history;
 mod sign_in;
 mod table;
+mod usage;
 
 pub use table::routes;
 

@@ -16,6 +16,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 mod parties;
+mod usage;
 
 /// A directory on a disk of its own.
 struct Place {

@@ -176,9 +176,11 @@ pub fn rewrap(call: &Call<'_>) -> Result<Reply, Problem> {
             let (kind, id) = (record.body.kind(), Arc::clone(&record.id));
             changes.push(Change { kind, id, before: Some(Arc::clone(record)), after: Some(Arc::new(after)) });
         }
-        let count = changes.len();
+        let rows = call.directory.rewrapped_body_keys().map_err(Problem::conflict)?;
+        let count = changes.len().saturating_add(rows.len());
         let mut draft = call.draft(changes);
-        if count == 0 {
+        draft.rows = rows;
+        if draft.entries.is_empty() {
             draft.entries.push(call.entry(crate::control::Outcome::Done, None));
         }
         Ok((Reply::ok(json!({ "rewrapped": count, "master_key": vault.master() })), draft))

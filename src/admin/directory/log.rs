@@ -25,10 +25,18 @@ impl Directory {
 
     /// Adds to the audit log alone. A disk that refuses is told in the log.
     pub(in crate::admin) fn note(&self, entry: Entry) {
-        let draft = || Draft { entries: vec![entry], ..Draft::default() };
-        if let Err(error) = self.change::<(), Unwritten>(|_| Ok(((), draft()))) {
+        if let Err(error) = self.record(entry) {
             tracing::error!(%error, "the audit log cannot be written");
         }
+    }
+
+    /// The same, for what may only be done when it is written down.
+    ///
+    /// # Errors
+    /// The disk refuses.
+    pub(in crate::admin) fn record(&self, entry: Entry) -> Result<(), Unwritten> {
+        let draft = Draft { entries: vec![entry], ..Draft::default() };
+        self.change(|_| Ok(((), draft)))
     }
 
     /// Records of the audit log before a number, the newest first, until told to stop.

@@ -24,16 +24,21 @@ struct Old {
 }
 
 impl Directory {
-    /// Takes away audit records that are older than the configuration keeps them. Does nothing
-    /// unless it is time for it again. Blocks.
-    pub fn prune_audit_when_due(&self) {
+    /// Takes away audit records and bodies that are older than the configuration keeps them. Does
+    /// nothing unless it is time for it again. Blocks.
+    pub fn prune_when_due(&self) {
         let now = self.clock.wall();
-        let Some(keep) = self.snapshot().and_then(|snapshot| snapshot.audit_keep) else { return };
         let next = self.prune_next.load(Ordering::Relaxed);
         if now.0 < next {
             return;
         }
         self.prune_next.store(now.after(EVERY).0, Ordering::Relaxed);
+        match self.prune_bodies(now) {
+            Ok(0) => {}
+            Ok(pruned) => tracing::info!(pruned, "kept bodies were older than they are kept"),
+            Err(error) => tracing::error!(error, "old bodies cannot be taken away"),
+        }
+        let Some(keep) = self.snapshot().and_then(|snapshot| snapshot.audit_keep) else { return };
         let micros = i64::try_from(keep.as_micros()).unwrap_or(i64::MAX);
         match self.prune_audit(Wall(now.0.saturating_sub(micros))) {
             Ok(0) => {}

@@ -28,6 +28,8 @@ pub(crate) struct Oidc {
     pub(crate) client_id: Option<At<String>>,
     /// The hub's secret there. Default: none, a public client (PKCE is used in any case).
     pub(crate) client_secret: Option<At<SecretSource>>,
+    /// Send the secret in the body (client_secret_post) and not in a header (client_secret_basic). Default: in a header, if the provider takes that at all.
+    pub(crate) secret_in_body: Option<bool>,
     /// What is asked for; openid is always. Default: openid, email, profile.
     pub(crate) scopes: Option<Vec<At<String>>>,
     /// What people see on the button. Default: the id.

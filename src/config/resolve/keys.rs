@@ -1,6 +1,6 @@
 //! Keys of callers: those of the file, and those of the store.
 
-use super::{Inputs, Resolver, StoredKey};
+use super::{Inputs, QuotaTable, Resolver, StoredKey};
 use crate::access::{Key, KeyHash, ModelFilter, Pepper};
 use crate::config::at::At;
 use crate::config::{Billing, Caller, Declared, Plan, raw};
@@ -22,6 +22,7 @@ impl Resolver<'_> {
         keys: &[At<raw::Key>],
         pepper: &Pepper,
         billing: Option<&Billing>,
+        quotas: &QuotaTable,
         inputs: &Inputs<'_>,
     ) -> (Vec<Arc<Caller>>, Declared) {
         let mut ids = HashSet::new();
@@ -30,6 +31,7 @@ impl Resolver<'_> {
         let mut declared = Declared::default();
         for at in keys {
             let Some(mut caller) = self.caller(at, pepper, billing, inputs) else { continue };
+            caller.quotas = quotas.of(&caller.key);
             declared.keys.insert(caller.key.id.as_str().to_owned());
             declared.tenants.insert(caller.key.tenant.as_str().to_owned());
             caller.key.addresses.tables.extend(inputs.extra.tenants.get(&caller.key.tenant).cloned());
@@ -46,7 +48,7 @@ impl Resolver<'_> {
             callers.push(Arc::new(caller));
         }
         let stored = inputs.extra.keys.iter().filter(|s| !ids.contains(&s.key.id));
-        callers.extend(stored.map(|s| Arc::new(stored_caller(s, billing, inputs))));
+        callers.extend(stored.map(|s| Arc::new(stored_caller(s, billing, quotas, inputs))));
         (callers, declared)
     }
 
@@ -90,7 +92,7 @@ impl Resolver<'_> {
         if let (Some(payer), Some(at)) = (&mut payer, &raw.member) {
             payer.member = self.member(&payer.plan, at);
         }
-        Some(Caller { key, limits, gate, cache, payer })
+        Some(Caller { key, limits, gate, quotas: Arc::default(), cache, payer })
     }
 
     fn member(&mut self, plan: &Plan, at: &At<String>) -> Option<Member> {
@@ -128,11 +130,17 @@ fn party(raw: &raw::Key) -> Arc<Party> {
     Arc::new(Party { user: id(&raw.user), app: id(&raw.app), team: id(&raw.team) })
 }
 
-fn stored_caller(stored: &StoredKey, billing: Option<&Billing>, inputs: &Inputs<'_>) -> Caller {
+fn stored_caller(
+    stored: &StoredKey,
+    billing: Option<&Billing>,
+    quotas: &QuotaTable,
+    inputs: &Inputs<'_>,
+) -> Caller {
     let mut key = stored.key.clone();
     key.addresses.tables.extend(inputs.extra.tenants.get(&key.tenant).cloned());
     Caller {
         payer: billing.and_then(|billing| billing.payer(&key.tenant)),
+        quotas: quotas.of(&key),
         key,
         limits: stored.limits.clone(),
         gate: inputs.registry.gate(&stored.key.id),

@@ -63,6 +63,7 @@ impl Resolver<'_> {
             issuer: issuer?,
             client_id: raw.client_id.as_ref()?.value.clone(),
             client_secret,
+            secret_in_body: raw.secret_in_body,
             scopes,
             tenant: match tenant {
                 Some(tenant) => Some(tenant?),

@@ -88,8 +88,7 @@ impl Audience {
 /// # Errors
 /// [`Refusal::UnknownKey`] when other keys may prove it, else the first thing that is wrong.
 pub fn verify_id_token(token: &str, keys: &Jwks, expected: &Expected<'_>) -> Result<Claims, Refusal> {
-    let payload = proved(token, keys)?;
-    let (text, name) = (payload.0, payload.1);
+    let (text, name) = proved(token, keys)?;
     let checked: Checked = super::read(&text).ok_or(Refusal::Wrong("it lacks claims that it must have"))?;
     checked.fits(expected)?;
     if let Some(hash) = &checked.at_hash {

@@ -26,7 +26,7 @@ pub(super) fn take(bytes: &mut &[u8]) -> Option<u64> {
 
 /// Appends an amount, which may be below zero.
 pub(super) fn put_signed(out: &mut Vec<u8>, number: i128) {
-    let mut folded = (number << 1 ^ number >> 127).cast_unsigned();
+    let mut folded = ((number << 1) ^ (number >> 127)).cast_unsigned();
     while folded >= u128::from(MORE) {
         out.push(low_bits(folded) | MORE);
         folded >>= 7;

@@ -6,7 +6,7 @@
 //! multiple of a quarter of an hour away from UTC, so quarters add up to any
 //! zone's days; hours and days (UTC) are there to read fewer rows.
 
-use super::fold::Cell;
+use super::fold::{Cell, Fold};
 use super::names::Names;
 use super::sums::Sums;
 use std::collections::BTreeMap;
@@ -112,24 +112,21 @@ pub struct Page {
 /// Rows of one page, ascending.
 pub type Rows = BTreeMap<Row, Sums>;
 
-/// Spreads cells over the pages that they belong to. Minutes before `minutes_from` have no page.
-pub fn spread<'a>(
-    cells: impl Iterator<Item = (&'a Cell, &'a Sums)>,
+/// The pages of one order and width that cells belong to. Minutes before `minutes_from` have none.
+/// One at a time, because all together they are twenty times the cells.
+pub fn spread(
+    fold: &Fold,
     names: &Names,
+    view: View,
+    grain: Grain,
     minutes_from: u32,
 ) -> BTreeMap<Page, Rows> {
     let mut pages: BTreeMap<Page, Rows> = BTreeMap::new();
-    for (cell, sums) in cells {
-        for view in View::ALL {
-            let (head, row) = view.place(cell, names);
-            for grain in view.grains() {
-                if *grain == Grain::Minute && cell.minute < minutes_from {
-                    continue;
-                }
-                let page = Page { view, grain: *grain, head, slot: grain.slot_of_minute(cell.minute) };
-                pages.entry(page).or_default().entry(row).or_default().merge(sums);
-            }
-        }
+    let wanted = |cell: &Cell| grain != Grain::Minute || cell.minute >= minutes_from;
+    for (cell, sums) in fold.cells().filter(|(cell, _)| wanted(cell)) {
+        let (head, row) = view.place(cell, names);
+        let page = Page { view, grain, head, slot: grain.slot_of_minute(cell.minute) };
+        pages.entry(page).or_default().entry(row).or_default().merge(sums);
     }
     pages
 }

@@ -65,8 +65,8 @@ fn put(tree: &mut BTreeMap<Vec<u8>, Vec<u8>>, rows: &[Row]) {
 #[derive(Default)]
 pub(crate) struct World {
     durable: Image,
-    /// What the process sees.
-    live: Image,
+    /// What the process sees; who reads shares it.
+    live: Arc<Image>,
     unflushed: Vec<Step>,
     /// Like sled: after an error nothing works until it is opened again.
     broken: bool,
@@ -92,8 +92,22 @@ impl World {
         for step in self.unflushed.drain(..).take(kept) {
             self.durable.apply(&step);
         }
-        self.live = self.durable.clone();
+        self.live = Arc::new(self.durable.clone());
         self.broken = false;
+    }
+
+    /// What another machine would find after this one lost its power now.
+    pub(crate) fn survivors(&self) -> Self {
+        let mut world = Self { durable: self.durable.clone(), ..Self::default() };
+        let kept = self.unflushed.len() * self.halves_kept / 2;
+        self.unflushed.iter().take(kept).for_each(|step| world.durable.apply(step));
+        world.live = Arc::new(world.durable.clone());
+        world
+    }
+
+    /// The rows of the usage tree.
+    pub(crate) fn usage(&self) -> &BTreeMap<Vec<u8>, Vec<u8>> {
+        &self.live.usage
     }
 
     /// Removes or changes a batch, behind everybody's back.
@@ -105,13 +119,13 @@ impl World {
                 tree.remove(&sequence);
             }
         }
-        self.live = self.durable.clone();
+        self.live = Arc::new(self.durable.clone());
     }
 
     /// Changes the rows of the state tree, behind everybody's back.
     pub(crate) fn rows(&mut self, change: impl Fn(&mut BTreeMap<Vec<u8>, Vec<u8>>)) {
         change(&mut self.durable.rows);
-        self.live = self.durable.clone();
+        self.live = Arc::new(self.durable.clone());
     }
 
     pub(crate) fn batches(&self) -> u64 {
@@ -153,7 +167,7 @@ impl FakeDisk {
 
     fn step(&self, step: Step) -> Result<(), DiskError> {
         self.call(|world| {
-            world.live.apply(&step);
+            Arc::make_mut(&mut world.live).apply(&step);
             world.unflushed.push(step);
         })
     }
@@ -205,11 +219,11 @@ impl Disk for FakeDisk {
     }
 
     fn reader(&self) -> Result<Box<dyn Reader>, DiskError> {
-        Ok(Box::new(self.0.lock().live.clone()))
+        Ok(Box::new(Arc::clone(&self.0.lock().live)))
     }
 }
 
-impl Reader for Image {
+impl Reader for Arc<Image> {
     fn days(&self) -> Result<Vec<i64>, DiskError> {
         Ok(self.days.keys().copied().collect())
     }

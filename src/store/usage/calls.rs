@@ -128,7 +128,7 @@ pub(super) fn page(state: &State, followed: &Followed, wanted: &Wanted<'_>) -> R
         Some(whos) => {
             for (seen, block) in (block_of(first)..=block_of(last)).rev().enumerate() {
                 if seen >= BLOCKS_PER_PAGE {
-                    reading.page.next = Some(Cursor { batch: block << 12 | 0xfff, record: u32::MAX });
+                    reading.page.next = Some(Cursor { batch: (block << 12) | 0xfff, record: u32::MAX });
                     break;
                 }
                 let batches = state.index().block(journal, &whos, block).map_err(told)?;

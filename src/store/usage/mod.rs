@@ -209,7 +209,7 @@ impl UsageBooks {
         followed: Followed,
         guard: &mut Option<State>,
     ) -> Result<Followed, StoreError> {
-        tracing::warn!(why = stale.why(), "the sums of usage are made anew from the journal");
+        tracing::info!(why = stale.why(), "the sums of usage are made anew from the journal");
         self.ask(|reply| Command::PutUsage(vec![state.begin_clearing()], reply))?;
         loop {
             let rows = rows::to_clear(&followed.journal, stale.from_day())?;
@@ -310,6 +310,12 @@ impl UsageBooks {
         let through = guard.as_ref().map_or(0, State::through);
         self.through.store(through, Relaxed);
         result
+    }
+
+    /// Does something while nobody reads sums or calls.
+    pub(super) fn quietly<T>(&self, work: impl FnOnce() -> T) -> T {
+        let _guard = self.state.write();
+        work()
     }
 
     /// Saves everything up to now, so that old days of the journal may go.

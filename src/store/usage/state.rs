@@ -4,7 +4,7 @@ use super::index::{self, Index};
 use super::position::{self, KEY, Position, Stale};
 use super::rows::{self, NAMES};
 use crate::ledger::day_of;
-use crate::ledger::usage::{Fold, Grain, MINUTES_KEPT, Names, minute_of, spread};
+use crate::ledger::usage::{Fold, Grain, MINUTES_KEPT, Names, View, minute_of, spread};
 use crate::store::batch::Batch;
 use crate::store::disk::Row;
 use crate::store::journal::{Chain, Journal};
@@ -162,8 +162,13 @@ impl State {
         let kept = Duration::from_secs(MINUTES_KEPT.unsigned_abs());
         let minutes_from =
             minute_of(Wall(now.0.saturating_sub(i64::try_from(kept.as_micros()).unwrap_or(0))));
-        let pages = spread(self.fold.cells(), &self.names, minutes_from);
-        let mut rows = rows::added(journal, pages)?;
+        let mut rows = Vec::new();
+        for view in View::ALL {
+            for grain in view.grains() {
+                let pages = spread(&self.fold, &self.names, view, *grain, minutes_from);
+                rows.extend(rows::added(journal, pages)?);
+            }
+        }
         rows.extend(self.index.added(journal)?);
         let names = self.names.unsaved().into_iter();
         rows.extend(names.map(|(key, value)| ([&[NAMES][..], &key].concat(), Some(value))));

@@ -1,5 +1,5 @@
 use super::*;
-use crate::telemetry::{CredentialGauge, Phases};
+use crate::telemetry::{CredentialGauge, Phases, QuotaGauge};
 use crate::types::{Pico, RequestId, Usage};
 
 pub(crate) fn sample() -> Done {
@@ -241,7 +241,9 @@ fn full_page() -> String {
     metrics.attempt("anthropic", "claude-haiku-4-5", "ok", Some(Duration::from_millis(200)));
     metrics.limited("requests_per_minute");
     metrics.flush(Duration::from_millis(3), 12);
-    metrics.render(&Gauges { credentials: vec![credential("openai/a", "ready")], ..Gauges::default() })
+    let quotas = vec![QuotaGauge { of: "team", measure: "money", counters: 1, exhausted: 0 }];
+    let credentials = vec![credential("openai/a", "ready")];
+    metrics.render(&Gauges { credentials, quotas, ..Gauges::default() })
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use super::{Access, Answer, Route};
 use crate::admin::api::call::{Call, Reply};
 use crate::admin::api::problem::Problem;
-use crate::admin::api::{crud, keys, log, meta, notices, people, usage, vendors, webhooks};
+use crate::admin::api::{crud, keys, log, meta, notices, people, quotas, vendors, webhooks};
 use crate::control::{
     AddressRule, App, Credential, Entry, Key, Model, Permission as P, Project, Provider, Role, Team, Tenant,
     User,
@@ -122,6 +122,7 @@ macro_rules! writes {
 
 mod notices_rows;
 mod oauth;
+mod quota_rows;
 
 static TENANTS: [Route; 2] = reads!("tenants", Tenant, "tenant", Access::Any(&[P::TenantsRead]));
 static TENANTS_W: [Route; 3] = writes!(
@@ -246,62 +247,6 @@ static ADDRESSES_W: [Route; 3] = writes!(
     crud::update::<AddressRule>,
     crud::remove::<AddressRule>
 );
-
-/// Who may see usage.
-const USAGE: Access = Access::Any(&[P::UsageRead, P::UsageOwn]);
-
-static USAGE_ROUTES: [Route; 8] = [
-    route(
-        "GET",
-        "/usage/series",
-        "usage.series",
-        "Sums by step of time, told apart by `group` (names with commas). Names of dimensions choose; repeated, \
-         any of their values counts. `compare=previous` adds the time before.",
-        USAGE,
-        usage::series,
-    )
-    .asked(usage::SERIES_QUERY),
-    route(
-        "GET",
-        "/usage/top",
-        "usage.top",
-        "The largest groups of a time, the rest and the total.",
-        USAGE,
-        usage::top,
-    )
-    .asked(usage::TOP_QUERY),
-    route("GET", "/usage/summary", "usage.summary", "The sums of a time.", USAGE, usage::summary)
-        .asked(usage::SUMMARY_QUERY),
-    route(
-        "GET",
-        "/usage/fields",
-        "usage.fields",
-        "What usage can be told apart and measured by.",
-        USAGE,
-        usage::fields,
-    ),
-    route(
-        "POST",
-        "/usage/rebuild",
-        "usage.rebuild",
-        "Makes the sums anew from the books, as far as these go back.",
-        Access::Any(&[P::UsageRebuild]),
-        usage::rebuild,
-    ),
-    route(
-        "GET",
-        "/calls",
-        "call.list",
-        "Single calls, those that ended last first. A page may be empty and yet have a `next`.",
-        USAGE,
-        usage::calls,
-    )
-    .asked(usage::CALLS_QUERY),
-    route("GET", "/calls/export", "call.export", "All calls that fit, as CSV or JSON lines.", USAGE, usage::export)
-        .asked(usage::EXPORT_QUERY)
-        .gives(Answer::Lines),
-    route("GET", "/calls/{id}", "call.read", "Everything that the books say of one call.", USAGE, usage::story),
-];
 
 static OTHERS: [Route; 26] = [
     route("GET", "/openapi.json", "meta.openapi", "This document.", Access::Open, meta::openapi),
@@ -509,11 +454,12 @@ static OTHERS: [Route; 26] = [
 /// Every row, each path with fixed segments before those with `{id}`.
 pub fn routes() -> impl Iterator<Item = &'static Route> {
     static TABLES: &[&[Route]] = &[
+        &super::bodies::BODIES,
         &super::history::HEALTH,
         &super::history::HISTORY,
         &super::sign_in::SIGN_IN,
         &OTHERS,
-        &USAGE_ROUTES,
+        &super::usage::ROUTES,
         &oauth::OTHERS,
         &oauth::CLIENTS,
         &oauth::CLIENTS_W,
@@ -539,6 +485,9 @@ pub fn routes() -> impl Iterator<Item = &'static Route> {
         &MODELS_W,
         &ADDRESSES,
         &ADDRESSES_W,
+        &quota_rows::QUOTAS,
+        &quota_rows::QUOTAS_W,
+        &quota_rows::USE,
         &notices_rows::WEBHOOKS,
         &notices_rows::WEBHOOKS_W,
         &notices_rows::NOTICES,

@@ -77,8 +77,8 @@ impl Process {
             let key = intent(number).key;
             let spending = spent.get(&key).copied().unwrap_or_default();
             self.gates.insert(key.clone(), Gate::new(spent_of(&spending)));
-            let day = Ask { tokens: spending.day_tokens, cost: spending.day_cost };
-            let month = Ask { tokens: spending.month_tokens, cost: spending.month_cost };
+            let day = Ask { tokens: spending.day_tokens, cost: spending.day_cost, ..Ask::default() };
+            let month = Ask { tokens: spending.month_tokens, cost: spending.month_cost, ..Ask::default() };
             let counted = Counted { key, day: None, month: None, used: day, own: false };
             self.counted.push(Counted { day: Some(spending.day), ..counted.clone() });
             self.counted.push(Counted { month: Some(spending.month), used: month, ..counted });
@@ -108,7 +108,8 @@ impl Process {
     /// `false` when the limits refuse.
     pub(super) fn begin(&mut self, limits: &Limits, intent: Intent) -> bool {
         let gate = &self.gates[&intent.key];
-        let ask = Ask { tokens: intent.input_bound + intent.output_bound, cost: intent.hold };
+        let ask =
+            Ask { tokens: intent.input_bound + intent.output_bound, cost: intent.hold, ..Ask::default() };
         let Ok(permit) = gate.admit(limits, ask, Mono(0), intent.at) else { return false };
         let periods = (gate.spent().day, gate.spent().month);
         let wallets = &self.writer.shared.wallets;
@@ -175,7 +176,7 @@ impl Process {
 }
 
 pub(super) fn used_by(settlement: &Settlement) -> Ask {
-    Ask { tokens: settlement.counted_tokens(), cost: settlement.cost() }
+    Ask { tokens: settlement.counted_tokens(), cost: settlement.cost(), ..Ask::default() }
 }
 
 /// Ends that use everything that was held, a part, and nothing.

@@ -145,7 +145,7 @@ impl Sim {
 }
 
 fn add(to: &mut Ask, used: Ask) {
-    *to = Ask { tokens: to.tokens + used.tokens, cost: to.cost.saturating_add(used.cost) };
+    *to = Ask { tokens: to.tokens + used.tokens, cost: to.cost.saturating_add(used.cost), ..Ask::default() };
 }
 
 fn sum(all: impl Iterator<Item = Ask>) -> Ask {
