@@ -53,9 +53,9 @@ pub(super) fn write(statement: &Statement) -> String {
         }
         page.push_str("</table>");
     }
-    let _ = write!(
+    let _ = writeln!(
         page,
-        "<footer>Ledger batches {} to {}, digest {}</footer></html>\n",
+        "<footer>Ledger batches {} to {}, digest {}</footer></html>",
         ledger.after.saturating_add(1),
         ledger.through,
         escaped(&ledger.digest)

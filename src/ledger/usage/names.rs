@@ -191,7 +191,7 @@ mod tests {
     }
 
     fn who(n: usize) -> Who {
-        let tenant = if n % 2 == 0 { "acme" } else { "beta" };
+        let tenant = if n.is_multiple_of(2) { "acme" } else { "beta" };
         Who { tenant: tenant.into(), team: None, user: None, app: None, key: format!("k{n}").into() }
     }
 

@@ -278,7 +278,7 @@ mod tests {
 
     #[test]
     fn counters_and_amounts_have_a_bit_each() {
-        assert!(COUNTERS <= AMOUNT_BIT && AMOUNT_BIT + AMOUNTS <= 64);
+        const { assert!(COUNTERS <= AMOUNT_BIT && AMOUNT_BIT + AMOUNTS <= 64) };
         for (at, counter) in Counter::ALL.iter().enumerate() {
             assert_eq!(*counter as usize, at);
         }
