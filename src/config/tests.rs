@@ -24,6 +24,7 @@ fn environment() -> Environment {
         ("SHORT", "canary"),
         ("LENT_ID", "ASIACANARY"),
         ("SMTP_PASSWORD", "mail-canary"),
+        ("OIDC_SECRET", "oidc-canary"),
         ("LENT_SECRET", "canary/lent"),
         ("LENT_TOKEN", "canary-token"),
         ("STRIPE_SECRET_KEY", "sk_canary"),

@@ -111,7 +111,7 @@ mod tests {
             told(r#"{"messages":[{"role":"user","content":[{"text":"canary"}]}],"user":"ann","x":"sk-a1"}"#);
         assert_eq!(
             json,
-            r#"{"messages":[{"role":"user","content":"[redacted]"}],"user":"[redacted]","x":"[redacted]"}"#
+            r#"{"messages":[{"content":"[redacted]","role":"user"}],"user":"[redacted]","x":"[redacted]"}"#
         );
         let events =
             told("event: a\ndata: {\"choices\":[{\"delta\":{\"content\":\"canary\"}}]}\n\ndata: [DONE]\n\n");

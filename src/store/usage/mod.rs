@@ -206,7 +206,7 @@ impl UsageBooks {
         &self,
         mut state: State,
         stale: position::Stale,
-        followed: Followed,
+        mut followed: Followed,
         guard: &mut Option<State>,
     ) -> Result<Followed, StoreError> {
         tracing::info!(why = stale.why(), "the sums of usage are made anew from the journal");
@@ -217,6 +217,8 @@ impl UsageBooks {
                 break;
             }
             self.ask(|reply| Command::PutUsage(rows, reply))?;
+            // What is looked at may be how things were when it was asked for.
+            followed = self.ask(Command::Follow)?;
         }
         self.ask(|reply| Command::PutUsage(vec![state.end_clearing()], reply))?;
         *guard = Some(state);

@@ -340,7 +340,7 @@ proptest! {
 fn all_hours() -> Question {
     let choice = Choice { scope: Scope::Hub, filters: Vec::new() };
     let bounds = vec![BASE, BASE + DAYS * 86_400];
-    Question { choice, bounds, group: vec![Dimension::Tenant], times: false, only: None }
+    Question { choice, bounds, group: vec![Dimension::Tenant], times: true, only: None }
 }
 
 fn some(n: u64) -> Vec<Traffic> {
