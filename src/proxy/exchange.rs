@@ -232,6 +232,15 @@ fn choose(job: &Job, provider: &Provider, excluded: &[bool]) -> Result<(usize, A
     provider.picker.pick(&candidates, excluded, provider.strategy, affinity, draw(), job.plane.clock.mono())
 }
 
+/// What a vendor let be heard of it.
+#[derive(Clone, Copy, Default)]
+struct Heard {
+    /// Of its answer's header; 0 while there is none.
+    status: u16,
+    /// When an answer that was accepted began.
+    first_byte: Option<Mono>,
+}
+
 /// One attempt and what it means for the credential.
 async fn attempt_once<S: Sink>(
     job: &Job,
@@ -244,11 +253,11 @@ async fn attempt_once<S: Sink>(
 ) -> Result<End, Missed> {
     let plane = &job.plane;
     let began = plane.clock.mono();
-    let mut first_byte = None;
+    let mut heard = Heard::default();
     let result = if target.provider.vendor.simulated {
         Box::pin(super::simulator::answer(job, visit, sink, guard, &target.provider)).await
     } else {
-        Box::pin(call(job, visit, sink, guard, target, credential, &mut attempt, &mut first_byte)).await
+        Box::pin(call(job, visit, sink, guard, target, credential, &mut attempt, &mut heard)).await
     };
     let now = plane.clock.mono();
     let (fault, label) = match &result {
@@ -264,18 +273,24 @@ async fn attempt_once<S: Sink>(
         (None, Err(missed)) if missed.gone => drop(attempt),
         (None, _) => attempt.succeed(now),
     }
-    let first = first_byte.map(|at: Mono| at.since(began));
-    note(visit, target, &result, began, first.unwrap_or_else(|| now.since(began)));
+    let first = heard.first_byte.map(|at| at.since(began));
+    note(visit, target, &result, heard.status, (began, first.unwrap_or_else(|| now.since(began))));
     plane.metrics.attempt(target.provider.name.as_str(), &target.upstream_model, label, first);
     result
 }
 
 /// Writes the attempt down for the books, unless it is the first and a success: of that they say
 /// everything anyway.
-fn note(visit: &mut Visit, target: &Target, result: &Result<End, Missed>, began: Mono, took: Duration) {
-    let (failure, status) = match result {
-        Ok(end) => (end.failure.as_ref(), Some(200)),
-        Err(missed) => (Some(&missed.failure), missed.failure.passed.status),
+fn note(
+    visit: &mut Visit,
+    target: &Target,
+    result: &Result<End, Missed>,
+    heard: u16,
+    (began, took): (Mono, Duration),
+) {
+    let (failure, otherwise) = match result {
+        Ok(end) => (end.failure.as_ref(), 200),
+        Err(missed) => (Some(&missed.failure), missed.failure.passed.status.unwrap_or(0)),
     };
     if failure.is_none() && visit.tried.is_empty() {
         return;
@@ -287,7 +302,7 @@ fn note(visit: &mut Visit, target: &Target, result: &Result<End, Missed>, began:
         provider: Arc::clone(target.provider.name.shared()),
         upstream_model: Arc::clone(&target.upstream_model),
         credential: Arc::clone(&visit.credential),
-        status: status.unwrap_or(0),
+        status: if heard == 0 { otherwise } else { heard },
         error: failure.map_or("", |failure| failure.kind.name()).into(),
     });
 }
@@ -314,7 +329,7 @@ async fn call<S: Sink>(
     target: &Target,
     credential: usize,
     attempt: &mut Attempt,
-    first_byte: &mut Option<Mono>,
+    heard: &mut Heard,
 ) -> Result<End, Missed> {
     let provider = &*target.provider;
     let rendered = job.render(target).map_err(Missed::by_request)?;
@@ -341,11 +356,12 @@ async fn call<S: Sink>(
         }
     };
     let now = job.plane.clock.mono();
+    heard.status = head.status;
     if head.status < 300 {
         attempt.first_byte(now);
         // A probe has told what it was sent for; it need not hold others up until its stream ends.
         attempt.accepted();
-        *first_byte = Some(now);
+        heard.first_byte = Some(now);
     }
     if head.status != 200 {
         if let Some(keys) = provider.credentials.get(credential).and_then(|c| c.aws.as_ref()) {

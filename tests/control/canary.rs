@@ -6,6 +6,7 @@ use super::*;
 
 const MASTER: &str = "ca9a4900000000000000000000000000000000000000000000000000000000aa";
 const PASSWORD: &str = "canary-password-4711";
+const MANAGED: &str = "sk-canary-managed-0123456789";
 
 /// What must be found nowhere.
 #[derive(Default)]
@@ -32,8 +33,10 @@ async fn open(hub: &Gateway, path: &str, body: Value) -> Answer {
 #[tokio::test]
 async fn no_secret_is_said_or_written_anywhere() {
     let mut canaries = Canaries::default();
-    let upstream =
-        Upstream::always(Reply::json(401, &json!({ "error": { "message": "no", "code": "x" } }))).await;
+    // The vendor knows both credentials, and refuses whatever is asked with them.
+    let rules = Rules::strict().credentials(&[vendor::CREDENTIALS[0], MANAGED]);
+    let refusal = Reply::json(401, &json!({ "error": { "message": "no", "code": "x" } }));
+    let upstream = Upstream::lawful(rules, move |_| refusal.clone()).await;
     let conf = Conf::one(&upstream)
         .variable("AIGNE_HUB_MASTER_KEY", &canaries.plant(MASTER))
         .variable("AIGNE_HUB_BOOTSTRAP_TOKEN", &canaries.plant("canary-bootstrap-4711"))
@@ -77,7 +80,7 @@ async fn no_secret_is_said_or_written_anywhere() {
     let provider =
         json!({ "name": "managed", "vendor": "openai-compatible", "base_url": upstream.base_url() });
     let provider = api.make("/providers", provider).await;
-    let secret = canaries.plant("sk-canary-managed-0123456789");
+    let secret = canaries.plant(MANAGED);
     let body = json!({ "provider": provider["id"], "name": "m", "secret": secret });
     let credential = api.call("POST", "/credentials", body.clone()).await.expect(201);
     note("a credential", &credential);
@@ -135,11 +138,13 @@ async fn no_secret_is_said_or_written_anywhere() {
     said.push(("the metrics".to_owned(), hub.metrics().await.0.into_bytes()));
     said.push(("the log".to_owned(), hub.said().into_bytes()));
     let home = hub.home();
+    // A port that the system chose is unknown to the command line, so it reads the books by itself.
+    hub.stop().await;
     for command in [&["check"][..], &["keys", "list"], &["ledger", "verify"]] {
         let output = home.run(command).await;
+        assert!(output.status.success(), "{command:?}: {output:?}");
         said.push((format!("{command:?}"), [output.stdout, output.stderr].concat()));
     }
-    hub.stop().await;
     let exported = home.run(&["ledger", "export"]).await;
     said.push(("the exported books".to_owned(), exported.stdout));
     for (what, said) in &said {

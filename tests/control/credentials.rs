@@ -44,14 +44,17 @@ async fn a_pair_of_keys_signs_and_is_nowhere_to_be_found() {
     let key = api.make("/keys", json!({})).await;
     let chat = || chat_by(text(&key, "secret"), &format!("aws/{NOVA}"));
     assert_eq!(hub.call(&chat()).await.expect(200).text(), vendor::TEXT);
-    let tested = api.call("POST", &format!("{path}/test"), Value::Null).await.expect(200).json();
-    assert_eq!(tested["works"], true, "{tested}");
+    // Bedrock has no list of models where it answers, and any other call would cost.
+    let tested = api.call("POST", &format!("{path}/test"), Value::Null).await.expect(409).json();
+    assert_eq!(text(&tested, "detail"), "the vendor has no call that costs nothing");
     assert_eq!(upstream.take_violations(), Vec::<String>::new());
     // The type stays with the secret; a new pair replaces the old one.
     api.call("PATCH", &path, json!({ "type": "api_key" })).await.expect(422);
     let next = json!({ "access_key_id": format!("{}a", bedrock::KEY_ID), "secret_access_key": "wrong-canary-secret" });
     api.call("PATCH", &path, next).await.expect(200);
     hub.call(&chat()).await.expect(502);
+    let refused = upstream.take_violations();
+    assert!(refused.len() == 1 && refused[0].contains("signature"), "{refused:?}");
     let health = api.get("/health").await;
     let own = health["credentials"].as_array().unwrap().iter().find(|one| one["id"] == "aws/lent").unwrap();
     assert_eq!(
@@ -65,7 +68,7 @@ async fn a_pair_of_keys_signs_and_is_nowhere_to_be_found() {
     for needle in [secret, bedrock::LENT.1, "wrong-canary-secret", id] {
         assert!(!said.contains(needle), "{needle}");
     }
-    let output = hub.home().run(&["api", "GET", "/health"]).await;
+    let output = on_line(&hub, &["api", "GET", "/health"]).await;
     assert!(String::from_utf8_lossy(&output.stdout).contains("aws/lent"), "{output:?}");
     // Another vendor takes no pair.
     let other = api.make("/providers", json!({ "name": "o", "vendor": "openai" })).await;

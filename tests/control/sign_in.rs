@@ -8,8 +8,8 @@ use super::*;
 use crate::sdk::installed;
 use browser::{Browser, HUB, asked};
 use provider::{Lines, Scripted, now};
-use std::io::BufRead;
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::io::{BufRead, BufReader};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 /// The certified provider, in a process of its own.
 struct Certified {
@@ -17,6 +17,8 @@ struct Certified {
     people: tempfile::NamedTempFile,
     /// It ends when this is closed.
     _stdin: ChildStdin,
+    /// Where it goes on to write notices; a closed pipe would be its end in the midst of an answer.
+    _stdout: std::io::Lines<BufReader<ChildStdout>>,
     child: Child,
 }
 
@@ -43,11 +45,12 @@ impl Certified {
             .unwrap();
         let (stdin, stdout) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
         let first_line = tokio::task::spawn_blocking(move || {
-            let mut lines = std::io::BufReader::new(stdout).lines();
-            lines.find(|line| line.as_ref().is_ok_and(|line| line.starts_with("http://"))).unwrap().unwrap()
+            let mut lines = BufReader::new(stdout).lines();
+            let issuer = lines.find(|line| line.as_ref().is_ok_and(|line| line.starts_with("http://")));
+            (issuer.unwrap().unwrap(), lines)
         });
-        let issuer = patiently_for_a_program("the provider", first_line).await.unwrap();
-        Self { issuer, people: file, _stdin: stdin, child }
+        let (issuer, stdout) = patiently_for_a_program("the provider", first_line).await.unwrap();
+        Self { issuer, people: file, _stdin: stdin, _stdout: stdout, child }
     }
 
     fn now_has(&self, people: &Value) {

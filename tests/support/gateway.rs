@@ -219,9 +219,15 @@ impl Gateway {
     }
 
     /// Asks again and again until the answer is yes. Each round is a request,
-    /// so the loop goes at the hub's own pace.
+    /// so the loop goes at the hub's own pace; it gives way even if it is none,
+    /// because time and the scripted vendors would stand still otherwise.
     pub async fn eventually(&self, what: &str, mut yes: impl AsyncFnMut() -> bool) {
-        patiently(what, async { while !yes().await {} }).await;
+        patiently(what, async {
+            while !yes().await {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
     }
 
     /// Everything the process has said, on both streams.

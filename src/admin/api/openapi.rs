@@ -204,7 +204,10 @@ fn responses(route: &Route, generator: &mut SchemaGenerator) -> Value {
         }
         Answer::Object => ("200", Some(json_of(json!({ "type": "object" })))),
         Answer::Html => ("200", Some(json!({ "text/html": { "schema": { "type": "string" } } }))),
-        Answer::Lines => ("200", Some(json!({ "application/x-ndjson": { "schema": { "type": "string" } } }))),
+        Answer::Lines => {
+            let text = json!({ "schema": { "type": "string" } });
+            ("200", Some(json!({ "application/x-ndjson": text, "text/csv": text })))
+        }
     };
     let mut done = json!({ "description": "Done." });
     if let Some(content) = content {

@@ -40,7 +40,7 @@ pub enum Answer {
     Page(fn(&mut SchemaGenerator) -> Schema),
     /// Some other object.
     Object,
-    /// JSON lines.
+    /// JSON lines, or CSV.
     Lines,
     /// A page for people, or a way to another one.
     Html,
