@@ -85,7 +85,7 @@ pub fn open_message(
             secrets.iter().any(|secret| mac(secret, at, body).verify_slice(&bytes).is_ok())
         })
     };
-    if !signatures.iter().take(MOST_SIGNATURES).any(|hex| fits(hex)) {
+    if !signatures.iter().take(MOST_SIGNATURES).any(fits) {
         return Err(Unsigned::Wrong);
     }
     if now.seconds().saturating_sub(at).saturating_abs() > tolerance {

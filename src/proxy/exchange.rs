@@ -10,11 +10,12 @@ use super::outgoing::Prepared;
 use super::relay::{self, Stage};
 use super::several::{self, Calls};
 use super::sink::Sink;
+use super::tried;
 use super::upstream::{Broken, Head, Outgoing, Reading, Taken};
 use super::visit::Visit;
 use crate::config::{Credential, Provider, Target};
 use crate::error::{Failure, Kind, Passed};
-use crate::ledger::{Outcome, Tried};
+use crate::ledger::Outcome;
 use crate::provider::{HealthEffect, Verdict, judge};
 use crate::route::{Attempt, Candidate, Fault, back_off};
 use crate::types::{Mono, Usage, UsageSource};
@@ -274,37 +275,9 @@ async fn attempt_once<S: Sink>(
         (None, _) => attempt.succeed(now),
     }
     let first = heard.first_byte.map(|at| at.since(began));
-    note(visit, target, &result, heard.status, (began, first.unwrap_or_else(|| now.since(began))));
+    tried::note(visit, target, &result, heard.status, (began, first.unwrap_or_else(|| now.since(began))));
     plane.metrics.attempt(target.provider.name.as_str(), &target.upstream_model, label, first);
     result
-}
-
-/// Writes the attempt down for the books, unless it is the first and a success: of that they say
-/// everything anyway.
-fn note(
-    visit: &mut Visit,
-    target: &Target,
-    result: &Result<End, Missed>,
-    heard: u16,
-    (began, took): (Mono, Duration),
-) {
-    let (failure, otherwise) = match result {
-        Ok(end) => (end.failure.as_ref(), 200),
-        Err(missed) => (Some(&missed.failure), missed.failure.passed.status.unwrap_or(0)),
-    };
-    if failure.is_none() && visit.tried.is_empty() {
-        return;
-    }
-    let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
-    visit.tried.push(Tried {
-        after_us: micros(began.since(visit.started)),
-        duration_us: micros(took),
-        provider: Arc::clone(target.provider.name.shared()),
-        upstream_model: Arc::clone(&target.upstream_model),
-        credential: Arc::clone(&visit.credential),
-        status: if heard == 0 { otherwise } else { heard },
-        error: failure.map_or("", |failure| failure.kind.name()).into(),
-    });
 }
 
 fn fault(health: HealthEffect) -> Option<Fault> {

@@ -45,6 +45,7 @@ mod sink;
 mod stream;
 mod talk;
 mod translated;
+mod tried;
 mod upstream;
 mod visit;
 
