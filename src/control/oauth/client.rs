@@ -18,7 +18,7 @@ pub struct Client {
     /// public or confidential: can it keep a secret? Fixed when it is made.
     #[serde(rename = "type")]
     pub kind: ClientType,
-    /// Where people are sent back to, compared character by character; the port of http://127.0.0.1 and http://[::1] is free.
+    /// Where people are sent back to, compared character by character; the port of `http://127.0.0.1` and `http://[::1]` is free.
     pub redirect_uris: Vec<String>,
     /// How it may get tokens; empty = authorization_code and refresh_token.
     pub grants: Vec<GrantType>,

@@ -19,7 +19,7 @@ pub enum Half {
 /// Values of at most about so many bytes: larger ones make the disk slow.
 const VALUE_BYTES: usize = 6 << 10;
 
-/// The rows as values, each of about [`VALUE_BYTES`] at most.
+/// The rows as values, each of about `VALUE_BYTES` at most.
 pub fn encode(rows: &Rows, half: Half) -> Vec<Vec<u8>> {
     let (mut values, mut value, mut body) = (Vec::new(), Vec::new(), Vec::new());
     for ((first, second), sums) in rows {
