@@ -1,7 +1,7 @@
 //! What the hub before this one knew, taken over from a database in its form, whose secrets were
 //! encrypted by Node and not by this hub.
 
-use super::control::{Api, ROOT, text};
+use super::control::{Api, ROOT, on_line, text};
 use super::sdk::installed;
 use super::support::*;
 use serde_json::{Value, json};
@@ -37,7 +37,7 @@ async fn import(hub: &Gateway, arguments: &[&str]) -> Output {
     let path = hub.home().config().with_file_name("aikit.db");
     let mut all = vec!["import", path.to_str().unwrap()];
     all.extend(arguments);
-    hub.home().run(&all).await
+    on_line(hub, &all).await
 }
 
 fn said(output: &Output) -> String {

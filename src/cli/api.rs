@@ -37,7 +37,7 @@ pub(super) struct Place {
     #[arg(long, env = "AIGNE_HUB_TOKEN", hide_env_values = true, global = true)]
     token: Option<String>,
     #[command(flatten)]
-    config: ConfigArg,
+    pub(super) config: ConfigArg,
 }
 
 impl Api {

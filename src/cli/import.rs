@@ -6,8 +6,7 @@ mod history;
 mod plan;
 mod prices;
 
-use super::ConfigArg;
-use super::api::Hub;
+use super::api::{Hub, Place};
 use super::out;
 use crate::access::open_sealed;
 use crate::control::Moment;
@@ -45,14 +44,14 @@ pub(super) struct Import {
     #[arg(long)]
     without_history: bool,
     #[command(flatten)]
-    config: ConfigArg,
+    place: Place,
 }
 
 impl Import {
     pub(super) fn run(self) -> Result<(), String> {
         let aikit = Aikit::open(&self.database)?;
-        let hub = Hub::of_this_machine(&self.config, true)?;
-        let (document, _, _) = self.config.boot()?;
+        let hub = self.place.hub()?;
+        let (document, _, _) = self.place.config.boot()?;
         let embedded = server::embedded_prices()?;
         let table = document.prices(&embedded, PriceTable::parse_toml).map_err(|p| p.to_string())?;
         let now = Clock::machine().wall();
