@@ -126,7 +126,9 @@ async fn an_old_hub_is_taken_over_once() {
 
     // The books know nothing of it, and stay provable; no secret is anywhere in clear.
     let mut everywhere = vec![told, hub.said(), api.get("/audit?limit=1000").await.to_string()];
-    let verified = hub.home().run(&["ledger", "verify"]).await;
+    let home = hub.home();
+    hub.stop().await;
+    let verified = home.run(&["ledger", "verify"]).await;
     assert!(verified.status.success(), "{}", said(&verified));
     everywhere.push(said(&verified));
     for secret in SECRETS.iter().chain(&["sk-plain-canary-3"]) {

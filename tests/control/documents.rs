@@ -55,7 +55,8 @@ async fn no_request_makes_the_hub_fail() {
         .args(["-H", &format!("Authorization: Bearer {}", token.trim())])
         .args(["--checks", "not_a_server_error,content_type_conformance,response_schema_conformance"])
         .args(["--phases", "examples,coverage,fuzzing", "--max-examples", "1", "--seed", "7", "--no-color"])
-        .args(["--workers", "2"]);
+        // With more than one, Python 3.11 now and then stumbles over its own parser (cpython#106905).
+        .args(["--workers", "1"]);
     run(command).await;
     let said = hub.said();
     assert!(!said.contains("panicked"), "{said}");
