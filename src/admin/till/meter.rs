@@ -11,7 +11,7 @@ use crate::config::PaymentKit;
 use crate::ledger::Record;
 use crate::ledger::wallet::Cause;
 use crate::store::Archive;
-use crate::types::{Pico, TenantId};
+use crate::types::{Pico, TenantId, Wall};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -34,14 +34,20 @@ impl Till<'_> {
     /// Reports what was used since the last time, if it is time.
     pub(super) fn meter(&self) -> Result<(), Trouble> {
         let Some(kit) = self.billing.payment_kit.as_deref() else { return Ok(()) };
+        let next = self.directory.till.lock().meter_from;
+        if next.is_some_and(|at| at > self.now && at <= self.now.after(kit.every)) {
+            return Ok(());
+        }
         let archive = self.directory.store().archive().map_err(|error| Trouble(error.to_string()))?;
-        let mut reported = read(&archive)?;
+        let mut reported = read(&archive)?.unwrap_or_default();
         if reported.through == reported.done {
             let pause = i64::try_from(kit.every.as_secs()).unwrap_or(i64::MAX);
             if self.now.seconds().saturating_sub(reported.at).saturating_abs() < pause {
+                let next = Wall(reported.at.saturating_mul(1_000_000)).after(kit.every);
+                self.directory.till.lock().meter_from = Some(next);
                 return Ok(());
             }
-            let (through, _) = archive.records(None, &mut |_, _| ()).map_err(unavailable)?;
+            let (through, _) = archive.head().map_err(unavailable)?;
             reported = Reported { through, at: self.now.seconds(), ..reported };
             self.write(reported)?;
         }
@@ -86,27 +92,32 @@ impl Till<'_> {
     }
 }
 
-fn read(archive: &Archive) -> Result<Reported, Problem> {
-    let mut reported = Reported::default();
+fn read(archive: &Archive) -> Result<Option<Reported>, Problem> {
+    let mut reported = None;
     let each = &mut |_: &[u8], value: &[u8]| {
-        reported = serde_json::from_slice(value).unwrap_or_default();
+        reported = serde_json::from_slice(value).ok();
         ControlFlow::Break(())
     };
     archive.control(ROW.as_bytes(), each).map_err(unavailable)?;
     Ok(reported)
 }
 
+/// The last batch that Payment Kit knows of; `None` when it is told of nothing.
+pub(super) fn reported(archive: &Archive) -> Result<Option<u64>, Problem> {
+    Ok(read(archive)?.map(|reported| reported.done))
+}
+
 /// What each wallet was charged, and for how many requests.
 fn used(archive: &Archive, reported: Reported) -> Result<BTreeMap<TenantId, (Pico, u64)>, Problem> {
     let mut used: BTreeMap<TenantId, (Pico, u64)> = BTreeMap::new();
-    let each = &mut |batch: u64, record: &Record| {
+    let each = &mut |_: u64, record: &Record| {
         let Record::Movement(movement) = record else { return };
         let Cause::Settle(sale) = &movement.cause else { return };
-        if batch > reported.done && sale.paid > Pico::ZERO {
+        if sale.paid > Pico::ZERO {
             let row = used.entry(movement.wallet.clone()).or_default();
             *row = (row.0.saturating_add(sale.paid), row.1.saturating_add(1));
         }
     };
-    archive.records(Some(reported.through), each).map_err(unavailable)?;
+    archive.records(reported.done.saturating_add(1), reported.through, each).map_err(unavailable)?;
     Ok(used)
 }
