@@ -2,16 +2,17 @@
 //! before it is sent, so that a report that is sent again is the same report,
 //! and its identifiers make it count once.
 
+use super::ask::{bearer, url};
 use super::{Till, Trouble, unavailable};
 use crate::admin::api::Problem;
 use crate::admin::directory::Draft;
-use crate::admin::outside::Request;
 use crate::billing::meter_event;
 use crate::config::PaymentKit;
 use crate::ledger::Record;
 use crate::ledger::wallet::Cause;
 use crate::store::Archive;
 use crate::types::{Pico, TenantId, Wall};
+use axum::http::{HeaderValue, Method, header};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -73,19 +74,12 @@ impl Till<'_> {
         reported: Reported,
     ) -> Result<(), Trouble> {
         let event = meter_event(&kit.meter, tenant, used, calls, reported.at, reported.through);
-        let authorization = format!("Bearer {}", kit.secret_key.expose());
-        let headers = [("authorization", authorization.as_str()), ("content-type", "application/json")];
-        let body = event.to_string();
-        let request = Request {
-            method: "POST",
-            base: &kit.api,
-            path: "/api/meter-events",
-            headers: &headers,
-            body: body.as_bytes(),
-        };
-        match self.directory.outside.ask(&request) {
+        let json = HeaderValue::from_static("application/json");
+        let headers = vec![(header::AUTHORIZATION, bearer(&kit.secret_key)?), (header::CONTENT_TYPE, json)];
+        let url = url(&kit.api, "/api/meter-events");
+        match self.outside(Method::POST, &url, headers, event.to_string().into()) {
             // Known already: the answer to the first time was lost.
-            Ok(answer) if matches!(answer.status, 200..=299 | 409) => Ok(()),
+            Ok(answer) if matches!(answer.status.as_u16(), 200..=299 | 409) => Ok(()),
             Ok(answer) => Err(Trouble(format!("Payment Kit answered with status {}", answer.status))),
             Err(error) => Err(Trouble(format!("Payment Kit cannot be asked now: {error}"))),
         }
