@@ -11,6 +11,7 @@ use crate::ledger::wallet::{Balances, Done, Operation};
 use crate::limit::Tally;
 use crate::types::{KeyId, RequestId};
 use ahash::{HashMap, HashSet};
+use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 
 /// The way back from the writer to a thread that waits.
@@ -39,6 +40,8 @@ pub(super) enum Command {
     CountBy(Box<CountBy>, Reply<std::collections::HashMap<String, Tally>>),
     /// What each wallet has.
     Balances(Reply<Balances>),
+    /// Was any of these operations done?
+    WasDone(Vec<Arc<str>>, Reply<bool>),
     /// Does something to a wallet, once; says whether it was this time.
     Operate(Box<Operation>, Reply<(Done, bool)>),
     /// What dead processes left, once.
@@ -91,6 +94,7 @@ impl Command {
             Command::Tallies(reply) => drop(reply.send(Err(error))),
             Command::CountBy(_, reply) => drop(reply.send(Err(error))),
             Command::Balances(reply) => drop(reply.send(Err(error))),
+            Command::WasDone(_, reply) => drop(reply.send(Err(error))),
             Command::Operate(_, reply) => drop(reply.send(Err(error))),
             Command::Inherit(reply) => drop(reply.send(Err(error))),
             Command::HandOver(reply) | Command::TakeBack(reply) => drop(reply.send(Err(error))),
@@ -104,12 +108,14 @@ impl Command {
     pub(super) fn needs_disk(&self) -> bool {
         use Command::{
             Balances, CountBy, Doom, DropDays, Follow, Get, HandOver, Inherit, Look, Operate, Put,
-            PutControl, PutUsage, Rows, Spent, TakeBack, Tallies,
+            PutControl, PutUsage, Rows, Spent, TakeBack, Tallies, WasDone,
         };
         match self {
             Put(..) | PutControl(..) | PutUsage(..) | Get(..) | Rows(..) => true,
             Look(_) | Follow(_) | Doom(..) | DropDays(..) | Operate(..) | CountBy(..) => true,
-            Spent(_) | Tallies(_) | Balances(_) | Inherit(_) | HandOver(_) | TakeBack(_) => false,
+            Spent(_) | Tallies(_) | Balances(_) | WasDone(..) | Inherit(_) | HandOver(_) | TakeBack(_) => {
+                false
+            }
         }
     }
 }

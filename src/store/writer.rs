@@ -338,6 +338,11 @@ impl Writer {
                 self.reply(&reply, result);
             }
             Command::Balances(reply) => self.reply(&reply, Ok(self.books.money.balances().clone())),
+            Command::WasDone(operations, reply) => {
+                let balances = self.books.money.balances();
+                let done = operations.iter().any(|id| balances.done(id).is_some());
+                self.reply(&reply, Ok(done));
+            }
             Command::Operate(operation, reply) => {
                 let result = self.operate(&operation);
                 self.reply(&reply, result);
