@@ -16,8 +16,8 @@ use aigne_hub::types::{Pico, RequestId, TenantId, Wall};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-const SEEDS: u64 = 60;
-const STEPS: usize = 400;
+const SEEDS: u64 = 256;
+const STEPS: usize = 120;
 const TENANTS: usize = 3;
 const DAY: u64 = 86_400;
 
