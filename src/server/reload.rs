@@ -281,6 +281,8 @@ impl Reloader {
     /// used after the hand-over counts against the budgets of their keys from now on.
     pub(super) fn inherit(&self) {
         let Some(plane) = self.plane.get().and_then(Weak::upgrade) else { return };
+        // A counter that a rebuild makes now would learn of it from the books and then once more.
+        let _turn = self.turn.lock();
         let mut ended = |settlement: &Settlement| {
             let used = used_by(settlement);
             self.registry.gate_of_any(&settlement.key).inherit(used, settlement.at);
