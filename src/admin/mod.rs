@@ -10,6 +10,7 @@ mod fetch;
 mod identities;
 mod oauth;
 mod outside;
+mod page;
 mod till;
 mod token;
 mod wallets;

@@ -4,6 +4,8 @@
 use super::oauth::Client;
 use super::{Moment, Permission};
 use crate::billing::{Account, Allowance, Code, Payment};
+/// What is kept of a tenant's requests and answers.
+pub use crate::config::BodyPolicyText as BodyPolicy;
 /// How much somebody may use in a period.
 pub use crate::config::QuotaText as Quota;
 use crate::route::Strategy;
@@ -427,4 +429,5 @@ kinds! {
     Webhook "webhook" "webhooks" "hook_";
     Quota "quota" "quotas" "quota_";
     Client "client" "clients" "client_";
+    BodyPolicy "body-policy" "body-policies" "bodies_";
 }

@@ -1,5 +1,6 @@
 //! Is what somebody wrote right? Every fault is told, with its field.
 
+mod body_policy;
 mod client;
 
 use super::authority::{fits, project_team, role_permissions};
@@ -70,6 +71,7 @@ pub fn check(
         Body::Webhook(body) => check.webhook(body),
         Body::Quota(body) => check.quota(body),
         Body::Client(body) => check.client(body),
+        Body::BodyPolicy(body) => check.body_policy(body),
     }
     check.faults
 }
@@ -130,7 +132,7 @@ impl Check<'_> {
     }
 
     /// Another of the kind that is called the same.
-    fn unique<R: Resource>(&mut self, field: &str, same: impl Fn(&Record, &R) -> bool) {
+    pub(super) fn unique<R: Resource>(&mut self, field: &str, same: impl Fn(&Record, &R) -> bool) {
         let taken =
             self.state.each::<R>().any(|(record, body)| record.id != self.after.id && same(record, body));
         if taken {
