@@ -4,6 +4,7 @@
 
 use super::{BodyPolicyText, Http2, Problem, QuotaSpec, StoredKey, Tokens};
 use crate::access::AddressTable;
+use crate::ledger::Price;
 use crate::route::Strategy;
 use crate::types::{Secret, TenantId};
 use std::collections::{BTreeSet, HashMap};
@@ -27,6 +28,8 @@ pub struct Extra {
     pub quotas: Vec<QuotaSpec>,
     /// Whose requests and answers are kept, and what of them.
     pub bodies: Vec<(TenantId, BodyPolicyText)>,
+    /// Prices, which go before those that come with the hub.
+    pub prices: Vec<Price>,
     /// Tenants that are switched off.
     pub disabled: BTreeSet<TenantId>,
     /// Access tokens that work; they change without a new snapshot.

@@ -112,7 +112,11 @@ impl Document {
             models,
             catalogue,
             capabilities: catalogue::capabilities(&raw.catalogue),
-            prices: resolver.prices(&raw.prices, inputs.prices, inputs.read_prices),
+            prices: resolver.prices(
+                &raw.prices,
+                &[inputs.prices, &inputs.extra.prices].concat(),
+                inputs.read_prices,
+            ),
             paying: paying(&callers),
             billing,
             unpriced: settings::unpriced(&raw.ledger),

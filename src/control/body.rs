@@ -8,6 +8,8 @@ use crate::billing::{Account, Allowance, Code, Payment};
 pub use crate::config::BodyPolicyText as BodyPolicy;
 /// How much somebody may use in a period.
 pub use crate::config::QuotaText as Quota;
+/// What a model of a provider costs from a moment on.
+pub use crate::ledger::PriceText as Price;
 use crate::route::Strategy;
 use crate::types::{NoticeKind, Pico};
 use schemars::JsonSchema;
@@ -430,4 +432,5 @@ kinds! {
     Quota "quota" "quotas" "quota_";
     Client "client" "clients" "client_";
     BodyPolicy "body-policy" "body-policies" "bodies_";
+    Price "price" "prices" "price_";
 }

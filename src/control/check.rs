@@ -2,6 +2,7 @@
 
 mod body_policy;
 mod client;
+mod price;
 
 use super::authority::{fits, project_team, role_permissions};
 use super::{
@@ -72,6 +73,7 @@ pub fn check(
         Body::Quota(body) => check.quota(body),
         Body::Client(body) => check.client(body),
         Body::BodyPolicy(body) => check.body_policy(body),
+        Body::Price(body) => check.price(body),
     }
     check.faults
 }

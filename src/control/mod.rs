@@ -41,8 +41,8 @@ pub use bodies::{
 };
 pub use body::{
     AddressRule, App, Body, BodyPolicy, Credential, CredentialType, Http2, Key, Kind, Model, Owner,
-    OwnerKind, Project, Provider, Quota, Resource, Role, RuleVerdict, Switch, Target as ModelTarget, Team,
-    Tenant, Timeouts, User, Webhook,
+    OwnerKind, Price, Project, Provider, Quota, Resource, Role, RuleVerdict, Switch, Target as ModelTarget,
+    Team, Tenant, Timeouts, User, Webhook,
 };
 pub use check::{Fault, check, is_hub_owner};
 pub use compile::{Compiled, Teams, address_table, compile};

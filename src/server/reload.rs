@@ -66,8 +66,10 @@ impl Reloader {
         let token = admin::token(&boot.data_dir, admin::Missing::Make)?;
         let registry = Registry::new(boot.health, Default::default());
         let document = Document::read(path.as_deref()).map_err(|p| p.to_string())?;
+        // What an old process left open is closed by the prices of its time, also by managed ones.
+        let managed = Extra { prices: directory.compile().extra.prices, ..Extra::default() };
         let snapshot = document
-            .resolve(&inputs(&environment, &registry, &Extra::default(), &pepper, &prices))
+            .resolve(&inputs(&environment, &registry, &managed, &pepper, &prices))
             .map_err(|p| p.to_string())?;
         recover(&store, &snapshot, &mut |_| ())?;
         let registry = Registry::new(boot.health, store.spent());

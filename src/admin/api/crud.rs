@@ -37,6 +37,7 @@ pub fn to_read(kind: Kind) -> Permission {
         Kind::Quota => Permission::QuotasRead,
         Kind::Client => Permission::ClientsRead,
         Kind::BodyPolicy => Permission::BodyPoliciesRead,
+        Kind::Price => Permission::PricesRead,
     }
 }
 
@@ -58,6 +59,7 @@ pub fn to_write(kind: Kind) -> Permission {
         Kind::Quota => Permission::QuotasWrite,
         Kind::Client => Permission::ClientsWrite,
         Kind::BodyPolicy => Permission::BodyPoliciesWrite,
+        Kind::Price => Permission::PricesWrite,
     }
 }
 
@@ -370,7 +372,8 @@ fn dependants(state: &State, record: &Record) -> Result<Vec<Arc<Record>>, Proble
         | Body::Webhook(_)
         | Body::Quota(_)
         | Body::Client(_)
-        | Body::BodyPolicy(_) => Ok(Vec::new()),
+        | Body::BodyPolicy(_)
+        | Body::Price(_) => Ok(Vec::new()),
     }
 }
 

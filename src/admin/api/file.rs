@@ -23,6 +23,7 @@ pub fn of_the_file(call: &Call<'_>, kind: Kind) -> Vec<Value> {
         Kind::Model => models(&snapshot),
         Kind::Quota => quotas(call, &snapshot),
         Kind::BodyPolicy => body_policies(call, &snapshot),
+        Kind::Price => super::prices::of_files(call),
         _ => Vec::new(),
     };
     shown.sort_by(|a, b| a["id"].as_str().cmp(&b["id"].as_str()));

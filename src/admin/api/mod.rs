@@ -21,6 +21,7 @@ mod openapi;
 mod page;
 mod people;
 mod pour;
+mod prices;
 mod problem;
 mod quotas;
 mod routes;

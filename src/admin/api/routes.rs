@@ -9,6 +9,7 @@ mod bodies;
 mod history;
 mod notices;
 mod oauth;
+mod prices;
 mod quotas;
 mod sign_in;
 mod table;

@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 /// A page; `leads_to` is where its form may lead besides here.
 pub(super) fn page(status: StatusCode, title: &str, content: &str, leads_to: Option<&str>) -> Said {
     let leads_to = leads_to.map(|origin| format!(" {origin}")).unwrap_or_default();
-    let policy = format!("{}; form-action 'self'{leads_to}", page::policy());
+    let policy = format!("form-action 'self'{leads_to}; {}", page::policy());
     Said::page(status, page::document(title, "", content), policy)
 }
 

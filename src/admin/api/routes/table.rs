@@ -289,6 +289,8 @@ static OTHERS: [Route; 26] = [
 /// Every row, each path with fixed segments before those with `{id}`.
 pub fn routes() -> impl Iterator<Item = &'static Route> {
     static TABLES: &[&[Route]] = &[
+        &super::prices::PRICES_W,
+        &super::prices::PRICES,
         &super::bodies::BODIES,
         &super::bodies::POLICIES,
         &super::bodies::POLICIES_W,
