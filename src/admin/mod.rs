@@ -8,6 +8,7 @@ mod console;
 mod directory;
 mod identities;
 mod oauth;
+mod page;
 mod till;
 mod token;
 mod wallets;
@@ -17,7 +18,7 @@ pub use api::{
 };
 pub use books::reach;
 pub use console::Console;
-pub use directory::{Directory, Hooks, Probed, audit_public_key, verify_audit};
+pub use directory::{Directory, Hooks, Probed, audit_public_key, managed_prices, verify_audit};
 pub use till::{open_till, prunable, sweep_till};
 pub use token::{Missing, token};
 pub use wallets::{NewOperation, shown_done, shown_wallet, shown_wallets};
