@@ -42,6 +42,8 @@ pub(super) struct Remembered {
     low: HashSet<TenantId>,
     /// No look at months before.
     months_from: Option<Wall>,
+    /// When the first movement was made.
+    began: Option<Wall>,
     /// No report to Payment Kit before.
     meter_from: Option<Wall>,
 }

@@ -284,7 +284,7 @@ impl Till<'_> {
         }
         let mut next = match closed(&archive)?.last() {
             Some(last) => month_end(&last.month).unwrap_or(self.now),
-            None => archive.first_movement().map_err(unreadable)?.unwrap_or(self.now),
+            None => self.began(&archive)?.unwrap_or(self.now),
         };
         drop(archive);
         loop {
@@ -297,6 +297,17 @@ impl Till<'_> {
             tracing::info!(month, "statements were made");
             next = end;
         }
+    }
+
+    /// When the first movement was made. It may lie behind years of books without wallets, so it is
+    /// looked for once.
+    fn began(&self, archive: &Archive) -> Result<Option<Wall>, Problem> {
+        if let Some(known) = self.directory.till.lock().began {
+            return Ok(Some(known));
+        }
+        let found = archive.first_movement().map_err(unreadable)?;
+        self.directory.till.lock().began = found;
+        Ok(found)
     }
 }
 
