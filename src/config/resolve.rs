@@ -103,6 +103,7 @@ impl Document {
             admin,
             data_dir: resolver.data_dir(&raw.data),
             aigne: resolver.aigne(&raw.aigne),
+            origins: resolver.origins(&raw.cors),
             bounds,
             pepper,
             addresses,
