@@ -4,8 +4,9 @@
 use super::control::{Api, ROOT};
 use super::support::gateway::{self, Home, Stopped};
 use super::support::*;
+use super::wallet;
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -202,6 +203,67 @@ async fn when_the_old_process_is_killed_the_new_one_closes_its_requests() {
     client.answer().await.expect(200);
     new.stop().await;
     assert_eq!(outcomes(&home).await, counted(&[("ok", 1), ("recovered", 3)]));
+}
+
+/// An upgrade while three streams of a tenant hold credits. With `kill` the old process dies with
+/// them; else it ends them.
+async fn paid_across_an_upgrade(kill: bool) {
+    let gate = Gate::new();
+    let upstream = vendor_with(&gate).await;
+    let conf = wallet::paying(Conf::one(&upstream));
+    let mut old = Gateway::start(&conf).await;
+    wallet::grant(&old, "acme", "5").await;
+    settle_addresses(&old, &conf).await;
+    let running = streams(&old).await;
+    let (home, public) = (old.home(), old.public);
+    let mut new = Successor::start(&conf, &home, &["serve", "--upgrade"]);
+    assert!(new.says("waiting for the running hub").await);
+    old.signal("QUIT");
+    assert!(new.says("\"ready\"").await);
+    // The new process has its part of the wallet while the old one holds the rest.
+    let mut client = Client::connect(public).await;
+    client.send(&gateway::chat("hi")).await;
+    client.answer().await.expect(200);
+    if kill {
+        old.kill9().await;
+        drop(running);
+        assert!(new.says("closed intents that the last run left open").await);
+    } else {
+        gate.open_for_good();
+        for mut client in running {
+            assert_eq!(client.rest().await.1, Ok(()));
+        }
+        assert!(old.wait().await.status.success());
+        assert!(new.says("imported what an older process wrote").await);
+    }
+    let mut client = Client::connect(public).await;
+    client.send(&gateway::chat("hi")).await;
+    client.answer().await.expect(200);
+    new.stop().await;
+    wallet::sound(&home).await;
+    let sales = wallet::sales(&home.journal().await);
+    let requests: BTreeSet<&str> = sales.iter().map(|(request, _)| request.as_str()).collect();
+    assert_eq!((sales.len(), requests.len()), (5, 5), "each request is charged once: {sales:?}");
+    let shown = wallet::command(&home, &["wallet", "show"]).await;
+    let acme = &shown["wallets"][0];
+    let charged: i128 = sales.iter().map(|(_, paid)| paid).sum();
+    assert!(charged > 0);
+    assert_eq!(wallet::pico(&acme["available"]) + charged, 5_000_000_000_000, "{shown:#}");
+    assert_eq!(wallet::pico(&acme["held"]), 0, "no hold is left: {shown:#}");
+    // All of it can be spent again.
+    let hub = Gateway::start_in(home).await;
+    hub.chat("hi").await.expect(200);
+    hub.stop().await;
+}
+
+#[tokio::test]
+async fn what_a_wallet_has_and_holds_goes_over_to_the_new_process() {
+    paid_across_an_upgrade(false).await;
+}
+
+#[tokio::test]
+async fn what_a_killed_process_held_comes_back_to_the_wallet_in_the_new_one() {
+    paid_across_an_upgrade(true).await;
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 const LINK: &str = "https://pay.example/credits";
 
 /// Tenants pay a fifth on top of the cost.
-fn paying(conf: Conf) -> Conf {
+pub(super) fn paying(conf: Conf) -> Conf {
     conf.priced()
         .set("billing", "enabled = true")
         .set("billing", "margin = \"20\"")
@@ -50,7 +50,7 @@ async fn operate(hub: &Gateway, tenant: &str, operation: &Value) -> Answer {
     admin(hub, Request::post(&format!("/admin/wallets/{tenant}"), operation)).await
 }
 
-async fn grant(hub: &Gateway, tenant: &str, amount: &str) -> Value {
+pub(super) async fn grant(hub: &Gateway, tenant: &str, amount: &str) -> Value {
     operate(hub, tenant, &json!({ "amount": amount, "source": "purchase" })).await.expect(201).json()
 }
 
@@ -64,7 +64,7 @@ pub(super) fn pico(value: &Value) -> i128 {
 }
 
 /// What wallets were charged, by request.
-fn sales(journal: &[Value]) -> Vec<(String, i128)> {
+pub(super) fn sales(journal: &[Value]) -> Vec<(String, i128)> {
     let movements = journal.iter().filter(|record| record["record"] == "movement");
     let sale = |record: &Value| {
         let paid = record["cause"].get("settle")?["paid"].clone();
@@ -73,7 +73,7 @@ fn sales(journal: &[Value]) -> Vec<(String, i128)> {
     movements.filter_map(sale).collect()
 }
 
-async fn sound(home: &gateway::Home) -> Value {
+pub(super) async fn sound(home: &gateway::Home) -> Value {
     let report = command(home, &["wallet", "verify"]).await;
     assert_eq!(report["problem_count"], 0, "{report:#}");
     report

@@ -63,4 +63,4 @@ pub fn load(path: Option<&Path>, inputs: &Inputs<'_>) -> Result<Arc<Snapshot>, P
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -52,9 +52,22 @@ fn registry_with(spent: HashMap<KeyId, Spent>) -> Registry {
 }
 
 fn resolve_in(folder: &Path, text: &str, registry: &Registry) -> Result<Arc<Snapshot>, Problems> {
-    let environment = environment();
+    resolve_with(&environment(), (folder, text), registry)
+}
+
+/// What a file with these variables becomes; for tests of what runs on a snapshot.
+pub(crate) fn resolved(environment: &Environment, text: &str) -> Arc<Snapshot> {
+    let snapshot = resolve_with(environment, (Path::new("/nowhere"), text), &registry());
+    snapshot.unwrap_or_else(|problems| panic!("{problems}"))
+}
+
+fn resolve_with(
+    environment: &Environment,
+    (folder, text): (&Path, &str),
+    registry: &Registry,
+) -> Result<Arc<Snapshot>, Problems> {
     let inputs = Inputs {
-        environment: &environment,
+        environment,
         registry,
         extra: &Extra::default(),
         pepper: &[7; 32],

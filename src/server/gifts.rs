@@ -115,12 +115,11 @@ fn issue(id: &str, tenant: &TenantId, reason: &str, amount: Pico, expires_at: Op
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Document, Environment, Extra, Inputs, Registry};
+    use crate::config::Environment;
+    use crate::config::tests::resolved;
     use crate::control::{Body, Change, Identity, Kind, Proofs, Resource, Switch};
-    use crate::route::HealthPolicy;
     use crate::store::Options;
     use crate::types::Clock;
-    use std::path::Path;
     use std::time::Duration;
 
     const CONF: &str = r#"
@@ -133,27 +132,6 @@ welcome_user = { amount = "2", expires_after = "1d" }
 name = "house"
 billed = false
 "#;
-
-    fn snapshot() -> Arc<Snapshot> {
-        let environment = Environment::of([]);
-        let policy = HealthPolicy {
-            breaker_faults: 5,
-            base_pause: Duration::from_secs(1),
-            max_pause: Duration::from_secs(60),
-            default_cool_down: Duration::from_secs(5),
-            base_recheck: Duration::from_secs(30),
-            max_recheck: Duration::from_secs(1800),
-        };
-        let inputs = Inputs {
-            environment: &environment,
-            registry: &Registry::new(policy, Default::default()),
-            extra: &Extra::default(),
-            pepper: &[7; 32],
-            prices: &[],
-            read_prices: |_, _| Ok(Vec::new()),
-        };
-        Document::parse("hub.toml", Path::new("/nowhere"), CONF).resolve(&inputs).unwrap()
-    }
 
     fn user(id: &str, tenant: &str, email: &str, subject: Option<&str>) -> Record {
         let body: Body = User {
@@ -188,7 +166,8 @@ billed = false
             cache_bytes: 1 << 20,
         };
         let store = Store::open(folder.path(), options, clock.clone(), Box::new(|_, _| ())).unwrap();
-        let (snapshot, acme) = (snapshot(), TenantId::parse("acme").unwrap());
+        let snapshot = resolved(&Environment::of([]), CONF);
+        let acme = TenantId::parse("acme").unwrap();
         let has = || store.wallets().available(&acme, clock.wall()).to_string();
         let first = state(vec![
             user("usr_1", "acme", "one@acme.test", None),

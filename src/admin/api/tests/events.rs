@@ -8,10 +8,10 @@ use crate::admin::api::dispatch::answer;
 use crate::admin::directory::Draft;
 use crate::admin::open_till;
 use crate::billing::{Payment, PaymentState, RefundState, Verdict, sign_message};
-use crate::config::{Document, Environment, Extra, Inputs, Registry, Snapshot};
+use crate::config::tests::resolved;
+use crate::config::{Environment, Snapshot};
 use crate::control::{Change, Private, Record, Resource};
 use crate::ledger::wallet::{Operation, Source, Task};
-use crate::route::HealthPolicy;
 use crate::types::{Pico, TenantId};
 use std::path::Path;
 use std::sync::Arc;
@@ -52,23 +52,7 @@ impl Chance {
 
 fn snapshot() -> Arc<Snapshot> {
     let environment = Environment::of([("STRIPE_KEY", "sk_simulated"), ("STRIPE_SIGNS", SIGNING)]);
-    let policy = HealthPolicy {
-        breaker_faults: 5,
-        base_pause: Duration::from_secs(1),
-        max_pause: Duration::from_secs(60),
-        default_cool_down: Duration::from_secs(5),
-        base_recheck: Duration::from_secs(30),
-        max_recheck: Duration::from_secs(1800),
-    };
-    let inputs = Inputs {
-        environment: &environment,
-        registry: &Registry::new(policy, Default::default()),
-        extra: &Extra::default(),
-        pepper: &[7; 32],
-        prices: &[],
-        read_prices: |_, _| Ok(Vec::new()),
-    };
-    Document::parse("hub.toml", Path::new("/nowhere"), CONF).resolve(&inputs).unwrap()
+    resolved(&environment, CONF)
 }
 
 /// A hub without listeners, whose tenants pay.
