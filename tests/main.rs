@@ -41,6 +41,7 @@ mod run;
 mod streams;
 mod tokens;
 mod usage;
+mod videos;
 mod wallet;
 
 mod ai_sdk;

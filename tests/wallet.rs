@@ -64,7 +64,7 @@ pub(super) fn pico(value: &Value) -> i128 {
 }
 
 /// What wallets were charged, by request.
-fn sales(journal: &[Value]) -> Vec<(String, i128)> {
+pub(super) fn sales(journal: &[Value]) -> Vec<(String, i128)> {
     let movements = journal.iter().filter(|record| record["record"] == "movement");
     let sale = |record: &Value| {
         let paid = record["cause"].get("settle")?["paid"].clone();
