@@ -161,6 +161,8 @@ pub struct Failure {
     pub param: Option<Cow<'static, str>>,
     /// When to come back.
     pub retry_after: Option<Duration>,
+    /// The methods that would do, where the method is what is wrong.
+    pub allowed: Option<String>,
     /// What a vendor said of a request it refused, in place of the kind's own.
     pub passed: Passed,
 }
@@ -188,6 +190,7 @@ impl Failure {
             detail: String::new(),
             param: None,
             retry_after: None,
+            allowed: None,
             passed: Passed::default(),
         }
     }
@@ -215,6 +218,13 @@ impl Failure {
     #[must_use]
     pub fn param(mut self, param: impl Into<Cow<'static, str>>) -> Self {
         self.param = Some(param.into());
+        self
+    }
+
+    /// Names the methods that would do.
+    #[must_use]
+    pub fn allowing(mut self, methods: String) -> Self {
+        self.allowed = Some(methods);
         self
     }
 

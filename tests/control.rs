@@ -7,6 +7,7 @@ mod canary;
 mod credentials;
 mod documents;
 mod people;
+mod prices;
 mod secrets;
 mod sign_in;
 

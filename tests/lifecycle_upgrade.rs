@@ -1,6 +1,7 @@
 //! A new process takes the place of the old one: nobody is refused, nothing is
 //! cut, and the books are whole, whoever dies on the way.
 
+use super::control::{Api, ROOT};
 use super::support::gateway::{self, Home, Stopped};
 use super::support::*;
 use serde_json::Value;
@@ -315,4 +316,55 @@ async fn an_old_process_that_dies_before_it_gave_its_sockets_is_replaced_all_the
     client.answer().await.expect(200);
     new.stop().await;
     assert_eq!(outcomes(&home).await, counted(&[("ok", 1), ("recovered", 3)]));
+}
+
+#[tokio::test]
+async fn a_quota_goes_on_across_an_upgrade_and_counts_nothing_twice() {
+    let gate = Gate::new();
+    let upstream = vendor_with(&gate).await;
+    let quota = "[[quota]]\nid = \"seven\"\nname = \"seven\"\nof = \"tenant\"\nmeasure = \"requests\"\namount = 7\nperiod = \"month\"\n";
+    let conf = Conf::one(&upstream).section(quota);
+    let mut old = Gateway::start(&conf).await;
+    settle_addresses(&old, &conf).await;
+    old.chat("one").await.expect(200);
+    old.chat("two").await.expect(200);
+    let running = streams(&old).await;
+    let (home, public, admin) = (old.home(), old.public, old.admin);
+    let mut new = Successor::start(&conf, &home, &["upgrade"]);
+    assert!(new.says("\"ready\"").await);
+    gate.open_for_good();
+    for mut client in running {
+        assert_eq!(client.rest().await.1, Ok(()));
+    }
+    assert!(old.wait().await.status.success());
+    // The three streams ended in the old process; the new one learns of them when that is gone.
+    let token = std::fs::read_to_string(home.data().join("admin.token")).unwrap();
+    let question = Request::new("GET", &format!("{ROOT}/quotas/seven/use"))
+        .header("authorization", &format!("Bearer {}", token.trim()));
+    patiently("the old process's requests", async {
+        loop {
+            let mut client = Client::connect(admin).await;
+            client.send(&question).await;
+            let page = client.answer().await.expect(200).json();
+            match page["items"][0]["used"].as_str() {
+                Some("5") => break,
+                used => assert_eq!(used, Some("2"), "{page}"),
+            }
+        }
+    })
+    .await;
+    let chat = async || {
+        let mut client = Client::connect(public).await;
+        client.send(&gateway::chat("hi")).await;
+        client.answer().await
+    };
+    chat().await.expect(200);
+    chat().await.expect(200);
+    chat().await.expect_error(429, "quota_exceeded");
+    new.stop().await;
+    let next = Gateway::start_in(Arc::clone(&home)).await;
+    let page = Api::operator(&next).get("/quotas/seven/use").await;
+    assert_eq!(page["items"][0]["used"], "7");
+    next.stop().await;
+    assert_eq!(outcomes(&home).await, counted(&[("ok", 7)]));
 }

@@ -22,6 +22,7 @@ mod catalogue;
 mod choosing;
 mod commands;
 mod control;
+mod cors;
 mod dialects;
 mod endpoints;
 mod field_policy;

@@ -142,11 +142,18 @@ async fn the_way_of_a_call_through_several_vendors_is_told() {
     let working = Upstream::realistic().await;
     let conf = Conf::of([Provider::of("first", &failing), Provider::of("second", &working)])
         .model("both", &["first/gpt-4o"], &["second/gpt-4o"])
-        .set("retry", "per_target = 1");
+        .set("retry", "per_target = 1")
+        .file(
+            "rules.toml",
+            "[[rule]]\nname = \"marked\"\nwhen = \"request.model == 'both'\"\nthen = { tag = \"beta\" }\n\
+             [[rule]]\nname = \"others\"\nwhen = \"request.model == 'gpt'\"\nthen = { tag = \"never\" }\n",
+        )
+        .set("rules", "files = [\"rules.toml\"]");
     let hub = Gateway::start(&conf).await;
     let answer = chat_by(&hub, conf::KEY, "both").await.expect(200);
     hub.metrics_after(1).await;
     let story = Api::operator(&hub).get(&format!("/calls/{}", answer.header("x-request-id").unwrap())).await;
+    assert_eq!(story["tags"], json!(["beta"]), "what rules have put on it");
     let way: Vec<_> = story["route"]
         .as_array()
         .unwrap()

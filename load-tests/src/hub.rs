@@ -65,7 +65,7 @@ impl Hub {
             ],
             core: None,
             log: None,
-            health: (admin, "/healthz".to_owned()),
+            health: (admin, "/readyz".to_owned()),
             target: Target { address: public, keys: self.keys },
             data: Some(folder),
         })

@@ -11,7 +11,7 @@ mod retention;
 mod uses;
 
 pub(super) use bodies::{Doomed, Gone};
-pub use disk::{audit_public_key, verify_audit};
+pub use disk::{audit_public_key, managed_prices, verify_audit};
 pub use draft::{Draft, Unwritten};
 pub(super) use log::entries_before;
 

@@ -10,6 +10,7 @@ mod fetch;
 mod identities;
 mod oauth;
 mod outside;
+mod page;
 mod till;
 mod token;
 mod wallets;
@@ -19,7 +20,7 @@ pub use api::{
 };
 pub use books::reach;
 pub use console::Console;
-pub use directory::{Directory, Hooks, Probed, audit_public_key, verify_audit};
+pub use directory::{Directory, Hooks, Probed, audit_public_key, managed_prices, verify_audit};
 pub use till::{open_till, sweep_till};
 pub use token::{Missing, token};
 pub use wallets::{NewOperation, shown_done, shown_wallet, shown_wallets};
@@ -55,13 +56,24 @@ pub struct Control {
     /// Numbers that are read when the metrics are scraped.
     pub gauges: Box<dyn Fn() -> Gauges + Send + Sync>,
     /// Is traffic welcome?
-    pub ready: Box<dyn Fn() -> bool + Send + Sync>,
+    pub ready: Box<dyn Fn() -> Readiness + Send + Sync>,
     /// Reads the configuration again; the problems as text, or its new number.
     pub reload: Box<dyn Fn() -> Result<u64, String> + Send + Sync>,
     /// Proves the books with the prices in force.
     pub verify: Box<dyn Fn() -> Result<Report, String> + Send + Sync>,
     /// What is managed.
     pub directory: Arc<Directory>,
+}
+
+/// What whoever sends traffic here wants to know first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Readiness {
+    /// Not every listener accepts yet.
+    Starting,
+    /// Traffic is welcome.
+    Ready,
+    /// On its way out: what is being served is served to the end.
+    Draining,
 }
 
 /// Serves until `stop` completes.
@@ -136,11 +148,12 @@ async fn metrics(State(control): State<Arc<Control>>) -> Response {
 }
 
 async fn readiness(State(control): State<Arc<Control>>) -> Response {
-    if (control.ready)() {
-        (StatusCode::OK, "ready\n").into_response()
-    } else {
-        (StatusCode::SERVICE_UNAVAILABLE, "draining\n").into_response()
-    }
+    let (status, word) = match (control.ready)() {
+        Readiness::Ready => (StatusCode::OK, "ready\n"),
+        Readiness::Starting => (StatusCode::SERVICE_UNAVAILABLE, "starting\n"),
+        Readiness::Draining => (StatusCode::SERVICE_UNAVAILABLE, "draining\n"),
+    };
+    (status, word).into_response()
 }
 
 async fn reload(State(control): State<Arc<Control>>) -> Response {

@@ -77,7 +77,7 @@ impl Ledger {
         match self.action {
             Action::Export { from, to } => export(&archive, from, to, None),
             Action::Verify => {
-                let prices = server::embedded_prices()?;
+                let prices = [server::embedded_prices()?, admin::managed_prices(&archive)?].concat();
                 let prices = document.prices(&prices, PriceTable::parse_toml).map_err(|p| p.to_string())?;
                 let report = archive.verify(&prices).map_err(|e| e.to_string())?;
                 let report = serde_json::to_value(report).map_err(|e| e.to_string())?;

@@ -7,6 +7,7 @@ mod billing;
 mod catalogue;
 mod check;
 mod connect;
+mod health;
 mod import;
 mod keys;
 mod ledger;
@@ -76,6 +77,8 @@ enum Command {
     Ledger(ledger::Ledger),
     /// Shows wallets, gives credits and takes them back.
     Wallet(wallet::Wallet),
+    /// Shows how credentials and models are at this moment.
+    Health(health::Health),
     /// Shows what of quotas is used.
     Quotas(quotas::Quotas),
     /// Makes codes, writes statements and reports.
@@ -174,6 +177,7 @@ pub fn run() -> ExitCode {
         Command::Calls(calls) => calls.run(),
         Command::Ledger(ledger) => ledger.run(),
         Command::Wallet(wallet) => wallet.run(),
+        Command::Health(health) => health.run(),
         Command::Quotas(quotas) => quotas.run(),
         Command::Notices(notices) => notices.run(),
         Command::Catalogue(catalogue) => catalogue.run(),

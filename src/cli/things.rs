@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 /// Which things.
 #[derive(Args)]
 pub(super) struct List {
-    /// tenants, teams, projects, users, apps, roles, keys, providers, credentials, models, address-rules, webhooks or quotas.
+    /// tenants, teams, projects, users, apps, roles, keys, providers, credentials, models, address-rules, webhooks, quotas, body-policies or prices.
     kind: String,
     /// Filters, as tenant=acme or q=ann.
     filters: Vec<String>,

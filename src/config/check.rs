@@ -5,14 +5,11 @@
 use super::problems::Notes;
 use super::raw;
 use serde_json::Value;
-use std::sync::LazyLock;
 use toml::Spanned;
 use toml::de::{DeArray, DeTable, DeValue};
 
 /// Keys that people try in the place of `env` or `file`.
 const LITERAL_SECRETS: &[&str] = &["value", "secret", "key", "api_key", "token", "password"];
-
-static SCHEMA: LazyLock<Value> = LazyLock::new(schema);
 
 /// The JSON schema of a configuration file.
 pub fn schema() -> Value {
@@ -21,9 +18,10 @@ pub fn schema() -> Value {
     settings.into_generator().into_root_schema_for::<raw::File>().to_value()
 }
 
-/// Notes everything in `root` that the schema does not allow, and removes it.
+/// Notes everything in `root` that the schema does not allow, and removes it. The schema is made
+/// for each reading: nobody else needs its megabyte.
 pub(crate) fn check(root: &mut DeTable<'_>, notes: &mut Notes) {
-    table(root, &SCHEMA, "", &(0..0), notes);
+    table(root, &schema(), "", &(0..0), notes);
 }
 
 type Span = std::ops::Range<usize>;

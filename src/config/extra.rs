@@ -2,8 +2,9 @@
 //! file's own, but one by one, so that a bad one is left out and told instead
 //! of keeping the rest from running.
 
-use super::{Http2, Problem, QuotaSpec, StoredKey, Tokens};
+use super::{BodyPolicyText, Http2, Problem, QuotaSpec, StoredKey, Tokens};
 use crate::access::AddressTable;
+use crate::ledger::Price;
 use crate::route::Strategy;
 use crate::types::{Secret, TenantId};
 use std::collections::{BTreeSet, HashMap};
@@ -25,6 +26,10 @@ pub struct Extra {
     pub tenants: HashMap<TenantId, Arc<AddressTable>>,
     /// How much may be used in a period.
     pub quotas: Vec<QuotaSpec>,
+    /// Whose requests and answers are kept, and what of them.
+    pub bodies: Vec<(TenantId, BodyPolicyText)>,
+    /// Prices, which go before those that come with the hub.
+    pub prices: Vec<Price>,
     /// Tenants that are switched off.
     pub disabled: BTreeSet<TenantId>,
     /// Access tokens that work; they change without a new snapshot.
@@ -102,7 +107,7 @@ pub struct ModelSpec {
 /// Something managed that does not fit and is therefore not in force.
 #[derive(Clone, Debug)]
 pub struct LeftOut {
-    /// `provider`, `model` or `quota`.
+    /// `provider`, `model`, `quota` or `body-policy`.
     pub kind: &'static str,
     /// Its name.
     pub name: String,
@@ -121,4 +126,6 @@ pub struct Declared {
     pub keys: BTreeSet<String>,
     /// Tenants of those keys.
     pub tenants: BTreeSet<String>,
+    /// Tenants with a policy for bodies.
+    pub bodies: BTreeSet<String>,
 }

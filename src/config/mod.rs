@@ -31,7 +31,7 @@ mod translation;
 mod watch;
 
 pub use billing::{Billing, Gift, Payer, Plan};
-pub use bodies::BodyPolicy;
+pub use bodies::{BodyPolicy, BodyPolicyText};
 pub use check::schema;
 pub use document::{Boot, Document, EXAMPLE};
 pub use environment::Environment;

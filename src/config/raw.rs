@@ -21,7 +21,7 @@ pub(crate) use bodies::Bodies;
 pub(crate) use catalogue::{Capabilities, Catalogue, CatalogueModel};
 pub(crate) use control::{Control, MasterKey};
 pub(crate) use key::Key;
-pub(crate) use listeners::{Admin, Public, Tls};
+pub(crate) use listeners::{Admin, Cors, Public, Tls};
 pub(crate) use notices::{Mail, Notices, Security as MailSecurity};
 pub(crate) use process::{Health, Shutdown};
 pub(crate) use quotas::Quota;
@@ -43,6 +43,8 @@ use std::collections::BTreeMap;
 pub(crate) struct File {
     /// The listener for callers.
     pub(crate) public: Public,
+    /// Pages of other origins that may call, too.
+    pub(crate) cors: Cors,
     /// The listener for operators.
     pub(crate) admin: Admin,
     /// Where the hub keeps its books.

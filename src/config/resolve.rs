@@ -10,6 +10,7 @@ mod catalogue;
 mod extra;
 mod files;
 mod keys;
+mod limits;
 mod master;
 mod models;
 mod notices;
@@ -87,10 +88,13 @@ impl Document {
         let (oauth, issuers) = resolver.oauth(&raw.oauth, inputs.registry);
         let quotas = resolver.quotas(&raw.quota, inputs.extra);
         let quotas = QuotaTable::new(quotas, Arc::clone(&inputs.registry.meters));
+        let bodies = resolver.bodies(&raw.bodies, &inputs.extra.bodies);
         let (callers, mut declared) =
             resolver.callers(&raw.key, &pepper, billing.as_deref(), &quotas, inputs);
         declared.providers = providers.of_file;
         declared.models = declared_models;
+        declared.bodies =
+            raw.bodies.iter().filter_map(|at| Some(at.value.tenant.as_ref()?.value.clone())).collect();
         let mut addresses = resolver.address_rules(&raw.security.allow, &raw.security.deny);
         addresses.tables.extend(inputs.extra.addresses.clone());
         let mut snapshot = Snapshot {
@@ -99,6 +103,7 @@ impl Document {
             admin,
             data_dir: resolver.data_dir(&raw.data),
             aigne: resolver.aigne(&raw.aigne),
+            origins: resolver.origins(&raw.cors),
             bounds,
             pepper,
             addresses,
@@ -108,7 +113,11 @@ impl Document {
             models,
             catalogue,
             capabilities: catalogue::capabilities(&raw.catalogue),
-            prices: resolver.prices(&raw.prices, inputs.prices, inputs.read_prices),
+            prices: resolver.prices(
+                &raw.prices,
+                &[inputs.prices, &inputs.extra.prices].concat(),
+                inputs.read_prices,
+            ),
             paying: paying(&callers),
             billing,
             unpriced: settings::unpriced(&raw.ledger),
@@ -119,7 +128,7 @@ impl Document {
             responses: resolver.responses(&raw.responses),
             ledger: resolver.ledger(&raw.ledger),
             flood: resolver.flood(&raw.security),
-            bodies: resolver.bodies(&raw.bodies),
+            bodies,
             audit_keep: resolver.audit_keep(&raw.control),
             sign_in: resolver.sign_in(&raw.sign_in),
             oauth,

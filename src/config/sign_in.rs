@@ -43,6 +43,8 @@ pub struct SignInProvider {
     pub create_users: bool,
     /// Does a verified e-mail address make somebody the user who has it?
     pub link_by_email: bool,
+    /// Is who has one-time codes asked for one?
+    pub one_time_codes: bool,
     /// A private CA, as DER.
     pub ca: Option<Vec<Vec<u8>>>,
 }
@@ -84,6 +86,7 @@ impl SignInProvider {
             email_domains: Vec::new(),
             create_users: true,
             link_by_email: false,
+            one_time_codes: false,
             ca: None,
         }
     }

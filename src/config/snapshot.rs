@@ -29,6 +29,8 @@ pub struct Snapshot {
     pub version: u64,
     /// The listener for callers.
     pub public: Public,
+    /// Whose pages may read answers.
+    pub origins: Origins,
     /// The listener for operators.
     pub admin: Admin,
     /// Where the store is.
@@ -122,6 +124,25 @@ pub struct Public {
     pub http2_cleartext: bool,
     /// Is the control plane within reach here too?
     pub console: bool,
+}
+
+/// Origins whose pages may read answers.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Origins {
+    /// All.
+    Any,
+    /// These, as browsers write them.
+    These(Vec<String>),
+}
+
+impl Origins {
+    /// May pages of this origin read answers?
+    pub fn allow(&self, origin: &[u8]) -> bool {
+        match self {
+            Origins::Any => true,
+            Origins::These(known) => known.iter().any(|known| known.as_bytes() == origin),
+        }
+    }
 }
 
 /// HTTPS.

@@ -4,8 +4,12 @@
 use super::oauth::Client;
 use super::{Moment, Permission};
 use crate::billing::{Account, Allowance, Code, Payment};
+/// What is kept of a tenant's requests and answers.
+pub use crate::config::BodyPolicyText as BodyPolicy;
 /// How much somebody may use in a period.
 pub use crate::config::QuotaText as Quota;
+/// What a model of a provider costs from a moment on.
+pub use crate::ledger::PriceText as Price;
 use crate::route::Strategy;
 use crate::types::{NoticeKind, Pico};
 use schemars::JsonSchema;
@@ -427,4 +431,6 @@ kinds! {
     Webhook "webhook" "webhooks" "hook_";
     Quota "quota" "quotas" "quota_";
     Client "client" "clients" "client_";
+    BodyPolicy "body-policy" "body-policies" "bodies_";
+    Price "price" "prices" "price_";
 }

@@ -1,6 +1,8 @@
 //! Is what somebody wrote right? Every fault is told, with its field.
 
+mod body_policy;
 mod client;
+mod price;
 
 use super::authority::{fits, project_team, role_permissions};
 use super::{
@@ -70,6 +72,8 @@ pub fn check(
         Body::Webhook(body) => check.webhook(body),
         Body::Quota(body) => check.quota(body),
         Body::Client(body) => check.client(body),
+        Body::BodyPolicy(body) => check.body_policy(body),
+        Body::Price(body) => check.price(body),
     }
     check.faults
 }
@@ -130,7 +134,7 @@ impl Check<'_> {
     }
 
     /// Another of the kind that is called the same.
-    fn unique<R: Resource>(&mut self, field: &str, same: impl Fn(&Record, &R) -> bool) {
+    pub(super) fn unique<R: Resource>(&mut self, field: &str, same: impl Fn(&Record, &R) -> bool) {
         let taken =
             self.state.each::<R>().any(|(record, body)| record.id != self.after.id && same(record, body));
         if taken {

@@ -43,6 +43,15 @@ pub fn compile(state: &State, vault: &Vault, now: Wall) -> Compiled {
     compiled.extra.models = state.each::<Model>().map(|(_, model)| model_spec(model)).collect();
     let quotas = state.each::<super::Quota>();
     compiled.extra.quotas = quotas.map(|(record, quota)| super::quota::spec(record, quota)).collect();
+    let policies = state.each::<super::BodyPolicy>();
+    compiled.extra.bodies =
+        policies.filter_map(|(record, policy)| Some((record.tenant.clone()?, policy.clone()))).collect();
+    for (record, text) in state.each::<super::Price>() {
+        match text.read() {
+            Ok(price) => compiled.extra.prices.push(price),
+            Err(_) => compiled.problems.push((Arc::clone(&record.id), "is no price any more".to_owned())),
+        }
+    }
     compiled.extra.addresses = rules.hub;
     compiled.extra.tenants = rules.tenants;
     let disabled = state.each::<Tenant>().filter(|(_, tenant)| !tenant.enabled.0);

@@ -40,9 +40,9 @@ pub use bodies::{
     kept_until, open_body, redacted, seal_body,
 };
 pub use body::{
-    AddressRule, App, Body, Credential, CredentialType, Http2, Key, Kind, Model, Owner, OwnerKind, Project,
-    Provider, Quota, Resource, Role, RuleVerdict, Switch, Target as ModelTarget, Team, Tenant, Timeouts,
-    User, Webhook,
+    AddressRule, App, Body, BodyPolicy, Credential, CredentialType, Http2, Key, Kind, Model, Owner,
+    OwnerKind, Price, Project, Provider, Quota, Resource, Role, RuleVerdict, Switch, Target as ModelTarget,
+    Team, Tenant, Timeouts, User, Webhook,
 };
 pub use check::{Fault, check, is_hub_owner};
 pub use compile::{Compiled, Teams, address_table, compile};
@@ -51,8 +51,8 @@ pub use imported::{IMPORTED_PREFIX, ImportedCall, imported_from};
 pub use key_pair::KeyPair;
 pub use moment::Moment;
 pub use oidc::{
-    Arrival, Beginning, Claims, Expected, FLOW_COOKIE, FlowKey, Grant, Jwks, Metadata, Refusal, grant,
-    verify_id_token,
+    Arrival, Beginning, Claims, Expected, FLOW_COOKIE, FlowKey, Grant, HALF_COOKIE, HALF_SECONDS, Half, Jwks,
+    Metadata, Refusal, grant, verify_id_token,
 };
 pub use password::{PasswordHash, password_faults};
 pub use permission::{

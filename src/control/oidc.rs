@@ -4,12 +4,14 @@
 
 mod claims;
 mod flow;
+mod half;
 mod jwks;
 mod metadata;
 mod token;
 
 pub use claims::{Arrival, Claims, Grant, grant};
 pub use flow::{Beginning, FLOW_COOKIE, FlowKey};
+pub use half::{HALF_COOKIE, HALF_SECONDS, Half};
 pub use jwks::Jwks;
 pub use metadata::Metadata;
 pub use token::{Expected, Refusal, verify_id_token};

@@ -118,6 +118,10 @@ permissions! {
     AuditVerify "audit:verify" Hub [Owner Admin] "Prove the audit log.";
     BodiesRead "bodies:read" Tenant [Owner] "Read kept requests and answers; each reading is in the audit log.";
     BodiesDelete "bodies:delete" Tenant [Owner Admin] "Delete kept requests and answers, and destroy their keys.";
+    BodyPoliciesRead "body-policies:read" Tenant [Owner Admin Member] "See what of a tenant's requests and answers is kept.";
+    BodyPoliciesWrite "body-policies:write" Tenant [Owner] "Say what of a tenant's requests and answers is kept.";
+    PricesRead "prices:read" Hub [Owner Admin] "See prices, and what a new one would change.";
+    PricesWrite "prices:write" Hub [Owner Admin] "Make prices, and delete those that do not hold yet.";
     HistoryImport "history:import" Hub [Owner] "Take in the history of a hub that was there before.";
     HistoryRead "history:read" Hub [Owner Admin] "See that history.";
     VaultRewrap "vault:rewrap" Hub [Owner] "Put all secrets under the master key in use.";

@@ -198,7 +198,10 @@ impl Kind {
 
     /// Can a thing of this kind be a tenant's?
     pub fn has_tenant(self) -> bool {
-        !matches!(self, Kind::Tenant | Kind::Provider | Kind::Credential | Kind::Model | Kind::Code)
+        !matches!(
+            self,
+            Kind::Tenant | Kind::Provider | Kind::Credential | Kind::Model | Kind::Code | Kind::Price
+        )
     }
 }
 

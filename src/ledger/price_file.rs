@@ -50,7 +50,7 @@ impl PriceTable {
 }
 
 /// Rates as they were written.
-type Named = HashMap<&'static str, Rate>;
+pub(super) type Named = HashMap<&'static str, Rate>;
 
 struct Reader<'a> {
     file: &'a str,
@@ -148,13 +148,9 @@ impl Reader<'_> {
         named
     }
 
-    /// A day such as `2026-11-20`, from its first moment UTC on, or a moment
-    /// in RFC 3339.
     fn valid_from(&mut self, row: &DeTable<'_>, span: &Range<usize>) -> Option<Wall> {
         let text = self.required(row, span, "valid_from")?;
-        let day = day_from_text(text).and_then(|day| day.checked_mul(MICROS_PER_DAY));
-        let moment = || text.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_microsecond);
-        let found = day.or_else(moment).map(Wall);
+        let found = moment(text);
         if found.is_none() {
             let span = row.get("valid_from").map_or(span.clone(), Spanned::span);
             self.problem(span, "`valid_from` must be a day such as \"2026-11-20\"");
@@ -208,8 +204,15 @@ impl Reader<'_> {
     }
 }
 
+/// A day such as `2026-11-20`, from its first moment UTC on, or a moment in RFC 3339.
+pub(super) fn moment(text: &str) -> Option<Wall> {
+    let day = day_from_text(text).and_then(|day| day.checked_mul(MICROS_PER_DAY));
+    let moment = || text.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_microsecond);
+    day.or_else(moment).map(Wall)
+}
+
 /// What is not named costs what comes nearest, see [`PriceTable::parse_toml`].
-fn complete(named: &Named) -> Rates {
+pub(super) fn complete(named: &Named) -> Rates {
     let of = |name| named.get(name).copied();
     let input = of("input").unwrap_or_default();
     let output = of("output").unwrap_or_default();

@@ -124,6 +124,8 @@ pub struct Settlement {
     /// The single attempts, in order. Empty where the first one succeeded: then all that could be
     /// said of it is said above.
     pub tried: Vec<Tried>,
+    /// Tags that rules have put on it.
+    pub tags: Vec<Arc<str>>,
 }
 
 /// One call of a vendor.

@@ -41,5 +41,6 @@ pub fn recovered(intent: &Intent, price: Option<&Price>) -> Settlement {
         end_user: None,
         party: Arc::clone(&intent.party),
         tried: Vec::new(),
+        tags: Vec::new(),
     }
 }

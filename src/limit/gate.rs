@@ -1,11 +1,11 @@
 //! The live counters of one key behind one short lock.
 
 use super::budget::{Amount, Budget, Hold, WHILE_HELD};
+use super::lock::Lock;
 use super::quota::{Counted, Crossed, Place as QuotaPlace};
 use super::window::{MinuteWindow, Place, Wait};
 use super::{Ask, Limits, Refusal, Shortage, Spent, Standing, Which};
 use crate::types::{Mono, Wall};
-use parking_lot::Mutex;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ use std::time::Duration;
 ///   switched on by a reload, counts from then on. Everything else always is.
 /// - What a request's quotas say is decided together with all of this (see `Meter`).
 pub struct Gate {
-    counters: Mutex<Counters>,
+    counters: Lock<Counters>,
 }
 
 struct Counters {
@@ -38,7 +38,7 @@ impl Gate {
     /// Counters that go on from what the ledger says was spent.
     pub fn new(spent: Spent) -> Arc<Self> {
         let counters = Counters { in_flight: 0, window: MinuteWindow::default(), budget: Budget::new(spent) };
-        Arc::new(Self { counters: Mutex::new(counters) })
+        Arc::new(Self { counters: Lock::new(counters) })
     }
 
     /// Admits or refuses atomically: either everything is counted or nothing is.

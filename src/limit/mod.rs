@@ -8,6 +8,7 @@
 mod budget;
 mod calendar;
 mod gate;
+mod lock;
 mod quota;
 #[cfg(test)]
 mod tests;

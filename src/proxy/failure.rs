@@ -30,6 +30,9 @@ pub(super) fn answer(
         head.text(header::RETRY_AFTER, &whole_seconds(wait).to_string());
         head.text(HeaderName::from_static("retry-after-ms"), &wait.as_millis().to_string());
     }
+    if let Some(methods) = &failure.allowed {
+        head.text(header::ALLOW, methods);
+    }
     if failure.kind == Kind::Unauthenticated {
         head.text(header::WWW_AUTHENTICATE, "Bearer");
     }

@@ -10,6 +10,7 @@ mod choices;
 mod chunked;
 mod connect;
 mod console;
+mod cors;
 mod decide;
 mod drain;
 mod endpoint;

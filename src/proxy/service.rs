@@ -14,7 +14,9 @@ use super::job::Job;
 use super::pipes::Pipes;
 use super::sink::{Direct, Sink, early_head, response};
 use super::visit::Visit;
-use super::{Plane, connect, console, kept, listing, models, recording, resend, settle, shared, videos};
+use super::{
+    Plane, connect, console, cors, kept, listing, models, recording, resend, settle, shared, videos,
+};
 use crate::chat::Dialect;
 use crate::config::{Caller, Snapshot};
 use crate::error::{Failure, Kind, Result};
@@ -115,10 +117,14 @@ impl Gateway {
             session.set_keepalive(None);
         }
         intake::hide_key(session);
-        let request = session.req_header();
         let snapshot = self.plane.snapshot.load();
+        let request = session.req_header();
         let endpoint = Endpoint::find(&snapshot.aigne.mount, &request.method, request.uri.path());
+        if !matches!(endpoint, Ok(Endpoint::Console)) {
+            cors::hide_stranger(session, &snapshot.origins);
+        }
         drop(snapshot);
+        let request = session.req_header();
         let whole = match endpoint {
             Ok(Endpoint::Inference(Op::Realtime, ..)) if session.is_upgrade_req() => return After::HandOn,
             Ok(Endpoint::Inference(op, dialect, mut in_path)) if op != Op::Realtime => {
@@ -199,20 +205,32 @@ impl Gateway {
             }
             Ok(Endpoint::Console) => return Box::pin(console::carry(&self.plane, session)).await,
             Ok(endpoint) => self.local(session, endpoint).await,
-            Err(failure) => {
-                let mut visit = Visit::new(Op::Models, &self.plane.clock);
-                let path = session.req_header().uri.path();
-                visit.dialect = dialect_of(&self.plane.snapshot.load().aigne.mount, path);
-                visit.address = Some(intake::address(&self.plane.snapshot.load(), session));
-                refuse(&self.plane, session, visit, failure, &Standing::default()).await;
-                Ok(())
-            }
+            Err(failure) => self.nowhere(session, failure).await,
         };
         if said.is_ok() { Whole::Yes } else { Whole::Cut }
     }
 }
 
 impl Gateway {
+    /// There is no such endpoint, or no such method of it.
+    async fn nowhere(&self, session: &mut ServerSession, failure: Failure) -> pingora::Result<()> {
+        let snapshot = self.plane.snapshot.load_full();
+        let (mount, request) = (&snapshot.aigne.mount, session.req_header());
+        let path = request.uri.path();
+        if let Some(head) = cors::preflight(mount, &request.method, path, &request.headers) {
+            return session.write_response_header(response(head, false)).await;
+        }
+        let mut visit = Visit::new(Op::Models, &self.plane.clock);
+        visit.dialect = dialect_of(mount, path);
+        let failure = match failure.kind {
+            Kind::MethodNotAllowed => failure.allowing(cors::methods(mount, path)),
+            _ => failure,
+        };
+        visit.address = Some(intake::address(&snapshot, session));
+        refuse(&self.plane, session, visit, failure, &Standing::default()).await;
+        Ok(())
+    }
+
     /// An inference request from the first header to the settlement.
     async fn inference(
         &self,
@@ -399,6 +417,7 @@ async fn say(
 ) -> pingora::Result<()> {
     let mut head = AnswerHead::new(status, content_type);
     head.length = Some(body.len() as u64);
+    cors::open(&mut head, &session.req_header().headers);
     let http1 = !session.is_http2();
     session.write_response_header(response(head, http1)).await?;
     session.write_response_body(body, true).await

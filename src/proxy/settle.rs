@@ -154,6 +154,7 @@ fn settlement(job: &Job, visit: &mut Visit, end: &End, charge: Option<Charge>, b
         end_user: visit.end_user.clone(),
         party: Arc::clone(&key.party),
         tried: std::mem::take(&mut visit.tried),
+        tags: visit.tags.iter().map(|tag| tag.as_str().into()).collect(),
     }
 }
 

@@ -3,6 +3,7 @@
 
 use super::answer::{AnswerHead, EVENT_STREAM};
 use super::chunked::{Chunked, takes};
+use super::cors;
 use super::recording::Tee;
 use super::service::Whole;
 use super::visit::Visit;
@@ -134,10 +135,11 @@ impl Sink for Direct<'_> {
         self.is_silent
     }
 
-    async fn head(&mut self, head: AnswerHead) -> Result<(), Gone> {
+    async fn head(&mut self, mut head: AnswerHead) -> Result<(), Gone> {
         if self.head_sent {
             return Ok(());
         }
+        cors::open(&mut head, &self.session.req_header().headers);
         (self.head_sent, self.status) = (true, head.status);
         let chunked = !self.session.is_http2();
         if takes(self.session, &head) {

@@ -14,7 +14,7 @@ mod signals;
 mod succession;
 mod tls;
 
-use crate::admin::{self, Control};
+use crate::admin::{self, Control, Readiness};
 use crate::config::{Boot, Document, Environment, Registry, Snapshot};
 use crate::ledger::{Price, PriceTable};
 use crate::proxy::{Front, Gateway, Plane};
@@ -197,7 +197,8 @@ fn run(
     let resolver = listen::add(&mut public, &snapshot, &addresses)?;
     server.add_service(public);
 
-    let control = Arc::new(control(plane, &reloader));
+    let open = Arc::new(AtomicBool::new(false));
+    let control = Arc::new(control(plane, &reloader, &open));
     let console = Arc::new(console::Inside::default());
     let _ = plane.console.set(Arc::clone(&console) as Arc<dyn crate::proxy::Console>);
     let listener = std::sync::Mutex::new(Some(listen::admin(addresses.admin)?));
@@ -213,7 +214,7 @@ fn run(
     // Only now is it certain that somebody will see it.
     let first_key = ready::first_key(plane, &reloader)?;
     let set_up = ready::await_owner(&reloader)?;
-    let banner = ready::Banner { addresses: addresses.clone(), first_key, set_up };
+    let banner = ready::Banner { addresses: addresses.clone(), first_key, set_up, open };
     let keeper = Keeper::new(Arc::clone(plane), reloader, resolver, (logs, pid_file), banner);
     server.add_service(pingora::services::background::background_service("keeper", keeper));
     let (drain, lame_duck) = (plane.drain.clone(), snapshot.shutdown.lame_duck);
@@ -231,8 +232,8 @@ fn threads(snapshot: &Snapshot) -> usize {
     }
 }
 
-fn control(plane: &Arc<Plane>, reloader: &Arc<Reloader>) -> Control {
-    let (for_gauges, for_ready) = (Arc::clone(plane), Arc::clone(plane));
+fn control(plane: &Arc<Plane>, reloader: &Arc<Reloader>, open: &Arc<AtomicBool>) -> Control {
+    let (for_gauges, drain, open) = (Arc::clone(plane), plane.drain.clone(), Arc::clone(open));
     let for_verify = Arc::clone(plane);
     let reload = Arc::clone(reloader);
     let failures = Arc::clone(reloader);
@@ -244,7 +245,11 @@ fn control(plane: &Arc<Plane>, reloader: &Arc<Reloader>) -> Control {
         clock: plane.clock.clone(),
         token: reloader.admin_token(),
         gauges: Box::new(move || ready::gauges(&for_gauges, failures.failures(), notices.counts())),
-        ready: Box::new(move || !for_ready.drain.draining()),
+        ready: Box::new(move || match (drain.draining(), open.load(Ordering::Acquire)) {
+            (true, _) => Readiness::Draining,
+            (false, true) => Readiness::Ready,
+            (false, false) => Readiness::Starting,
+        }),
         reload: Box::new(move || reload.reload().map_err(|problems| problems.to_string())),
         verify: Box::new(move || {
             let snapshot = for_verify.snapshot.load_full();

@@ -11,6 +11,7 @@ use crate::telemetry::{CredentialGauge, Gauges};
 use crate::types::Secret;
 use std::io::Write;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Makes the first key when there is none, so that a fresh hub can be used at once.
 pub(super) fn first_key(plane: &Plane, reloader: &Reloader) -> Result<Option<String>, String> {
@@ -54,6 +55,8 @@ pub(super) struct Banner {
     pub first_key: Option<String>,
     /// The token that makes the first owner, while there is none.
     pub set_up: Option<Secret>,
+    /// Set when the listeners accept.
+    pub open: Arc<AtomicBool>,
 }
 
 impl Banner {
@@ -65,6 +68,7 @@ impl Banner {
                 tokio::time::sleep(std::time::Duration::from_millis(5)).await;
             }
         }
+        self.open.store(true, Ordering::Release);
         let text = self.text(models);
         let line = serde_json::json!({
             "event": "ready",

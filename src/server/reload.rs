@@ -66,8 +66,10 @@ impl Reloader {
         let token = admin::token(&boot.data_dir, admin::Missing::Make)?;
         let registry = Registry::new(boot.health, Default::default());
         let document = Document::read(path.as_deref()).map_err(|p| p.to_string())?;
+        // What an old process left open is closed by the prices of its time, also by managed ones.
+        let managed = Extra { prices: directory.compile().extra.prices, ..Extra::default() };
         let snapshot = document
-            .resolve(&inputs(&environment, &registry, &Extra::default(), &pepper, &prices))
+            .resolve(&inputs(&environment, &registry, &managed, &pepper, &prices))
             .map_err(|p| p.to_string())?;
         recover(&store, &snapshot, &mut |_| ())?;
         let registry = Registry::new(boot.health, store.spent());
@@ -281,6 +283,8 @@ impl Reloader {
     /// used after the hand-over counts against the budgets of their keys from now on.
     pub(super) fn inherit(&self) {
         let Some(plane) = self.plane.get().and_then(Weak::upgrade) else { return };
+        // A counter that a rebuild makes now would learn of it from the books and then once more.
+        let _turn = self.turn.lock();
         let mut ended = |settlement: &Settlement| {
             let used = used_by(settlement);
             self.registry.gate_of_any(&settlement.key).inherit(used, settlement.at);

@@ -1,7 +1,7 @@
 //! How a batch of records is written: one value of the journal.
 //!
 //! ```text
-//! version   1 byte, 3; 2 and 1 in older books
+//! version   1 byte, 4; 3, 2 and 1 in older books
 //! before   32 bytes, digest of the batch before (zeros at the first)
 //! count     4 bytes, records, big endian
 //! span     16 bytes, earliest and latest `at` of the records, big endian
@@ -19,9 +19,11 @@ use crate::ledger::{Intent, Record, Settlement};
 use crate::types::Wall;
 use sha2::{Digest as _, Sha256};
 
-const VERSION: u8 = 3;
-/// Records of before they said who is behind a key, without and with movements of wallets.
-const OLD: [u8; 2] = [1, 2];
+const VERSION: u8 = 4;
+/// The oldest version that is still read.
+const OLDEST: u8 = 1;
+/// The version since which records say who is behind a key.
+const WITH_PARTY: u8 = 3;
 const HEADER_BYTES: usize = 1 + 32 + 4 + 16;
 const DIGEST_BYTES: usize = 32;
 
@@ -115,7 +117,7 @@ fn digest(sequence: u64, bytes: &[u8]) -> Digest {
 pub(super) struct Batch<'a> {
     pub(super) before: Digest,
     pub(super) digest: Digest,
-    old: bool,
+    version: u8,
     count: u32,
     /// Earliest and latest `at`.
     span: (Wall, Wall),
@@ -125,8 +127,7 @@ pub(super) struct Batch<'a> {
 impl<'a> Batch<'a> {
     pub(super) fn read(sequence: u64, value: &'a [u8]) -> Result<Self, BadBatch> {
         let (version, rest) = value.split_first().ok_or(BadBatch::Short)?;
-        let old = OLD.contains(version);
-        if !old && *version != VERSION {
+        if !(OLDEST..=VERSION).contains(version) {
             return Err(BadBatch::Version(*version));
         }
         let (body, found) = value.split_last_chunk::<DIGEST_BYTES>().ok_or(BadBatch::Short)?;
@@ -141,7 +142,7 @@ impl<'a> Batch<'a> {
         Ok(Self {
             before: *before,
             digest: *found,
-            old,
+            version: *version,
             count: u32::from_be_bytes(*count),
             span: (Wall(i64::from_be_bytes(*first)), Wall(i64::from_be_bytes(*last))),
             records,
@@ -165,12 +166,18 @@ impl<'a> Batch<'a> {
 
     /// The record that `bytes` begin with, and what follows it.
     fn record<'b>(&self, bytes: &'b [u8]) -> Option<(Record, &'b [u8])> {
-        if self.old {
-            let (record, after) = postcard::take_from_bytes::<old::Record>(bytes).ok()?;
-            return Some((record.into(), after));
+        match self.version {
+            VERSION => postcard::take_from_bytes(bytes).ok(),
+            WITH_PARTY => converted::<old::Record3>(bytes),
+            _ => converted::<old::Record>(bytes),
         }
-        postcard::take_from_bytes(bytes).ok()
     }
+}
+
+/// A record of an older version.
+fn converted<'b, R: serde::Deserialize<'b> + Into<Record>>(bytes: &'b [u8]) -> Option<(Record, &'b [u8])> {
+    let (record, after) = postcard::take_from_bytes::<R>(bytes).ok()?;
+    Some((record.into(), after))
 }
 
 mod old;

@@ -141,3 +141,85 @@ async fn a_wrong_policy_is_told_at_once() {
         assert!(told.contains(expected), "{expected}: {told}");
     }
 }
+
+#[tokio::test]
+async fn a_tenants_policy_is_made_changed_and_taken_back_while_the_hub_runs() {
+    let upstream = Upstream::realistic().await;
+    let hub = Gateway::start(&conf(&upstream, "percent = 40")).await;
+    let operator = Api::operator(&hub);
+    // The file's policy is shown, and only changed there.
+    let of_file = operator.get("/body-policies/acme").await;
+    assert_eq!(
+        (&of_file["source"], &of_file["percent"], &of_file["days"]),
+        (&json!("file"), &json!(40), &json!(30))
+    );
+    for method in ["PATCH", "DELETE"] {
+        operator.call(method, "/body-policies/acme", json!({ "days": 1 })).await.expect(409);
+    }
+    operator.call("POST", "/body-policies", json!({ "tenant": "acme" })).await.expect(409);
+    let nobody = operator.call("POST", "/body-policies", json!({ "percent": 0 })).await.expect(422).json();
+    let fields: Vec<&str> = nobody["errors"].as_array().unwrap().iter().map(|e| text(e, "field")).collect();
+    assert_eq!(fields, ["percent", "tenant"]);
+
+    // The owner of a tenant says it of their own requests, and of nobody else's.
+    operator.make("/users", json!({ "email": "o@hub.test", "role": "owner" })).await;
+    let mut keys = Vec::new();
+    for role in ["owner", "admin"] {
+        let email = format!("{role}@quiet.test");
+        let user = operator.make("/users", json!({ "email": email, "role": role, "tenant": "quiet" })).await;
+        let owner = json!({ "kind": "user", "id": user["id"] });
+        let scopes: &[&str] = match role {
+            "owner" => &["body-policies:read", "body-policies:write", "bodies:read", "audit:read"],
+            _ => &["body-policies:read"],
+        };
+        let key =
+            operator.make("/keys", json!({ "owner": owner, "scopes": scopes, "tenant": "quiet" })).await;
+        keys.push(text(&key, "secret").to_owned());
+    }
+    let (owner, admin) = (Api::bearer(&hub, &keys[0]), Api::bearer(&hub, &keys[1]));
+    let policy = json!({ "redact": ["secret-[0-9]+"], "comment": "for a month" });
+    admin.call("POST", "/body-policies", policy.clone()).await.expect(403);
+    owner.call("POST", "/body-policies", json!({ "tenant": "acme" })).await.expect(403);
+    let made = owner.make("/body-policies", policy.clone()).await;
+    let path = format!("/body-policies/{}", text(&made, "id"));
+    assert_eq!(made["tenant"], "quiet");
+    owner.call("POST", "/body-policies", policy).await.expect(422);
+    assert_eq!(admin.get("/body-policies").await["items"].as_array().unwrap().len(), 1, "not acme's");
+    assert_eq!(operator.get("/body-policies").await["items"].as_array().unwrap().len(), 2);
+
+    let chat = async |words: &str| {
+        let body = json!({ "model": "gpt", "messages": [{ "role": "user", "content": words }] });
+        hub.call(&Request::post("/v1/chat/completions", &body).key(conf::SECOND_KEY)).await.expect(200);
+    };
+    chat("the secret-42 of it").await;
+    hub.eventually("the body to be kept", async || items(&owner, "").await.len() == 1).await;
+    let kept = owner.get(&format!("/bodies/{}", text(&items(&owner, "").await[0], "id"))).await;
+    assert!(text(&kept, "request").contains("the [redacted] of it"), "{kept}");
+    let wrong = owner.call("PATCH", &path, json!({ "redact": ["fine", "("] })).await.expect(422).json();
+    assert_eq!(wrong["errors"][0]["field"], "redact[1]");
+    owner.call("PATCH", &path, json!({ "enabled": false })).await.expect(200);
+    chat("nobody writes this down").await;
+    owner.call("PATCH", &path, json!({ "enabled": null, "max_bytes": 5 })).await.expect(200);
+    chat("a short beginning").await;
+    hub.eventually("the next body", async || items(&owner, "").await.len() == 2).await;
+    let all = items(&owner, "").await;
+    assert_eq!(all[1]["request_bytes"], 5, "the one in between was not kept");
+    owner.call("DELETE", &path, Value::Null).await.expect(204);
+    let audit = operator.get("/audit?kind=body-policy").await;
+    let actions: Vec<&str> = audit["items"].as_array().unwrap().iter().map(|e| text(e, "action")).collect();
+    assert_eq!(actions[0], "body-policy.delete");
+    for action in ["body-policy.create", "body-policy.update"] {
+        assert!(actions.contains(&action), "{actions:?}");
+    }
+    let on_line = on_line(&hub, &["list", "body-policies"]).await;
+    assert!(String::from_utf8_lossy(&on_line.stdout).contains("acme"), "{on_line:?}");
+}
+
+#[tokio::test]
+async fn without_a_master_key_nobody_can_wish_bodies_kept() {
+    let upstream = Upstream::realistic().await;
+    let hub = Gateway::start(&Conf::one(&upstream)).await;
+    let answer = Api::operator(&hub).call("POST", "/body-policies", json!({ "tenant": "acme" })).await;
+    let answer = answer.expect(409).json();
+    assert!(text(&answer, "detail").contains("master key"), "{answer}");
+}

@@ -3,6 +3,7 @@
 
 use super::secrets::in_files;
 use super::*;
+use crate::support::receiver::{MailServer, Receiver};
 
 const MASTER: &str = "ca9a4900000000000000000000000000000000000000000000000000000000aa";
 const PASSWORD: &str = "canary-password-4711";
@@ -156,4 +157,124 @@ async fn no_secret_is_said_or_written_anywhere() {
     // The search itself finds what is there.
     let token = std::fs::read_to_string(home.data().join("admin.token")).unwrap();
     assert_eq!(in_files(&home.data(), token.trim()).len(), 1);
+}
+
+#[tokio::test]
+async fn secrets_of_mail_webhooks_programs_and_payments_stay_secret() {
+    let mut canaries = Canaries::default();
+    let upstream = Upstream::realistic().await;
+    let (mail, mut receiver) = (MailServer::start().await, Receiver::start(&[500]).await);
+    // A mail server that knows nobody, and payment providers that are not there: what goes wrong is told.
+    let nowhere = "http://127.0.0.1:9";
+    let conf = Conf::one(&upstream)
+        .priced()
+        .variable("AIGNE_HUB_MASTER_KEY", &"07".repeat(32))
+        .variable("MAIL", &canaries.plant("canary-mail-password"))
+        .variable("STRIPE", &canaries.plant("sk_test_canary4711"))
+        .variable("STRIPE_SIGNS", &canaries.plant("whsec_canary4711"))
+        .variable("KIT", &canaries.plant("canary-kit-secret"))
+        .variable("KIT_SIGNS", &canaries.plant("canary-kit-signing"))
+        .variable("INBOUND", &canaries.plant("canary-inbound-secret"))
+        .variable("OIDC", &canaries.plant("canary-oidc-secret"))
+        .set("billing", "enabled = true\ninbound_secrets = [{ env = \"INBOUND\" }]")
+        .set("sign_in", "url = \"https://hub.test\"")
+        .section("[notices]\nallow = [\"127.0.0.1\"]\n")
+        .section(&format!(
+            "[mail]\nhost = \"127.0.0.1\"\nport = {}\nsecurity = \"none\"\nuser = \"hub\"\n\
+             password = {{ env = \"MAIL\" }}\nfrom = \"hub@example.com\"\n",
+            mail.port()
+        ))
+        .section(&format!(
+            "[billing.stripe]\nsecret_key = {{ env = \"STRIPE\" }}\nwebhook_secrets = [{{ env = \"STRIPE_SIGNS\" }}]\n\
+             success_url = \"https://shop.test/yes\"\ncancel_url = \"https://shop.test/no\"\napi = {nowhere:?}\n\
+             least = \"5\"\n[billing.payment_kit]\napi = {nowhere:?}\nsecret_key = {{ env = \"KIT\" }}\n\
+             webhook_secrets = [{{ env = \"KIT_SIGNS\" }}]"
+        ))
+        .section(&format!(
+            "[[sign_in.oidc]]\nid = \"corp\"\nissuer = {nowhere:?}\nclient_id = \"hub\"\n\
+             client_secret = {{ env = \"OIDC\" }}\nrole = \"guest\""
+        ));
+    let hub = Gateway::start(&conf).await;
+    let api = Api::operator(&hub);
+    let mut said: Vec<(String, Vec<u8>)> = Vec::new();
+    let mut note = |what: &str, answer: &Answer| said.push((what.to_owned(), answer.body.to_vec()));
+
+    // A webhook whose first delivery fails, with a secret that is replaced; and an e-mail.
+    let hook = api.make("/webhooks", json!({ "url": receiver.url() })).await;
+    canaries.plant(text(&hook, "secret"));
+    let path = format!("/webhooks/{}", text(&hook, "id"));
+    let next = api.call("POST", &format!("{path}/rotate"), json!({ "overlap_seconds": 600 })).await;
+    canaries.plant(text(&next.expect(200).json(), "secret"));
+    note("a test", &api.call("POST", &format!("{path}/test"), Value::Null).await.expect(202));
+    let signature = receiver.next().await.headers["x-aigne-signature"].clone();
+    assert!(signature.matches("v1=").count() == 2, "signed with both: {signature}");
+    let letter = api.make("/webhooks", json!({ "url": "mailto:ann@example.com" })).await;
+    let letter = format!("/webhooks/{}/test", text(&letter, "id"));
+    let sent = api.call("POST", &letter, Value::Null).await.expect(202);
+    let delivery = format!("/deliveries/{}", text(&sent.json(), "id"));
+    hub.eventually("the mail server's refusal", async || {
+        api.get(&delivery).await["last_error"].as_str().is_some_and(|error| !error.is_empty())
+    })
+    .await;
+
+    // A program with a secret, the right one and a wrong one.
+    let client = json!({ "name": "Site", "type": "confidential", "redirect_uris": ["https://app.test/back"],
+        "scopes": ["inference"] });
+    let client = api.make("/clients", client).await;
+    let secret = canaries.plant(text(&client, "client_secret"));
+    for shown in [secret, canaries.plant("aigne_cs_canary_wrong")] {
+        let form = format!(
+            "grant_type=authorization_code&code=x&code_verifier=y&client_id={}&client_secret={shown}",
+            text(&client, "id")
+        );
+        let request = Request::new("POST", "/oauth/token")
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(form);
+        note("a refused code", &hub.call(&request).await);
+    }
+
+    // Payments that cannot begin, and messages that nobody has signed.
+    let payment = api.call("POST", "/payments", json!({ "tenant": "acme", "amount": "10" })).await;
+    assert!(payment.status() >= 400, "{payment:?}");
+    note("a payment", &payment);
+    for path in ["stripe", "credits", "payment-kit"] {
+        let request = Request::post(&format!("{ROOT}/webhooks/{path}"), &json!({ "id": "x" }))
+            .header("stripe-signature", "t=1,v1=00");
+        let answer = hub.admin(&request).await;
+        assert!(answer.status() >= 400, "{path}: {answer:?}");
+        note(path, &answer);
+    }
+    note("a way to sign in", &hub.admin(&Request::get(&format!("{ROOT}/sign-in/corp"))).await.expect(502));
+
+    let everything = [
+        "/webhooks",
+        "/deliveries",
+        "/clients",
+        "/payments",
+        "/wallets",
+        "/grants",
+        "/audit?limit=1000",
+        "/audit/export",
+        "/left-out",
+        "/vault",
+    ];
+    for path in everything {
+        said.push((path.to_owned(), api.call("GET", path, Value::Null).await.expect(200).body.to_vec()));
+    }
+    said.push(("the metrics".to_owned(), hub.metrics().await.0.into_bytes()));
+    said.push(("the log".to_owned(), hub.said().into_bytes()));
+    let home = hub.home();
+    hub.stop().await;
+    for command in [&["check"][..], &["list", "webhooks"], &["notices", "deliveries"], &["ledger", "export"]]
+    {
+        let output = home.run(command).await;
+        assert!(output.status.success(), "{command:?}: {output:?}");
+        said.push((format!("{command:?}"), [output.stdout, output.stderr].concat()));
+    }
+    for (what, said) in &said {
+        canaries.are_not_in(what, said);
+    }
+    for canary in &canaries.0 {
+        assert_eq!(in_files(&home.data(), canary), Vec::<String>::new(), "{canary}");
+    }
 }

@@ -74,8 +74,13 @@ async fn a_pair_of_keys_signs_and_is_nowhere_to_be_found() {
     for needle in [secret, bedrock::LENT.1, "wrong-canary-secret", id] {
         assert!(!said.contains(needle), "{needle}");
     }
-    let output = on_line(&hub, &["api", "GET", "/health"]).await;
-    assert!(String::from_utf8_lossy(&output.stdout).contains("aws/lent"), "{output:?}");
+    let output = on_line(&hub, &["health"]).await;
+    let table = String::from_utf8_lossy(&output.stdout).into_owned();
+    let row = table.lines().find(|line| line.starts_with("aws/lent")).unwrap_or_else(|| panic!("{output:?}"));
+    assert!(row.contains("rejected") && row.contains("refused the credential, "), "{row}");
+    let output = on_line(&hub, &["health", "--json"]).await;
+    let health: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(health["credentials"].as_array().unwrap().iter().any(|one| one["id"] == "aws/lent"), "{health}");
     // Another vendor takes no pair.
     let other = api.make("/providers", json!({ "name": "o", "vendor": "openai" })).await;
     let body = json!({ "provider": other["id"], "name": "a", "type": "access_key_pair", "access_key_id": "a", "secret_access_key": "b" });

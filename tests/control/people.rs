@@ -167,11 +167,11 @@ async fn a_new_password_and_a_one_time_code_hold_from_then_on() {
     sign_in(&hub, with_code).await.unwrap();
 }
 
-fn step_of_now() -> u64 {
+pub fn step_of_now() -> u64 {
     std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs() / 30
 }
 
-fn from_base32(text: &str) -> Vec<u8> {
+pub fn from_base32(text: &str) -> Vec<u8> {
     let (mut bytes, mut held, mut bits) = (Vec::new(), 0_u32, 0);
     for c in text.bytes() {
         let value = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".iter().position(|known| *known == c).unwrap();

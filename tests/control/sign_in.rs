@@ -313,6 +313,57 @@ async fn an_account_is_linked_only_where_that_is_wanted_and_only_to_its_own_tena
 }
 
 #[tokio::test]
+async fn who_has_one_time_codes_is_asked_for_one_where_that_is_wanted() {
+    let op = Scripted::start().await;
+    let hub = start(&[
+        scripted(&op, "role = \"member\"\none_time_codes = true"),
+        scripted(&op, "role = \"member\"").replace("\"corp\"", "\"plain\""),
+    ])
+    .await;
+    let come = async |id: &str| {
+        let mut browser = Browser::default();
+        let there = browser.begin(&hub, id).await;
+        op.says(&asked(&there, "nonce"), Lines::true_ones());
+        let answer = browser.come_back(&hub, &back(&op, &there)).await;
+        (browser, answer)
+    };
+    // Who has none comes in, and sets them up.
+    let (mut browser, _) = come("corp").await;
+    browser.me(&hub).await.expect(200);
+    let api = Api::cookie(&hub, &browser.session());
+    let begun = api.call("POST", "/me/totp", Value::Null).await.expect(200).json();
+    let secret = people::from_base32(text(&begun, "secret"));
+    let step = people::step_of_now();
+    let code = |step: u64| aigne_hub::control::totp_code(&secret, step).unwrap();
+    api.call("POST", "/me/totp/confirm", json!({ "code": code(step) })).await.expect(204);
+
+    let (mut browser, question) = come("corp").await;
+    assert!(page(&question.expect(200)).contains(&format!("action=\"{ROOT}/sign-in/corp/code\"")));
+    browser.me(&hub).await.expect(401);
+    let form = |code: &str| format!("code={code}");
+    let path = format!("{ROOT}/sign-in/corp/code");
+    // Another browser, another provider, another site, no code, a used one: none of them.
+    Browser::default().sends(&hub, &path, form(&code(step + 1))).await.expect(400);
+    browser.sends(&hub, &path.replace("corp", "plain"), form(&code(step + 1))).await.expect(400);
+    let (mut browser, _) = come("corp").await;
+    for wrong in [String::new(), form("000000"), form(&code(step))] {
+        let answer = browser.sends(&hub, &path, wrong).await.expect(401);
+        assert!(page(&answer).contains("That code is not right"), "{answer:?}");
+    }
+    let refused = Api::operator(&hub).get("/audit?action=sign-in.code&outcome=refused").await;
+    assert_eq!(refused["items"].as_array().unwrap().len(), 3, "{refused}");
+    browser.me(&hub).await.expect(401);
+    let right = code(step + 1);
+    let spaced = format!("code={}+{}", &right[..3], &right[3..]);
+    let answer = browser.sends(&hub, &path, spaced).await.expect(200);
+    assert!(page(&answer).contains("content=\"0;url=/console\""), "{answer:?}");
+    browser.me(&hub).await.expect(200);
+    // Where the provider's word is enough, it is.
+    let (mut browser, _) = come("plain").await;
+    browser.me(&hub).await.expect(200);
+}
+
+#[tokio::test]
 async fn everything_wrong_in_the_file_is_told_at_once() {
     let row = "id = \"A b\"\nissuer = \"http://op.test\"\nclient_id = \"x\"\nscopes = [\"a b\"]\nemail_domains = [\"@x\"]\ntenant = \"a b\"";
     let conf = conf(&[row.to_owned(), "id = \"a\"\nissuer = \"https://op.test\"\nclient_id = \"x\"".into()]);

@@ -101,6 +101,10 @@ async fn a_token_of_a_configured_issuer_is_as_good_as_a_key() {
     let forged = idp.token(&json!({}));
     let (signed, _) = forged.rsplit_once('.').unwrap();
     hub.call(&chat_by(&format!("{signed}."), "gpt")).await.expect_error(401, "invalid_api_key");
+    // Whatever its issuer says, it administers nothing; the refusal says what would.
+    let refused = Api::bearer(&hub, &idp.token(&json!({ "scope": "models users:read" })));
+    let refused = refused.call("GET", "/users", Value::Null).await.expect(401).json();
+    assert!(text(&refused, "detail").contains("administers nothing"), "{refused}");
     let records = hub.ledger().await;
     let record = records.last().unwrap();
     assert_eq!(record["tenant"], "acme");

@@ -1,9 +1,10 @@
 //! Kept bodies: listed, read, deleted. Each reading and each deletion is in the audit log.
 
 use super::call::{Call, Reply};
+use super::crud::{self, take_tenant};
 use super::problem::Problem;
 use crate::admin::directory::{Doomed, Gone};
-use crate::control::{Entry, KeptBody, Kind, Outcome, Permission, Target};
+use crate::control::{BodyPolicy, Entry, KeptBody, Kind, Outcome, Permission, Target, VaultError};
 use crate::types::TenantId;
 use axum::http::StatusCode;
 use schemars::JsonSchema;
@@ -15,6 +16,25 @@ const PAGE: usize = 100;
 const LARGEST_PAGE: usize = 1_000;
 /// What the list is asked by.
 pub const BODY_QUERY: &[&str] = &["limit", "after", "tenant", "user", "key", "model"];
+
+/// `POST /body-policies`: refused where nothing could be kept, because bodies are sealed, and where
+/// the file has a policy for the tenant, because that goes first.
+pub fn create_policy(call: &Call<'_>) -> Result<Reply, Problem> {
+    let tenant = take_tenant(call, Kind::BodyPolicy, &mut call.object()?)?;
+    call.needs(Permission::BodyPoliciesWrite, tenant.as_ref())?;
+    if call.directory.vault().master().is_none() {
+        return Err(Problem::conflict(VaultError::NoMaster.to_string()));
+    }
+    let declared = |tenant: &TenantId| {
+        let snapshot = call.directory.snapshot();
+        snapshot.is_some_and(|snapshot| snapshot.declared.bodies.contains(tenant.as_str()))
+    };
+    if let Some(tenant) = tenant.filter(declared) {
+        let text = format!("the configuration file says already what is kept of {:?}", tenant.as_str());
+        return Err(Problem::conflict(text));
+    }
+    crud::create::<BodyPolicy>(call)
+}
 
 /// Which bodies are to go: all of the tenant, or those of a request or for a user.
 #[derive(Serialize, Deserialize, JsonSchema)]

@@ -36,6 +36,8 @@ pub fn to_read(kind: Kind) -> Permission {
         Kind::Webhook => Permission::WebhooksRead,
         Kind::Quota => Permission::QuotasRead,
         Kind::Client => Permission::ClientsRead,
+        Kind::BodyPolicy => Permission::BodyPoliciesRead,
+        Kind::Price => Permission::PricesRead,
     }
 }
 
@@ -56,6 +58,8 @@ pub fn to_write(kind: Kind) -> Permission {
         Kind::Webhook => Permission::WebhooksWrite,
         Kind::Quota => Permission::QuotasWrite,
         Kind::Client => Permission::ClientsWrite,
+        Kind::BodyPolicy => Permission::BodyPoliciesWrite,
+        Kind::Price => Permission::PricesWrite,
     }
 }
 
@@ -367,7 +371,9 @@ fn dependants(state: &State, record: &Record) -> Result<Vec<Arc<Record>>, Proble
         | Body::AddressRule(_)
         | Body::Webhook(_)
         | Body::Quota(_)
-        | Body::Client(_) => Ok(Vec::new()),
+        | Body::Client(_)
+        | Body::BodyPolicy(_)
+        | Body::Price(_) => Ok(Vec::new()),
     }
 }
 

@@ -148,11 +148,24 @@ fn authenticate(directory: &Directory, token: &Secret, incoming: &Incoming) -> R
             return Ok(Asker { principal: Principal::operator(), session: None });
         }
         let principal = by_key(directory, shown, incoming).or_else(|| by_token(directory, shown));
-        let principal = principal.ok_or_else(unknown)?;
+        let principal = principal.ok_or_else(|| if is_signed(shown) { of_others() } else { unknown() })?;
         allowed_from(directory, &principal, incoming)?;
         return Ok(Asker { principal, session: None });
     }
     by_session(directory, incoming)
+}
+
+/// Is it of the form of a JWT? The hub's own tokens have no dots.
+fn is_signed(shown: &str) -> bool {
+    shown.starts_with("eyJ") && shown.split('.').count() == 3
+}
+
+/// What others have signed is for calling models, whoever they are: an issuer of tokens must not be
+/// able to make somebody an administrator.
+fn of_others() -> Problem {
+    let detail = "a JWT of another issuer is for calling models and administers nothing; sign in, or send a \
+                  key with scopes or an access token of this hub";
+    Problem::new(StatusCode::UNAUTHORIZED, detail)
 }
 
 /// Who presents this access token, if it is good now.

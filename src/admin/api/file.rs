@@ -5,6 +5,7 @@ use super::call::Call;
 use super::crud::to_read;
 use crate::config::{Caller, Snapshot};
 use crate::control::{Kind, Moment};
+use crate::types::TenantId;
 use serde_json::{Value, json};
 
 /// Things of a kind that the file (or, for providers, the environment) declares and that who
@@ -21,6 +22,8 @@ pub fn of_the_file(call: &Call<'_>, kind: Kind) -> Vec<Value> {
         Kind::Credential => credentials(call, &snapshot),
         Kind::Model => models(&snapshot),
         Kind::Quota => quotas(call, &snapshot),
+        Kind::BodyPolicy => body_policies(call, &snapshot),
+        Kind::Price => super::prices::of_files(call),
         _ => Vec::new(),
     };
     shown.sort_by(|a, b| a["id"].as_str().cmp(&b["id"].as_str()));
@@ -52,6 +55,22 @@ fn quotas(call: &Call<'_>, snapshot: &Snapshot) -> Vec<Value> {
         shown
     };
     of_file.map(shown).collect()
+}
+
+/// There is one for each tenant at most, so the tenant's name does for an id.
+fn body_policies(call: &Call<'_>, snapshot: &Snapshot) -> Vec<Value> {
+    let declared = |tenant: &&TenantId| snapshot.declared.bodies.contains(tenant.as_str());
+    let visible = |tenant: &&TenantId| call.principal.reaches(Some(tenant));
+    let mut list = Vec::new();
+    for tenant in snapshot.bodies.keys().filter(declared).filter(visible) {
+        let Some(policy) = snapshot.bodies.get(tenant) else { continue };
+        let mut shown = serde_json::to_value(policy.told()).unwrap_or_default();
+        shown["id"] = json!(tenant);
+        shown["tenant"] = json!(tenant);
+        shown["source"] = "file".into();
+        list.push(shown);
+    }
+    list
 }
 
 fn keys(call: &Call<'_>, snapshot: &Snapshot) -> Vec<Value> {

@@ -2,7 +2,7 @@
 
 use super::call::{Incoming, Reply, etag};
 use super::dispatch::{ROOT, answer};
-use super::page::{HTML, POLICY};
+use super::page::HTML;
 use super::problem::Problem;
 use crate::access::client_address;
 use crate::admin::Control;
@@ -120,7 +120,7 @@ fn of_reply(reply: Reply) -> Response {
     let response = match text {
         Some((HTML, page)) => builder
             .header(header::CONTENT_TYPE, HTML)
-            .header(header::CONTENT_SECURITY_POLICY, POLICY)
+            .header(header::CONTENT_SECURITY_POLICY, crate::admin::page::policy())
             .header(header::REFERRER_POLICY, "no-referrer")
             .body(Body::from(page)),
         Some((kind, text)) => builder.header(header::CONTENT_TYPE, kind).body(Body::from(text)),

@@ -159,8 +159,8 @@ fn parameters(route: &Route) -> Vec<Value> {
         let schema = json!({ "type": "string", "minLength": 1 });
         parameters.push(json!({ "name": "id", "in": "path", "required": true, "schema": schema }));
     }
-    for name in route.query {
-        let schema = match *name {
+    for name in route.asked_by() {
+        let schema = match name {
             "limit" => json!({ "type": "integer", "minimum": 1, "maximum": 500 }),
             "before" => json!({ "type": "integer", "minimum": 1 }),
             "force" => json!({ "type": "boolean" }),
@@ -203,6 +203,13 @@ fn responses(route: &Route, generator: &mut SchemaGenerator) -> Value {
             ("200", Some(json_of(page)))
         }
         Answer::Object => ("200", Some(json_of(json!({ "type": "object" })))),
+        Answer::Either(kinds) => {
+            let mut content = json_of(json!({ "type": "object" }));
+            for kind in kinds {
+                content[*kind] = json!({ "schema": { "type": "string" } });
+            }
+            ("200", Some(content))
+        }
         Answer::Html => ("200", Some(json!({ "text/html": { "schema": { "type": "string" } } }))),
         Answer::Lines => {
             let text = json!({ "schema": { "type": "string" } });

@@ -1,12 +1,13 @@
-//! People: the first owner, signing in and out, passwords, one-time codes.
+//! People: the first owner, signing in and out, passwords.
 
 use super::call::{Call, Reply, typed};
 use super::crud::{fresh_id, made, take_tenant, to_change, to_write};
 use super::problem::Problem;
+use super::totp::code_step;
 use crate::admin::directory::{Directory, Draft};
 use crate::control::{
-    BuiltIn, Change, Kind, Moment, Outcome, PasswordHash, PermissionSet, Principal, Private, Proofs,
-    RANDOM_BYTES, Record, Resource, Session, State, User, password_faults, to_hex, totp_uri, totp_verify,
+    BuiltIn, Change, Kind, Moment, Outcome, PasswordHash, PermissionSet, Principal, Private, Proofs, Record,
+    Resource, Session, State, User, password_faults, to_hex,
 };
 use axum::http::{StatusCode, header};
 use schemars::JsonSchema;
@@ -56,14 +57,6 @@ pub struct NewPassword {
     pub current: Option<String>,
     /// At least 12 characters.
     pub password: String,
-}
-
-/// A one-time code.
-#[derive(Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Code {
-    /// Six digits.
-    pub code: String,
 }
 
 pub(super) fn random<const N: usize>() -> Result<[u8; N], Problem> {
@@ -176,14 +169,10 @@ fn proved(call: &Call<'_>, record: Option<&Record>, asked: &SignIn) -> Option<u6
         }
     };
     let (true, Some(record)) = (fits, record) else { return None };
-    let Some(totp) = totp else { return Some(last) };
-    let secret = call.directory.vault().open(&totp_owner(&record.id), totp).ok()?;
-    let secret = crate::control::from_hex(secret.expose())?;
-    totp_verify(&secret, asked.code.as_deref()?, call.now, last)
-}
-
-fn totp_owner(user: &str) -> String {
-    format!("totp/{user}")
+    match totp {
+        Some(_) => code_step(call, record, asked.code.as_deref()?),
+        None => Some(last),
+    }
 }
 
 /// Begins a session of a user, however they have shown who they are. `step`: of the one-time code
@@ -206,6 +195,10 @@ pub(super) fn begin(
         agent: agent.unwrap_or_default().chars().take(200).collect(),
     };
     call.directory.change(|state| {
+        if is_used_up(state, record, step) {
+            // Two who show the same code at once are not two who know it.
+            return Err(Problem::new(StatusCode::UNAUTHORIZED, "this one-time code was used already"));
+        }
         let mut draft = Draft {
             begun: vec![(hash_of(&cookie), session)],
             ended: call.directory.sessions_over(call.now),
@@ -225,6 +218,12 @@ pub(super) fn begin(
         reply.cookies = vec![format!("{COOKIE}={cookie}; Path=/; Secure; HttpOnly; SameSite=Strict")];
         Ok::<_, Problem>((reply, draft))
     })
+}
+
+/// Was this step's one-time code used since it was looked at?
+fn is_used_up(state: &State, record: &Record, step: u64) -> bool {
+    let now = state.get(Kind::User, &record.id).map(|record| &record.private);
+    matches!(now, Some(Private::User(proofs)) if step > 0 && proofs.totp.is_some() && step <= proofs.totp_step)
 }
 
 /// Writes down that a one-time code was used.
@@ -418,55 +417,6 @@ pub(super) fn with_private(
         draft.ended = call.directory.sessions_of(user);
         draft.ended.retain(|hash| Some(*hash) != call.session);
         Ok((Reply::nothing(), draft))
-    })
-}
-
-/// `POST /me/totp`: a secret for an authenticator app. It counts once a code confirms it.
-pub fn begin_totp(call: &Call<'_>) -> Result<Reply, Problem> {
-    let user = own_account(call)?;
-    let state = call.directory.state();
-    let name = state.find::<User>(user).map(|user| user.email.clone()).unwrap_or_default();
-    let secret: [u8; 20] = random()?;
-    let sealed = call
-        .directory
-        .vault()
-        .seal(&totp_owner(user), &to_hex(&secret), random::<RANDOM_BYTES>()?)
-        .map_err(|error| Problem::conflict(error.to_string()))?;
-    call.directory.await_code(Arc::clone(user), sealed);
-    let (uri, text) = totp_uri(&secret, &name);
-    Ok(Reply::ok(json!({ "uri": uri, "secret": text })))
-}
-
-/// `POST /me/totp/confirm`
-pub fn confirm_totp(call: &Call<'_>) -> Result<Reply, Problem> {
-    let asked: Code = call.typed()?;
-    let user = own_account(call)?;
-    let names = [format!("code of {user}")];
-    throttled(call, &names)?;
-    let sealed =
-        call.directory.awaited_code(user).ok_or_else(|| Problem::conflict("begin with POST /me/totp"))?;
-    let opened = call.directory.vault().open(&totp_owner(user), &sealed);
-    let secret = opened.ok().and_then(|secret| crate::control::from_hex(secret.expose()));
-    let step = secret.and_then(|secret| totp_verify(&secret, &asked.code, call.now, 0));
-    let Some(step) = step else {
-        call.directory.throttle.lock().failed(&names[0], call.now);
-        return Err(Problem::fault("code", "is not the one that the app shows now"));
-    };
-    with_private(call, user, |private| match private {
-        Private::User(proofs) => {
-            Private::User(Proofs { totp: Some(sealed), totp_step: step, ..proofs.clone() })
-        }
-        other => other.clone(),
-    })
-}
-
-/// `DELETE /users/{id}/totp`: for who has lost the device.
-pub fn remove_totp(call: &Call<'_>) -> Result<Reply, Problem> {
-    let state = call.directory.state();
-    let record = to_change(call, &state, Kind::User)?;
-    with_private(call, &record.id, |private| match private {
-        Private::User(proofs) => Private::User(Proofs { totp: None, totp_step: 0, ..proofs.clone() }),
-        other => other.clone(),
     })
 }
 

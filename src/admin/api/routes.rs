@@ -2,11 +2,18 @@
 //! dispatch, permissions, the OpenAPI document and the tests come from here.
 //! A path that is not here is not answered.
 
+#[macro_use]
+mod row;
 mod billing;
 mod bodies;
 mod history;
+mod notices;
+mod oauth;
+mod prices;
+mod quotas;
 mod sign_in;
 mod table;
+mod upstream;
 mod usage;
 
 pub use table::routes;
@@ -42,6 +49,8 @@ pub enum Answer {
     Object,
     /// JSON lines, or CSV.
     Lines,
+    /// Some object; or, where the query asks for it, the same in one of these media types.
+    Either(&'static [&'static str]),
     /// A page for people, or a way to another one.
     Html,
 }
@@ -64,10 +73,19 @@ pub struct Route {
     pub extra: &'static [&'static str],
     /// What the query may say.
     pub query: &'static [&'static str],
+    /// What else it may say: by what things are chosen.
+    pub chosen: &'static [&'static str],
     /// What it gives.
     pub answer: Answer,
     /// What answers.
     pub handler: fn(&Call<'_>) -> Result<Reply, Problem>,
+}
+
+impl Route {
+    /// All that the query may say.
+    pub fn asked_by(&self) -> impl Iterator<Item = &'static str> {
+        self.query.iter().chain(self.chosen).copied()
+    }
 }
 
 /// Does the path fit the row's? Then what stands for `{id}`.

@@ -3,6 +3,7 @@
 
 use super::call::{Call, Reply};
 use super::crud::{fresh_id, to_change};
+use super::one_time;
 use super::page::{page, passage};
 use super::people::{begin, random, throttled, with_private};
 use super::problem::Problem;
@@ -16,7 +17,7 @@ use axum::http::{StatusCode, header};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
-const TITLE: &str = "Signing in did not work";
+pub(super) const TITLE: &str = "Signing in did not work";
 
 /// Why somebody cannot sign in: what they read, and what the audit log keeps.
 struct Halt {
@@ -55,7 +56,7 @@ impl From<crate::admin::directory::Unwritten> for Halt {
     }
 }
 
-fn settings(call: &Call<'_>) -> SignIn {
+pub(super) fn settings(call: &Call<'_>) -> SignIn {
     call.directory.snapshot().map(|snapshot| snapshot.sign_in.clone()).unwrap_or_default()
 }
 
@@ -108,7 +109,7 @@ pub fn finish(call: &Call<'_>) -> Result<Reply, Problem> {
     }
 }
 
-fn unknown() -> Reply {
+pub(super) fn unknown() -> Reply {
     page(StatusCode::NOT_FOUND, TITLE, "There is no such way to sign in.", None)
 }
 
@@ -197,9 +198,13 @@ fn welcome(
     let Some(principal) = Principal::user(&state, &id) else {
         return Err(Halt::no("Your account, or what it belongs to, is switched off."));
     };
-    let session = begin(call, record, principal, 0)?;
-    let mut reply = passage("You are signed in", &beginning.then);
-    reply.cookies = session.cookies;
+    let mut reply = match provider.one_time_codes && one_time::has_codes(record) {
+        true => one_time::ask(call, provider, record, &beginning.then)?,
+        false => {
+            let session = begin(call, record, principal, 0)?;
+            Reply { cookies: session.cookies, ..passage("You are signed in", &beginning.then) }
+        }
+    };
     reply.cookies.push(flow_cookie("", 0));
     Ok(reply)
 }

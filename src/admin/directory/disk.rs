@@ -3,8 +3,9 @@
 
 use crate::control::oauth::{Book, CONSENT_PREFIX, Consent, FAMILY_PREFIX, Family, Step};
 use crate::control::{
-    AUDIT_ANCHOR, AUDIT_HEAD, AUDIT_PREFIX, Anchor, Audit, Broken, Head, IDEMPOTENCY_PREFIX, Moment,
-    RECORD_PREFIX, Record, Replay, SESSION_PREFIX, Seal, Session, Signer, State, Verifier, from_hex, to_hex,
+    AUDIT_ANCHOR, AUDIT_HEAD, AUDIT_PREFIX, Anchor, Audit, Broken, Head, IDEMPOTENCY_PREFIX, Kind, Moment,
+    Price, RECORD_PREFIX, Record, Replay, SESSION_PREFIX, Seal, Session, Signer, State, Verifier, from_hex,
+    row_key, to_hex,
 };
 use crate::store::Archive;
 use crate::types::Wall;
@@ -54,6 +55,22 @@ pub fn verify_audit(archive: &Archive, public_key: &str) -> Result<Result<u64, B
     };
     archive.control(AUDIT_HEAD.as_bytes(), each).map_err(|error| error.to_string())?;
     Ok(verifier.finish(head.as_ref(), public_key))
+}
+
+/// Prices that are managed, for who looks at books that no hub has open.
+///
+/// # Errors
+/// When the store cannot be read.
+pub fn managed_prices(archive: &Archive) -> Result<Vec<crate::ledger::Price>, String> {
+    let mut prices = Vec::new();
+    let prefix = row_key(Kind::Price, "");
+    let each = &mut |_: &[u8], value: &[u8]| {
+        let record = serde_json::from_slice::<Record>(value).ok();
+        prices.extend(record.and_then(|record| record.is::<Price>()?.read().ok()));
+        ControlFlow::Continue(())
+    };
+    archive.control(&prefix, each).map_err(|error| error.to_string())?;
+    Ok(prices)
 }
 
 /// What stays of audit records that were pruned.

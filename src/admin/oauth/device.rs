@@ -66,7 +66,10 @@ pub(super) fn poll(ask: &Ask<'_>, known: &Known, form: &Form) -> Result<Said, Re
     match answer {
         Poll::Wait => Err(Refused::new("authorization_pending", "nobody has answered yet")),
         Poll::SlowDown => Err(Refused::new("slow_down", "ask less often: 5 seconds more from now on")),
-        Poll::Expired => Err(Refused::new("expired_token", "the code is over, or never was")),
+        Poll::Expired => Err(Refused::new(
+            "expired_token",
+            "the code is over, or never was, or the hub was started anew; begin again",
+        )),
         Poll::Denied => Err(Refused::new("access_denied", "the person said no")),
         Poll::Allowed(user, scopes) => {
             let who = who_of(ask, &user);

@@ -39,7 +39,11 @@ pub(super) fn give(ask: &Ask<'_>, known: &Known, form: &Form) -> Result<Said, Re
 }
 
 fn by_code(ask: &Ask<'_>, known: &Known, form: &Form) -> Result<Said, Refused> {
-    let bad = || Refused::invalid_grant("the code is not good");
+    let bad = || {
+        Refused::invalid_grant(
+            "the code is not good: used, over, or of before the hub was started; begin again",
+        )
+    };
     let verifier = form.need("code_verifier")?;
     let hash = ask.hash(form.need("code")?)?;
     let taken = ask.directory.desk.pending().take_code(&hash, ask.now);

@@ -20,6 +20,15 @@ pub(crate) struct Public {
     pub(crate) tls: Option<At<Tls>>,
 }
 
+/// Pages of other origins that may call, too.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Cors {
+    /// Origins such as `https://app.example.com`, or `*` for all; an empty list for none. Their
+    /// pages need a key like everybody. Never the control plane. Default: `*`.
+    pub(crate) origins: Option<Vec<At<String>>>,
+}
+
 /// HTTPS.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]

@@ -48,6 +48,8 @@ pub(crate) struct Oidc {
     pub(crate) create_users: Option<bool>,
     /// Does a verified e-mail address make somebody the user who has it? Only for providers that alone decide who has which address. Default: false.
     pub(crate) link_by_email: Option<bool>,
+    /// Ask who has set up one-time codes in the hub for one, after the provider has said who they are. Default: false, the provider's word is enough.
+    pub(crate) one_time_codes: Option<bool>,
     /// PEM file of a private CA.
     pub(crate) ca_file: Option<At<String>>,
 }

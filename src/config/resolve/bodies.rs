@@ -1,25 +1,22 @@
-//! `[[bodies]]`.
+//! `[[bodies]]`, and policies that are managed.
 
 use super::Resolver;
-use crate::config::BodyPolicy;
 use crate::config::at::At;
+use crate::config::bodies::{keep, max_bytes, path, pattern, percent};
 use crate::config::raw;
+use crate::config::{BodyPolicy, BodyPolicyText, LeftOut, Problem};
 use crate::types::TenantId;
-use regex::RegexBuilder;
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
-use std::time::Duration;
-
-const PERCENT: u8 = 100;
-const MAX_SIZE: u64 = 64 * 1024;
-/// The most that can be kept of one body; a row of the store has to hold both.
-const LARGEST: u64 = 4 * 1024 * 1024;
-const DAYS: u64 = 30;
-/// Compiled size of one expression, in bytes.
-const LARGEST_PATTERN: usize = 1 << 20;
 
 impl Resolver<'_> {
-    pub(super) fn bodies(&mut self, list: &[At<raw::Bodies>]) -> HashMap<TenantId, Arc<BodyPolicy>> {
+    /// The policy of each tenant that has one. Where the file has one, it wins.
+    pub(super) fn bodies(
+        &mut self,
+        list: &[At<raw::Bodies>],
+        managed: &[(TenantId, BodyPolicyText)],
+    ) -> HashMap<TenantId, Arc<BodyPolicy>> {
         let mut policies = HashMap::new();
         for at in list {
             let policy = self.body_policy(&at.value);
@@ -29,34 +26,45 @@ impl Resolver<'_> {
                 self.notes.at(&tenant.span, format!("{:?} has an entry already", tenant.value));
             }
         }
+        for (tenant, text) in managed.iter().filter(|(_, text)| text.enabled.unwrap_or(true)) {
+            match (policies.entry(tenant.clone()), BodyPolicy::read(text)) {
+                (Entry::Occupied(_), _) => {
+                    let taken =
+                        ("tenant".to_owned(), "has an entry in the file, which goes first".to_owned());
+                    self.left_out.push(left_out(tenant, vec![taken]));
+                }
+                (Entry::Vacant(free), Ok(policy)) => drop(free.insert(Arc::new(policy))),
+                (Entry::Vacant(_), Err(faults)) => self.left_out.push(left_out(tenant, faults)),
+            }
+        }
         policies
     }
 
     fn body_policy(&mut self, raw: &raw::Bodies) -> BodyPolicy {
-        let percent = raw.percent.as_ref().map_or(PERCENT, |at| at.value);
-        if let (Some(at), false) = (&raw.percent, (1..=100).contains(&percent)) {
-            self.notes.at(&at.span, "must be from 1 to 100; remove the entry to keep nothing");
-        }
-        let max = self.size(raw.max_size.as_ref(), MAX_SIZE);
-        if let (Some(at), true) = (&raw.max_size, max > LARGEST) {
-            self.notes.at(&at.span, "is more than 4 MiB");
-        }
-        let days = self.count(raw.days.as_ref(), DAYS);
+        let usual = BodyPolicy::default();
+        let percent = self.set(raw.percent.as_ref(), usual.percent, |written| percent(*written));
+        let max_bytes =
+            self.set(raw.max_size.as_ref(), usual.max_bytes, |written| max_bytes(written.read()?));
+        let keep = self.set(raw.days.as_ref(), usual.keep, |written| keep(*written));
         let mut patterns = Vec::new();
         for at in &raw.redact {
-            let built = RegexBuilder::new(&at.value).size_limit(LARGEST_PATTERN).build();
-            let built = built.map_err(|error| error.to_string().replace('\n', " "));
-            patterns.extend(self.note(&at.span, built));
+            patterns.extend(self.note(&at.span, pattern(&at.value)));
         }
         let mut paths = Vec::new();
         for at in &raw.redact_paths {
-            let parts: Vec<String> = at.value.split('.').map(str::to_owned).collect();
-            if parts.iter().any(String::is_empty) {
-                self.notes.at(&at.span, "has an empty name; write it like \"messages.*.content\"");
-            }
-            paths.push(parts);
+            paths.extend(self.note(&at.span, path(&at.value)));
         }
-        let keep = Duration::from_secs(days.saturating_mul(86_400));
-        BodyPolicy { percent, max_bytes: usize::try_from(max).unwrap_or(usize::MAX), keep, patterns, paths }
+        BodyPolicy { percent, max_bytes, keep, patterns, paths }
     }
+
+    /// What is written, if it is right.
+    fn set<T, U>(&mut self, at: Option<&At<T>>, usual: U, read: impl FnOnce(&T) -> Result<U, String>) -> U {
+        at.and_then(|at| self.note(&at.span, read(&at.value))).unwrap_or(usual)
+    }
+}
+
+fn left_out(tenant: &TenantId, faults: Vec<(String, String)>) -> LeftOut {
+    let problem = |(key, text)| Problem { file: String::new(), line: None, key, text };
+    let problems = faults.into_iter().map(problem).collect();
+    LeftOut { kind: "body-policy", name: tenant.as_str().to_owned(), problems }
 }

@@ -1,11 +1,11 @@
 //! Keys of callers: those of the file, and those of the store.
 
+use super::limits::limits;
 use super::{Inputs, QuotaTable, Resolver, StoredKey};
 use crate::access::{Key, KeyHash, ModelFilter, Pepper};
 use crate::config::at::At;
 use crate::config::{Billing, Caller, Declared, Plan, raw};
 use crate::ledger::wallet::Member;
-use crate::limit::Limits;
 use crate::types::{KeyId, Party, TenantId};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -66,7 +66,7 @@ impl Resolver<'_> {
             None => TenantId::parse("default").ok(),
         };
         let secret = raw.secret.as_ref().and_then(|s| self.secret(&s.span, &s.value));
-        let limits = self.limits(raw);
+        let limits = limits!(self, raw);
         let models = self.model_filter(&raw.models);
         let addresses = self.address_rules(&raw.allow, &raw.deny);
         let expires_at = raw.expires_at.as_ref().and_then(|at| self.note(&at.span, at.value.read()));
@@ -101,18 +101,6 @@ impl Resolver<'_> {
             self.notes.at(&at.span, format!("the key's tenant has no [[billing.member]] {:?}", at.value));
         }
         found.cloned()
-    }
-
-    fn limits(&mut self, raw: &raw::Key) -> Limits {
-        Limits {
-            requests_per_minute: raw.requests_per_minute.as_ref().map(|at| at.value),
-            tokens_per_minute: raw.tokens_per_minute.as_ref().map(|at| at.value),
-            concurrency: raw.concurrency.as_ref().map(|at| at.value),
-            day_tokens: raw.day_tokens.as_ref().map(|at| at.value),
-            month_tokens: raw.month_tokens.as_ref().map(|at| at.value),
-            day_cost: raw.day_cost.as_ref().and_then(|at| self.note(&at.span, at.value.read())),
-            month_cost: raw.month_cost.as_ref().and_then(|at| self.note(&at.span, at.value.read())),
-        }
     }
 
     fn model_filter(&mut self, list: &[At<String>]) -> ModelFilter {

@@ -2,12 +2,12 @@
 
 use super::Resolver;
 use super::base::base_url;
+use super::limits::limits;
 use crate::access::ModelFilter;
 use crate::access::jwt::{Algorithm, KeySet, Policy};
 use crate::config::at::At;
 use crate::config::raw_oauth as raw;
 use crate::config::{Issuer, KeySource, LiveKeys, OAuth, Registry, TenantOf};
-use crate::limit::Limits;
 use crate::types::TenantId;
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -67,7 +67,7 @@ impl Resolver<'_> {
         }
         let tenant = self.tenant_of(at);
         let keys = self.key_source(at, registry);
-        let limits = self.issuer_limits(raw);
+        let limits = limits!(self, raw);
         for model in &raw.models {
             let alone = ModelFilter::new(vec![model.value.clone()]);
             self.note(&model.span, alone);
@@ -155,18 +155,6 @@ impl Resolver<'_> {
                 self.notes.at(&file.span, "jwks_url says already where the keys are");
                 None
             }
-        }
-    }
-
-    fn issuer_limits(&mut self, raw: &raw::Issuer) -> Limits {
-        Limits {
-            requests_per_minute: raw.requests_per_minute.as_ref().map(|at| at.value),
-            tokens_per_minute: raw.tokens_per_minute.as_ref().map(|at| at.value),
-            concurrency: raw.concurrency.as_ref().map(|at| at.value),
-            day_tokens: raw.day_tokens.as_ref().map(|at| at.value),
-            month_tokens: raw.month_tokens.as_ref().map(|at| at.value),
-            day_cost: raw.day_cost.as_ref().and_then(|at| self.note(&at.span, at.value.read())),
-            month_cost: raw.month_cost.as_ref().and_then(|at| self.note(&at.span, at.value.read())),
         }
     }
 }

@@ -6,8 +6,8 @@ use crate::cache;
 use crate::config::at::{At, Period};
 use crate::config::raw;
 use crate::config::{
-    Admin, Aigne, Bounds, CacheSettings, Clocks, Flood, LedgerSettings, Public, ResponseSettings, Retry,
-    Shutdown, Tls, Unpriced, VisibleTo,
+    Admin, Aigne, Bounds, CacheSettings, Clocks, Flood, LedgerSettings, Origins, Public, ResponseSettings,
+    Retry, Shutdown, Tls, Unpriced, VisibleTo,
 };
 use crate::responses;
 use crate::route::HealthPolicy;
@@ -41,6 +41,23 @@ fn fit(n: u64) -> usize {
     usize::try_from(n).unwrap_or(usize::MAX)
 }
 
+/// An origin as browsers write it: no path, no port that goes without saying, nothing in capitals.
+fn is_origin(text: &str) -> bool {
+    let Some((scheme, host)) = text.split_once("://") else { return false };
+    let usual = match scheme {
+        "http" => ":80",
+        "https" => ":443",
+        _ => "://",
+    };
+    let Ok(parsed) = host.parse::<http::uri::Authority>() else { return false };
+    let port = parsed.port_u16().map(|port| format!(":{port}")).unwrap_or_default();
+    !parsed.host().is_empty()
+        && format!("{}{port}", parsed.host()) == host
+        && scheme.parse::<http::uri::Scheme>().is_ok()
+        && !text.ends_with(usual)
+        && !text.contains(char::is_uppercase)
+}
+
 impl Resolver<'_> {
     pub(super) fn public(&mut self, raw: &raw::Public) -> Public {
         let listen = match &raw.listen {
@@ -58,6 +75,22 @@ impl Resolver<'_> {
             http2_cleartext: raw.http2_cleartext.unwrap_or(false),
             console: raw.console.unwrap_or(true),
         }
+    }
+
+    pub(super) fn origins(&mut self, raw: &raw::Cors) -> Origins {
+        let Some(list) = &raw.origins else { return Origins::Any };
+        let mut known = Vec::with_capacity(list.len());
+        for at in list {
+            match at.value.as_str() {
+                "*" => return Origins::Any,
+                origin if is_origin(origin) => known.push(origin.to_owned()),
+                _ => self.notes.at(
+                    &at.span,
+                    "must be \"*\", or an origin as browsers write it, such as \"https://app.example.com\"",
+                ),
+            }
+        }
+        Origins::These(known)
     }
 
     fn listeners(&mut self, list: &[At<String>]) -> Vec<SocketAddr> {

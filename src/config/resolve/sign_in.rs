@@ -75,6 +75,7 @@ impl Resolver<'_> {
             email_domains,
             create_users: raw.create_users.unwrap_or(true),
             link_by_email: raw.link_by_email.unwrap_or(false),
+            one_time_codes: raw.one_time_codes.unwrap_or(false),
             ca: match ca {
                 Some(ca) => Some(ca?),
                 None => None,

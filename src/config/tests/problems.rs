@@ -283,3 +283,24 @@ fn a_file_that_is_not_there_is_told() {
     let Err(problems) = load(Some(&folder.path().join("none.toml")), &inputs) else { panic!("was read") };
     assert!(problems.to_string().contains("none.toml: cannot be read"), "{problems}");
 }
+
+#[test]
+fn an_origin_is_written_as_browsers_write_it() {
+    for wrong in [
+        "app.example.com",
+        "https://app.example.com/",
+        "https://app.example.com:443",
+        "http://app.example.com:80",
+        "https://App.example.com",
+        "https://me@app.example.com",
+        "https://",
+        "",
+    ] {
+        let file = format!("[cors]\norigins = [\"https://good.example\", \"{wrong}\"]\n{ECHO}");
+        assert_told(&file, "2: cors.origins[1]", "an origin as browsers write it");
+    }
+    for right in ["*", "https://app.example.com:8443", "http://127.0.0.1:3000", "http://[::1]:80a"] {
+        let file = format!("[cors]\norigins = [\"{right}\"]\n{ECHO}");
+        assert_eq!(told(&file).is_empty(), !right.ends_with('a'), "{right}");
+    }
+}

@@ -83,7 +83,7 @@ impl FlowKey {
         Some(Beginning { state, nonce, verifier, then: safe_path(&then).to_owned(), cookie })
     }
 
-    fn mac(&self, what: &str, cookie: &str) -> Option<[u8; 32]> {
+    pub(super) fn mac(&self, what: &str, cookie: &str) -> Option<[u8; 32]> {
         let mac = <Hmac<Sha256> as KeyInit>::new_from_slice(&self.0).ok()?;
         let mac = mac.chain_update(what).chain_update([0]).chain_update(cookie);
         Some(mac.finalize().into_bytes().into())
@@ -91,7 +91,7 @@ impl FlowKey {
 }
 
 /// A path of this hub; anything that could lead elsewhere becomes the root.
-fn safe_path(then: &str) -> &str {
+pub(super) fn safe_path(then: &str) -> &str {
     let plain =
         then.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'\\' | b'"' | b'<' | b'>'));
     match then.starts_with('/') && !then.starts_with("//") && plain && then.len() <= 2_000 {

@@ -6,8 +6,9 @@ use super::rule::{Counted, Cycle, Enforce, Rule, Terms};
 use super::tally::{Counter, Tally};
 use crate::limit::Shortage;
 use crate::limit::budget::WHILE_HELD;
+use crate::limit::lock::Lock;
 use crate::types::{Mono, Wall};
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::MutexGuard;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,7 +23,7 @@ use std::time::Duration;
 /// - What is held counts where the request came in, and so does what it used in the end.
 pub struct Meter {
     rule: Rule,
-    count: Mutex<Count>,
+    count: Lock<Count>,
 }
 
 /// The counter under its lock.
@@ -72,7 +73,7 @@ impl fmt::Debug for Meter {
 impl Meter {
     /// A counter that goes on from what the books say.
     pub fn new(rule: Rule, tally: Tally) -> Arc<Self> {
-        let count = Mutex::new(Count(Kind::Fresh(tally)));
+        let count = Lock::new(Count(Kind::Fresh(tally)));
         Arc::new(Self { rule, count })
     }
 

@@ -1,5 +1,7 @@
 //! What counters of quotas promise, by example and by random histories.
 
+mod threads;
+
 use super::*;
 use crate::limit::{Ask, Gate, Limits, Permit, Refusal, Spent, Which};
 use crate::types::{Clock, Pico, Wall};

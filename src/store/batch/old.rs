@@ -1,8 +1,9 @@
-//! Records as versions 1 and 2 have them: they do not say who is behind a key.
+//! Records as older versions have them. Versions 1 and 2 do not say who is behind a key, version 3
+//! not which tags rules have put on a request.
 
 use crate::ledger::wallet::Movement;
-use crate::ledger::{self, Charge, Outcome};
-use crate::types::{KeyId, Op, Pico, RequestId, TenantId, Usage, UsageSource, Wall};
+use crate::ledger::{self, Charge, Outcome, Tried};
+use crate::types::{KeyId, Op, Party, Pico, RequestId, TenantId, Usage, UsageSource, Wall};
 use std::sync::Arc;
 
 #[derive(serde::Deserialize)]
@@ -51,6 +52,34 @@ pub(super) struct Settlement {
     charge: Option<Charge>,
     saved: Pico,
     end_user: Option<Arc<str>>,
+}
+
+#[derive(serde::Deserialize)]
+pub(super) enum Record3 {
+    Intent(Box<ledger::Intent>),
+    Settlement(Box<Settlement3>),
+    Movement(Box<Movement>),
+}
+
+/// Fields of a struct within a struct are encoded one after the other, as if they were its own.
+#[derive(serde::Deserialize)]
+pub(super) struct Settlement3 {
+    first: Settlement,
+    party: Arc<Party>,
+    tried: Vec<Tried>,
+}
+
+impl From<Record3> for ledger::Record {
+    fn from(record: Record3) -> Self {
+        match record {
+            Record3::Intent(intent) => ledger::Record::Intent(intent),
+            Record3::Settlement(settlement) => {
+                let Settlement3 { first, party, tried } = *settlement;
+                ledger::Record::Settlement(Box::new(ledger::Settlement { party, tried, ..first.into() }))
+            }
+            Record3::Movement(movement) => ledger::Record::Movement(movement),
+        }
+    }
 }
 
 impl From<Record> for ledger::Record {
@@ -109,6 +138,7 @@ impl From<Settlement> for ledger::Settlement {
             end_user: old.end_user,
             party: Arc::default(),
             tried: Vec::new(),
+            tags: Vec::new(),
         }
     }
 }

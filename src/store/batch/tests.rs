@@ -48,25 +48,32 @@ fn every_changed_byte_and_every_cut_is_found() {
 /// If this fails, books that exist cannot be read any more. Make the change a
 /// new version, and move the types of this one to `old.rs`.
 #[test]
-fn version_3_is_encoded_as_ever() {
+fn version_4_is_encoded_as_ever() {
     let (value, _, records) = both();
     let hex: String = value.iter().map(|byte| format!("{byte:02x}")).collect();
     insta::assert_snapshot!(hex);
     assert_eq!(read(&value).unwrap(), records);
 }
 
-/// As this program once wrote it.
+/// As this program once wrote them.
 #[test]
-fn version_1_is_still_read() {
-    let hex = include_str!("version_1.hex").trim();
-    let value: Vec<u8> =
-        (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap()).collect();
-    assert_eq!(value[0], 1);
-    assert_eq!(read(&value).unwrap(), both().2);
+fn older_versions_are_still_read() {
+    for (version, hex) in [(1, include_str!("version_1.hex")), (3, include_str!("version_3.hex"))] {
+        let hex = hex.trim();
+        let byte = |at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap();
+        let value: Vec<u8> = (0..hex.len()).step_by(2).map(byte).collect();
+        assert_eq!(value[0], version);
+        assert_eq!(read(&value).unwrap(), both().2, "version {version}");
+    }
+    let mut unknown = both().0;
+    for version in [0, 5] {
+        unknown[0] = version;
+        assert_eq!(read(&unknown), Err(BadBatch::Version(version)));
+    }
 }
 
 #[test]
-fn who_is_behind_a_key_and_what_was_tried_is_kept() {
+fn who_is_behind_a_key_what_was_tried_and_what_rules_say_is_kept() {
     let (mut intent, name) = (intent(1), |text: &str| Some(text.into()));
     intent.party = Arc::new(Party { user: name("usr_1"), app: name("app_1"), team: name("team_1") });
     let tried = Tried {
@@ -78,7 +85,8 @@ fn who_is_behind_a_key_and_what_was_tried_is_kept() {
         status: 429,
         error: "rate_limited".into(),
     };
-    let settlement = Settlement { tried: vec![tried], ..settlement(&intent) };
+    let tags = vec!["beta".into(), "a b".into()];
+    let settlement = Settlement { tried: vec![tried], tags, ..settlement(&intent) };
     let mut builder = Builder::new(&[9; 32]);
     builder.intent(&intent);
     builder.settlement(&settlement);

@@ -33,15 +33,14 @@ fn a_day_at_work() -> Vec<Act> {
     acts
 }
 
-#[test]
-fn no_fault_at_any_call_loses_or_doubles_anything() {
-    let count = FakeDisk::default();
-    let mut sim = Sim::new(count.clone());
-    sim.run(&a_day_at_work());
+/// Has every fault happen at every call of the disk while these acts run; the disk after a run
+/// without faults is returned.
+fn with_a_fault_at_every_call(acts: &[Act]) -> FakeDisk {
+    let whole = FakeDisk::default();
+    let mut sim = Sim::new(whole.clone());
+    sim.run(acts);
     sim.check();
-    let kept = Journal::new(count.reader().unwrap()).kept().unwrap();
-    assert!(kept.day.is_some(), "the scenario shall drop days");
-    let calls = count.0.lock().calls;
+    let calls = whole.0.lock().calls;
     assert!(calls > 20);
     for call in 1..=calls {
         for fault in [Fault::Before, Fault::After, Fault::CrashBefore, Fault::CrashAfter] {
@@ -50,13 +49,21 @@ fn no_fault_at_any_call_loses_or_doubles_anything() {
                 (disk.0.lock().faults, disk.0.lock().halves_kept) = (vec![(call, fault)], halves_kept);
                 let mut sim = Sim::new(disk);
                 let run = catch_unwind(AssertUnwindSafe(|| {
-                    sim.run(&a_day_at_work());
+                    sim.run(acts);
                     sim.check();
                 }));
                 assert!(run.is_ok(), "{fault:?} at call {call}, {halves_kept} halves kept");
             }
         }
     }
+    whole
+}
+
+#[test]
+fn no_fault_at_any_call_loses_or_doubles_anything() {
+    let disk = with_a_fault_at_every_call(&a_day_at_work());
+    let kept = Journal::new(disk.reader().unwrap()).kept().unwrap();
+    assert!(kept.day.is_some(), "the scenario shall drop days");
 }
 
 fn a_day_of_wallets() -> Vec<Act> {
@@ -70,26 +77,7 @@ fn a_day_of_wallets() -> Vec<Act> {
 
 #[test]
 fn no_fault_at_any_call_loses_or_doubles_a_credit() {
-    let count = FakeDisk::default();
-    let mut sim = Sim::new(count.clone());
-    sim.run(&a_day_of_wallets());
-    sim.check();
-    let calls = count.0.lock().calls;
-    assert!(calls > 20);
-    for call in 1..=calls {
-        for fault in [Fault::Before, Fault::After, Fault::CrashBefore, Fault::CrashAfter] {
-            for halves_kept in 0..=2 {
-                let disk = FakeDisk::default();
-                (disk.0.lock().faults, disk.0.lock().halves_kept) = (vec![(call, fault)], halves_kept);
-                let mut sim = Sim::new(disk);
-                let run = catch_unwind(AssertUnwindSafe(|| {
-                    sim.run(&a_day_of_wallets());
-                    sim.check();
-                }));
-                assert!(run.is_ok(), "{fault:?} at call {call}, {halves_kept} halves kept");
-            }
-        }
-    }
+    with_a_fault_at_every_call(&a_day_of_wallets());
 }
 
 fn any_act() -> impl Strategy<Value = Act> {

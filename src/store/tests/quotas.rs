@@ -125,3 +125,45 @@ fn what_does_not_count_is_not_counted() {
     settle(&store, 1, 2, "red");
     assert_eq!(sums(&store, &all, clock.wall()), [("hour/acme".to_owned(), 1)]);
 }
+
+#[test]
+fn a_hand_over_neither_forgets_nor_counts_twice() {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = Clock::test();
+    let all = [tokens_of_the_hub(), requests_of_teams()];
+    let old = open(dir.path(), &clock);
+    sums(&old, &all, clock.wall());
+    let mut tokens = (0..3).map(|n| settle(&old, n, 0, "red")).sum::<i128>();
+    let expected = |tokens: i128, red: i128| [("hub/".to_owned(), tokens), ("teams/red".to_owned(), red)];
+    old.hand_over().unwrap();
+
+    let new = open(dir.path(), &clock);
+    let recover = |store: &Store| {
+        let mut ended = 0;
+        store.recover(&mut |intent| find_price(intent), &mut |_| ended += 1).unwrap();
+        ended
+    };
+    assert_eq!(recover(&new), 0);
+    assert_eq!(sums(&new, &all, clock.wall()), expected(tokens, 3), "it begins where the old one was");
+    let spooled = settle(&old, 3, 0, "red") + settle(&old, 4, 0, "red");
+    tokens += settle(&new, 100, 0, "red");
+    assert_eq!(recover(&new), 0);
+    assert_eq!(sums(&new, &all, clock.wall()), expected(tokens, 4), "what the old one does now comes later");
+    old.close();
+    // A spool that a crash leaves behind its import is imported once more.
+    let spools = dir.path().join("books/spool");
+    let spool = std::fs::read_dir(&spools).unwrap().next().unwrap().unwrap().path();
+    let bytes = std::fs::read(&spool).unwrap();
+    assert_eq!(recover(&new), 2);
+    tokens += spooled;
+    assert_eq!(sums(&new, &all, clock.wall()), expected(tokens, 6));
+    new.close();
+    std::fs::write(spool.with_extension("importing"), bytes).unwrap();
+
+    let next = open(dir.path(), &clock);
+    assert_eq!(recover(&next), 0);
+    assert_eq!(sums(&next, &all, clock.wall()), expected(tokens, 6));
+    let report = next.verify(&prices()).unwrap();
+    assert_eq!((report.is_sound(), report.settlements), (true, 6), "{:?}", report.problems);
+    next.close();
+}

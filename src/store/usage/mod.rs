@@ -9,6 +9,7 @@
 
 mod ask;
 mod calls;
+mod fill;
 mod index;
 mod position;
 mod rows;

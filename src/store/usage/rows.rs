@@ -115,6 +115,15 @@ pub(super) fn added(journal: &Journal, pages: BTreeMap<Page, Rows>) -> Result<Ve
     Ok(written)
 }
 
+/// The rows of a page of which the disk has none.
+pub(super) fn page_values(page: &Page, rows: &Rows) -> Vec<Row> {
+    let mut written = Vec::new();
+    for half in HALVES {
+        write_page(page, half, rows, 0, &mut written);
+    }
+    written
+}
+
 /// Gives how many parts there were.
 fn read_page(journal: &Journal, page: &Page, half: Half, rows: &mut Rows) -> Result<u16, StoreError> {
     let prefix = page_key(page, half);

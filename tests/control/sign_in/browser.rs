@@ -37,6 +37,22 @@ impl Browser {
         answer
     }
 
+    /// Sends the form of a page of the hub.
+    pub async fn sends(&mut self, hub: &Gateway, path: &str, form: String) -> Answer {
+        let request = Request::new("POST", path)
+            .header("content-type", "application/x-www-form-urlencoded")
+            .header("cookie", &cookies(&self.hub))
+            .body(form);
+        let answer = hub.admin(&request).await;
+        keep(&mut self.hub, &answer);
+        answer
+    }
+
+    /// The cookie of the session.
+    pub fn session(&self) -> String {
+        cookies(&self.hub)
+    }
+
     /// Presses the button of a provider; where the browser is sent.
     pub async fn begin(&mut self, hub: &Gateway, id: &str) -> String {
         let answer = self.hub(hub, &format!("{ROOT}/sign-in/{id}?then=/console")).await.expect(302);

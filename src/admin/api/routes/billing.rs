@@ -1,6 +1,6 @@
 //! The rows of buying, giving and accounting for credits.
 
-use super::table::{route, schema};
+use super::row::{route, schema};
 use super::{Access, Answer, Route};
 use crate::admin::api::billing::{codes, grants, purchases, reports, statements, webhooks};
 use crate::admin::api::crud;
@@ -218,7 +218,8 @@ pub(super) static BILLING: &[Route] = &[
         READ,
         statements::read,
     )
-    .asked(&["format"]),
+    .asked(&["format"])
+    .gives(Answer::Either(&["text/csv", "text/html", "application/pdf"])),
     route(
         "POST",
         "/statements/close",
@@ -236,7 +237,8 @@ pub(super) static BILLING: &[Route] = &[
         MANAGE,
         reports::margin,
     )
-    .asked(reports::QUERY),
+    .asked(reports::QUERY)
+    .gives(Answer::Either(&["text/csv"])),
     route(
         "POST",
         "/reports/what-if",

@@ -1,10 +1,22 @@
 //! The rows of kept requests and answers.
 
-use super::table::{route, schema};
+use super::row::{route, schema};
 use super::{Access, Answer, Route};
-use crate::admin::api::bodies;
-use crate::control::{KeptBody, Permission as P};
+use crate::admin::api::{bodies, crud};
+use crate::control::{BodyPolicy, KeptBody, Permission as P};
 
+pub(super) static POLICIES: [Route; 2] =
+    reads!("body-policies", BodyPolicy, "body-policy", Access::Any(&[P::BodyPoliciesRead]));
+pub(super) static POLICIES_W: [Route; 3] = writes!(
+    "body-policies",
+    BodyPolicy,
+    "body-policy",
+    Access::Any(&[P::BodyPoliciesWrite]),
+    &["tenant"],
+    bodies::create_policy,
+    crud::update::<BodyPolicy>,
+    crud::remove::<BodyPolicy>
+);
 pub(super) static BODIES: [Route; 3] = [
     route(
         "GET",

@@ -1,6 +1,6 @@
 //! The rows of what is told of the past and of this moment: another hub's history, health.
 
-use super::table::{route, schema};
+use super::row::{route, schema};
 use super::{Access, Answer, Route};
 use crate::admin::api::{health, history};
 use crate::control::{ImportedCall, Permission as P};

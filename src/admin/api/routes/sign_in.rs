@@ -1,11 +1,11 @@
 //! The rows of signing in by a provider of identities.
 
-use super::table::route;
+use super::row::route;
 use super::{Access, Answer, Route};
-use crate::admin::api::sign_in;
+use crate::admin::api::{one_time, sign_in};
 use crate::control::Permission as P;
 
-pub(super) static SIGN_IN: [Route; 4] = [
+pub(super) static SIGN_IN: [Route; 5] = [
     route(
         "GET",
         "/sign-in",
@@ -33,6 +33,16 @@ pub(super) static SIGN_IN: [Route; 4] = [
         sign_in::finish,
     )
     .asked(&["code", "state", "iss", "error"])
+    .gives(Answer::Html),
+    route(
+        "POST",
+        "/sign-in/{id}/code",
+        "sign-in.code",
+        "Takes the one-time code of somebody whom a provider has named, from the form that asks for it; sets \
+         the cookie of a session.",
+        Access::Open,
+        one_time::finish,
+    )
     .gives(Answer::Html),
     route(
         "DELETE",

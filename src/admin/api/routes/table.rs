@@ -1,126 +1,9 @@
-//! The rows themselves.
+//! The table itself, and the rows of tenants, people and keys.
 
+use super::row::{route, schema};
 use super::{Access, Answer, Route};
-use crate::admin::api::call::{Call, Reply};
-use crate::admin::api::problem::Problem;
-use crate::admin::api::{crud, keys, log, meta, notices, people, quotas, vendors, webhooks};
+use crate::admin::api::{crud, keys, log, meta, people, totp, vendors};
 use crate::control::{App, Entry, Key, Permission as P, Project, Role, Team, Tenant, User};
-use schemars::{JsonSchema, Schema, SchemaGenerator};
-
-pub(super) fn schema<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
-    generator.subschema_for::<T>()
-}
-
-/// Where every row starts from.
-pub(super) const fn route(
-    method: &'static str,
-    path: &'static str,
-    action: &'static str,
-    summary: &'static str,
-    access: Access,
-    handler: fn(&Call<'_>) -> Result<Reply, Problem>,
-) -> Route {
-    Route {
-        method,
-        path,
-        action,
-        summary,
-        access,
-        body: None,
-        extra: &[],
-        query: &[],
-        answer: Answer::Object,
-        handler,
-    }
-}
-
-impl Route {
-    pub(super) const fn takes<T: JsonSchema>(mut self, extra: &'static [&'static str]) -> Self {
-        self.body = Some(schema::<T>);
-        self.extra = extra;
-        self
-    }
-
-    pub(super) const fn gives(mut self, answer: Answer) -> Self {
-        self.answer = answer;
-        self
-    }
-
-    pub(super) const fn asked(mut self, query: &'static [&'static str]) -> Self {
-        self.query = query;
-        self
-    }
-}
-
-macro_rules! reads {
-    ($path:literal, $type:ty, $name:literal, $access:expr) => {
-        [
-            route(
-                "GET",
-                concat!("/", $path),
-                concat!($name, ".list"),
-                concat!("Lists ", $path, "."),
-                $access,
-                crud::list::<$type>,
-            )
-            .asked(crud::LIST_QUERY)
-            .gives(Answer::Page(schema::<$type>)),
-            route(
-                "GET",
-                concat!("/", $path, "/{id}"),
-                concat!($name, ".read"),
-                concat!("Shows one of the ", $path, "."),
-                $access,
-                crud::read::<$type>,
-            )
-            .gives(Answer::One(schema::<$type>)),
-        ]
-    };
-}
-
-macro_rules! writes {
-    ($path:literal, $type:ty, $name:literal, $access:expr, $extra:expr, $create:expr, $update:expr, $remove:expr) => {
-        [
-            route(
-                "POST",
-                concat!("/", $path),
-                concat!($name, ".create"),
-                concat!("Makes one of the ", $path, "."),
-                $access,
-                $create,
-            )
-            .takes::<$type>($extra)
-            .asked(&["force"])
-            .gives(Answer::Made(schema::<$type>)),
-            route(
-                "PATCH",
-                concat!("/", $path, "/{id}"),
-                concat!($name, ".update"),
-                concat!("Changes one of the ", $path, " by a JSON merge patch (RFC 7396)."),
-                $access,
-                $update,
-            )
-            .takes::<$type>(&["patch"])
-            .asked(&["force"])
-            .gives(Answer::One(schema::<$type>)),
-            route(
-                "DELETE",
-                concat!("/", $path, "/{id}"),
-                concat!($name, ".delete"),
-                concat!("Deletes one of the ", $path, "."),
-                $access,
-                $remove,
-            )
-            .asked(&["force"])
-            .gives(Answer::Nothing),
-        ]
-    };
-}
-
-mod notices_rows;
-mod oauth;
-mod quota_rows;
-mod upstream;
 
 static TENANTS: [Route; 2] = reads!("tenants", Tenant, "tenant", Access::Any(&[P::TenantsRead]));
 static TENANTS_W: [Route; 3] = writes!(
@@ -258,7 +141,7 @@ static OTHERS: [Route; 26] = [
         "me.totp",
         "A secret for one-time codes; counts once it is confirmed.",
         Access::Known,
-        people::begin_totp,
+        totp::begin,
     ),
     route(
         "POST",
@@ -266,9 +149,9 @@ static OTHERS: [Route; 26] = [
         "me.totp-confirm",
         "Confirms it with a code.",
         Access::Known,
-        people::confirm_totp,
+        totp::confirm,
     )
-    .takes::<people::Code>(&[])
+    .takes::<totp::Code>(&[])
     .gives(Answer::Nothing),
     route(
         "POST",
@@ -295,7 +178,7 @@ static OTHERS: [Route; 26] = [
         "user.totp-delete",
         "Takes one-time codes off somebody who has lost the device.",
         Access::Any(&[P::UsersWrite]),
-        people::remove_totp,
+        totp::remove,
     )
     .gives(Answer::Nothing),
     route(
@@ -406,16 +289,20 @@ static OTHERS: [Route; 26] = [
 /// Every row, each path with fixed segments before those with `{id}`.
 pub fn routes() -> impl Iterator<Item = &'static Route> {
     static TABLES: &[&[Route]] = &[
+        &super::prices::PRICES_W,
+        &super::prices::PRICES,
         &super::bodies::BODIES,
+        &super::bodies::POLICIES,
+        &super::bodies::POLICIES_W,
         &super::history::HEALTH,
         &super::history::HISTORY,
         &super::sign_in::SIGN_IN,
         &OTHERS,
         &super::usage::ROUTES,
         super::billing::BILLING,
-        &oauth::OTHERS,
-        &oauth::CLIENTS,
-        &oauth::CLIENTS_W,
+        &super::oauth::OTHERS,
+        &super::oauth::CLIENTS,
+        &super::oauth::CLIENTS_W,
         &TENANTS,
         &TENANTS_W,
         &TEAMS,
@@ -430,20 +317,20 @@ pub fn routes() -> impl Iterator<Item = &'static Route> {
         &ROLES_W,
         &KEYS,
         &KEYS_W,
-        &upstream::PROVIDERS,
-        &upstream::PROVIDERS_W,
-        &upstream::CREDENTIALS,
-        &upstream::CREDENTIALS_W,
-        &upstream::MODELS,
-        &upstream::MODELS_W,
-        &upstream::ADDRESSES,
-        &upstream::ADDRESSES_W,
-        &quota_rows::QUOTAS,
-        &quota_rows::QUOTAS_W,
-        &quota_rows::USE,
-        &notices_rows::WEBHOOKS,
-        &notices_rows::WEBHOOKS_W,
-        &notices_rows::NOTICES,
+        &super::upstream::PROVIDERS,
+        &super::upstream::PROVIDERS_W,
+        &super::upstream::CREDENTIALS,
+        &super::upstream::CREDENTIALS_W,
+        &super::upstream::MODELS,
+        &super::upstream::MODELS_W,
+        &super::upstream::ADDRESSES,
+        &super::upstream::ADDRESSES_W,
+        &super::quotas::QUOTAS,
+        &super::quotas::QUOTAS_W,
+        &super::quotas::USE,
+        &super::notices::WEBHOOKS,
+        &super::notices::WEBHOOKS_W,
+        &super::notices::NOTICES,
     ];
     TABLES.iter().copied().flatten()
 }

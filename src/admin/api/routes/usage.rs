@@ -1,12 +1,15 @@
 //! The rows of usage and calls.
 
-use super::table::route;
+use super::row::route;
 use super::{Access, Answer, Route};
 use crate::admin::api::usage;
 use crate::control::Permission as P;
 
 /// Who may see usage.
 const USAGE: Access = Access::Any(&[P::UsageRead, P::UsageOwn]);
+
+/// Sums as an object, or as a table.
+const TABLES: Answer = Answer::Either(&["text/csv", "application/x-ndjson"]);
 
 /// The rows, fixed segments before those with `{id}`.
 pub static ROUTES: [Route; 8] = [
@@ -19,7 +22,9 @@ pub static ROUTES: [Route; 8] = [
         USAGE,
         usage::series,
     )
-    .asked(usage::SERIES_QUERY),
+    .asked(usage::SERIES_QUERY)
+    .chosen_by(usage::FILTERS)
+    .gives(TABLES),
     route(
         "GET",
         "/usage/top",
@@ -28,9 +33,12 @@ pub static ROUTES: [Route; 8] = [
         USAGE,
         usage::top,
     )
-    .asked(usage::TOP_QUERY),
+    .asked(usage::TOP_QUERY)
+    .chosen_by(usage::FILTERS)
+    .gives(TABLES),
     route("GET", "/usage/summary", "usage.summary", "The sums of a time.", USAGE, usage::summary)
-        .asked(usage::SUMMARY_QUERY),
+        .asked(usage::SUMMARY_QUERY)
+    .chosen_by(usage::FILTERS),
     route(
         "GET",
         "/usage/fields",
@@ -55,9 +63,11 @@ pub static ROUTES: [Route; 8] = [
         USAGE,
         usage::calls,
     )
-    .asked(usage::CALLS_QUERY),
+    .asked(usage::CALLS_QUERY)
+    .chosen_by(usage::FILTERS),
     route("GET", "/calls/export", "call.export", "All calls that fit, as CSV or JSON lines.", USAGE, usage::export)
         .asked(usage::EXPORT_QUERY)
+    .chosen_by(usage::FILTERS)
         .gives(Answer::Lines),
     route("GET", "/calls/{id}", "call.read", "Everything that the books say of one call.", USAGE, usage::story),
 ];

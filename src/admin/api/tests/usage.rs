@@ -71,6 +71,7 @@ impl Town {
             end_user: Some(format!("end-user-{tenant}-{role}").into()),
             party: Arc::new(party),
             tried: Vec::new(),
+            tags: Vec::new(),
         }
     }
 

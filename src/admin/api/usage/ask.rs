@@ -103,13 +103,9 @@ impl<'a> Asked<'a> {
             Ok(zone) => asked.zone = zone,
             Err(_) => asked.fault("zone", "is no time zone; write it like Europe/Berlin"),
         }
-        for (name, _) in &call.query {
-            if !call.route.query.contains(&name.as_str()) {
-                asked.fault(
-                    name,
-                    format!("is nothing that can be asked; known are {}", call.route.query.join(", ")),
-                );
-            }
+        let known: Vec<&str> = call.route.asked_by().collect();
+        for (name, _) in call.query.iter().filter(|(name, _)| !known.contains(&name.as_str())) {
+            asked.fault(name, format!("is nothing that can be asked; known are {}", known.join(", ")));
         }
         Ok(asked)
     }

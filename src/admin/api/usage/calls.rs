@@ -24,19 +24,6 @@ pub const CALLS_QUERY: &[&str] = &[
     "zone",
     "limit",
     "after",
-    "tenant",
-    "team",
-    "user",
-    "app",
-    "key",
-    "provider",
-    "model",
-    "upstream_model",
-    "credential",
-    "operation",
-    "outcome",
-    "status",
-    "error",
     "stream",
     "end_user",
     "min_duration_ms",
@@ -44,30 +31,8 @@ pub const CALLS_QUERY: &[&str] = &[
     "min_tokens",
 ];
 /// What an export of calls is asked by.
-pub const EXPORT_QUERY: &[&str] = &[
-    "from",
-    "to",
-    "zone",
-    "format",
-    "tenant",
-    "team",
-    "user",
-    "app",
-    "key",
-    "provider",
-    "model",
-    "upstream_model",
-    "credential",
-    "operation",
-    "outcome",
-    "status",
-    "error",
-    "stream",
-    "end_user",
-    "min_duration_ms",
-    "min_cost",
-    "min_tokens",
-];
+pub const EXPORT_QUERY: &[&str] =
+    &["from", "to", "zone", "format", "stream", "end_user", "min_duration_ms", "min_cost", "min_tokens"];
 const USUAL_LIMIT: u64 = 50;
 const MOST_CALLS: u64 = 500;
 const MICROS: i64 = 1_000_000;
@@ -307,6 +272,7 @@ fn told(story: &Story, sight: &Sight, snapshot: Option<&Snapshot>) -> Map<String
         _ => None,
     });
     let mut shown = shown(&Called { settlement: settlement.clone(), charge: paid }, sight);
+    shown.insert("tags".into(), json!(settlement.tags));
     shown.insert("route".into(), Value::Array(route(settlement, sight)));
     if let Some(intent) = &story.intent {
         let mut planned = json!({

@@ -15,6 +15,23 @@ use crate::ledger::usage::{Dimension, Measure, NoAnswer, Step};
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 
+/// What sums and calls are chosen by: the names of dimensions.
+pub const FILTERS: &[&str] = &[
+    "tenant",
+    "team",
+    "user",
+    "app",
+    "key",
+    "provider",
+    "model",
+    "upstream_model",
+    "credential",
+    "operation",
+    "outcome",
+    "status",
+    "error",
+];
+
 fn refused(error: NoAnswer) -> Problem {
     let status = match error {
         NoAnswer::TooWide => StatusCode::UNPROCESSABLE_ENTITY,

@@ -16,77 +16,12 @@ use ahash::HashMap;
 use serde_json::{Map, Value, json};
 
 /// What a series is asked by.
-pub const SERIES_QUERY: &[&str] = &[
-    "from",
-    "to",
-    "zone",
-    "step",
-    "group",
-    "measures",
-    "by",
-    "top",
-    "compare",
-    "format",
-    "tenant",
-    "team",
-    "user",
-    "app",
-    "key",
-    "provider",
-    "model",
-    "upstream_model",
-    "credential",
-    "operation",
-    "outcome",
-    "status",
-    "error",
-];
+pub const SERIES_QUERY: &[&str] =
+    &["from", "to", "zone", "step", "group", "measures", "by", "top", "compare", "format"];
 /// What a rank is asked by.
-pub const TOP_QUERY: &[&str] = &[
-    "from",
-    "to",
-    "zone",
-    "group",
-    "measures",
-    "by",
-    "top",
-    "compare",
-    "format",
-    "tenant",
-    "team",
-    "user",
-    "app",
-    "key",
-    "provider",
-    "model",
-    "upstream_model",
-    "credential",
-    "operation",
-    "outcome",
-    "status",
-    "error",
-];
+pub const TOP_QUERY: &[&str] = &["from", "to", "zone", "group", "measures", "by", "top", "compare", "format"];
 /// What sums are asked by.
-pub const SUMMARY_QUERY: &[&str] = &[
-    "from",
-    "to",
-    "zone",
-    "measures",
-    "compare",
-    "tenant",
-    "team",
-    "user",
-    "app",
-    "key",
-    "provider",
-    "model",
-    "upstream_model",
-    "credential",
-    "operation",
-    "outcome",
-    "status",
-    "error",
-];
+pub const SUMMARY_QUERY: &[&str] = &["from", "to", "zone", "measures", "compare"];
 const USUAL_TOP: u64 = 10;
 const MOST_TOP_SERIES: u64 = 50;
 const MOST_TOP: u64 = 1_000;

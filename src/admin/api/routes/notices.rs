@@ -1,7 +1,8 @@
 //! Rows of notices: webhooks, and what was delivered to them.
 
-use super::{crud, notices, route, schema, webhooks};
-use crate::admin::api::routes::{Access, Answer, Route};
+use super::row::{route, schema};
+use super::{Access, Answer, Route};
+use crate::admin::api::{crud, notices, webhooks};
 use crate::control::{Permission as P, Webhook};
 
 pub(super) static WEBHOOKS: [Route; 2] =

@@ -1,7 +1,8 @@
 //! Rows of quotas, and of what of them is used.
 
-use super::{crud, quotas, route, schema};
-use crate::admin::api::routes::{Access, Answer, Route};
+use super::row::route;
+use super::{Access, Route};
+use crate::admin::api::{crud, quotas};
 use crate::control::{Permission as P, Quota};
 
 pub(super) static QUOTAS: [Route; 2] = reads!("quotas", Quota, "quota", Access::Any(&[P::QuotasRead]));

@@ -1,7 +1,7 @@
 //! Rows about OAuth clients, and what they were allowed.
 
-use super::{Answer, Route, route, schema};
-use crate::admin::api::routes::Access;
+use super::row::{route, schema};
+use super::{Access, Answer, Route};
 use crate::admin::api::{clients, consents, crud, keys};
 use crate::control::Permission as P;
 use crate::control::oauth::Client;

@@ -1,7 +1,6 @@
 //! Rows about vendors, models, and who may call from where.
 
-use super::{Answer, Route, route, schema};
-use crate::admin::api::routes::Access;
+use super::{Access, Route};
 use crate::admin::api::{crud, vendors};
 use crate::control::{AddressRule, Credential, Model, Permission as P, Provider};
 
