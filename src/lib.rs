@@ -26,6 +26,7 @@ pub mod rules;
 // 6
 pub mod billing;
 pub mod config;
+pub mod fetch;
 // 7: disk, telemetry, notices, and what the control plane decides.
 pub mod control;
 pub mod notify;

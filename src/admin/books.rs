@@ -1,8 +1,8 @@
 //! The books while the hub runs: export, verification, retention.
 
-use super::{Control, blocking, problem};
+use super::{Control, blocking, problem, prunable};
 use crate::ledger::{day_of, day_text, month_start, write_line};
-use crate::store::Reach;
+use crate::store::{Reach, Store};
 use crate::types::Wall;
 use axum::body::{Body, Bytes};
 use axum::extract::{Query, State};
@@ -90,12 +90,26 @@ pub(super) async fn prune(State(control): State<Arc<Control>>, Query(old): Query
         Ok(reach) => reach,
         Err(error) => return problem(StatusCode::CONFLICT, error),
     };
+    let bounded = {
+        let control = Arc::clone(&control);
+        blocking(move || Ok(bound(&control.store, before))).await
+    };
+    let (before, last) = match bounded {
+        Ok(Ok(bound)) => bound,
+        Ok(Err(error)) => return problem(StatusCode::CONFLICT, error),
+        Err(response) => return response,
+    };
     let dropped =
-        blocking(move || control.store.drop_days_before(before, reach).map_err(|e| e.to_string())).await;
-    match dropped {
+        blocking(move || control.store.drop_days_before(before, reach, last).map_err(|e| e.to_string()));
+    match dropped.await {
         Ok(days) => axum::Json(serde_json::json!({ "dropped_days": days })).into_response(),
         Err(response) => response,
     }
+}
+
+fn bound(store: &Store, before: Wall) -> Result<(Wall, u64), String> {
+    let archive = store.archive().map_err(|error| error.to_string())?;
+    prunable(&archive, before)
 }
 
 /// How far records may be dropped.

@@ -16,7 +16,6 @@ pub use draft::{Draft, Unwritten};
 pub(super) use log::entries_before;
 
 use super::identities::Identities;
-use super::outside::Outside;
 use super::till::Remembered;
 use crate::access::Pepper;
 use crate::config::{Extra, Snapshot};
@@ -24,6 +23,7 @@ use crate::control::{
     AUDIT_HEAD, Audit, Change, Compiled, IDEMPOTENCY_PREFIX, Record, Replay, SESSION_PREFIX, Sealed, Session,
     Signer, State, Throttle, Vault, row_key, to_hex,
 };
+use crate::fetch::Client;
 use crate::notify::Notices;
 use crate::store::{ControlRow, Store};
 use crate::types::{Clock, Secret, Wall};
@@ -95,7 +95,7 @@ pub struct Directory {
     notices: Notices,
     bootstrap: Mutex<Option<Secret>>,
     /// Asks payment providers.
-    pub(super) outside: Outside,
+    pub(super) outside: Client,
     /// What the hub remembers of payments from one look to the next.
     pub(super) till: Mutex<Remembered>,
     hooks: OnceLock<Hooks>,
@@ -131,6 +131,7 @@ impl Directory {
         let loaded = load(&archive, clock.wall())?;
         let known = notices::load(&archive)?;
         drop(archive);
+        let client = Client::default();
         let directory = Self {
             notices: Notices::new(clock.clone(), known),
             store,
@@ -147,13 +148,13 @@ impl Directory {
             codes: Mutex::default(),
             vault: ArcSwap::default(),
             bootstrap: Mutex::default(),
-            outside: Outside::default(),
+            outside: client.clone(),
             till: Mutex::default(),
             hooks: OnceLock::new(),
             body_keys: Mutex::default(),
             bodies_dropped: OnceLock::new(),
             prune_next: AtomicI64::new(0),
-            identities: Identities::new()?,
+            identities: Identities::new(client)?,
             desk: Desk::default(),
             changes: AtomicU64::new(0),
             in_force: Mutex::new(0),

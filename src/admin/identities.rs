@@ -1,11 +1,11 @@
 //! Talks with providers of identities: what they say of themselves, their keys, and what a code is
 //! worth. What all of it means is decided in `control`.
 
-use super::fetch::{Ask, fetch};
 use crate::config::SignInProvider;
 use crate::control::{Beginning, Claims, Expected, FlowKey, Jwks, Metadata, Refusal, verify_id_token};
+use crate::fetch::{Ask, Bounds, Client, Reach};
 use crate::types::{Clock, Secret, Wall};
-use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use base64::Engine;
 use parking_lot::Mutex;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -17,6 +17,10 @@ use std::time::Duration;
 /// How long what a provider says of itself, and its keys, are believed without asking again.
 const FRESH: Duration = Duration::from_secs(60 * 60);
 
+/// A person waits for the answer.
+const BOUNDS: Bounds =
+    Bounds { connect: Duration::from_secs(5), answer: Duration::from_secs(10), largest: Some(1 << 20) };
+
 /// Everything but what no URL has to encode.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
@@ -25,6 +29,7 @@ pub(super) struct Identities {
     /// Makes what binds a sign-in to its browser.
     pub(super) flow: FlowKey,
     known: Mutex<HashMap<String, Arc<Known>>>,
+    client: Client,
 }
 
 struct Known {
@@ -52,10 +57,10 @@ impl Identities {
     ///
     /// # Errors
     /// The machine has no randomness.
-    pub(super) fn new() -> Result<Self, String> {
+    pub(super) fn new(client: Client) -> Result<Self, String> {
         let mut random = [0; 32];
         getrandom::fill(&mut random).map_err(|error| format!("no randomness: {error}"))?;
-        Ok(Self { flow: FlowKey::new(random), known: Mutex::default() })
+        Ok(Self { flow: FlowKey::new(random), known: Mutex::default(), client })
     }
 
     /// Where a person is sent to sign in.
@@ -101,7 +106,7 @@ impl Identities {
         if issuer.map_or(named, |issuer| issuer != provider.issuer) {
             return Err("the answer comes from another issuer than was asked".to_owned());
         }
-        let tokens = exchange(provider, &known.metadata, redirect, code, &beginning.verifier).await?;
+        let tokens = self.exchange(provider, &known.metadata, (redirect, code), &beginning.verifier).await?;
         let verified = |keys: &Jwks| {
             let expected = Expected {
                 issuer: &provider.issuer,
@@ -123,7 +128,8 @@ impl Identities {
         if let (true, Some(url), Some(token)) =
             (lacks, &known.metadata.userinfo_endpoint, &tokens.access_token)
         {
-            let text = userinfo(provider, url, token).await?;
+            let bearer = secret_header(&format!("Bearer {token}"))?;
+            let text = self.get(url, provider, Some(bearer)).await?;
             claims.add_userinfo(&text).map_err(str::to_owned)?;
         }
         Ok(claims)
@@ -137,65 +143,77 @@ impl Identities {
             return Ok(known);
         }
         let url = format!("{}/.well-known/openid-configuration", issuer.trim_end_matches('/'));
-        let metadata = Metadata::parse(issuer, &asked(&url, provider).await?)?;
-        let keys = Jwks::parse(&asked(&metadata.jwks_uri, provider).await?);
+        let metadata = Metadata::parse(issuer, &self.get(&url, provider, None).await?)?;
+        let keys = Jwks::parse(&self.get(&metadata.jwks_uri, provider, None).await?);
         let keys = keys.ok_or_else(|| format!("{}: holds no keys", metadata.jwks_uri))?;
         let known = Arc::new(Known { metadata, keys, at: now });
         self.known.lock().insert(issuer.clone(), Arc::clone(&known));
         Ok(known)
     }
-}
 
-async fn asked(url: &str, provider: &SignInProvider) -> Result<Vec<u8>, String> {
-    match fetch(Ask::get(url, provider.ca.as_deref())).await? {
-        (StatusCode::OK, body) => Ok(body),
-        (status, _) => Err(format!("{url}: answered {status}")),
-    }
-}
-
-async fn userinfo(provider: &SignInProvider, url: &str, token: &str) -> Result<Vec<u8>, String> {
-    let mut ask = Ask::get(url, provider.ca.as_deref());
-    ask.headers.push((header::AUTHORIZATION, secret_header(&format!("Bearer {token}"))?));
-    match fetch(ask).await? {
-        (StatusCode::OK, body) => Ok(body),
-        (status, _) => Err(format!("{url}: answered {status}")),
-    }
-}
-
-/// Turns a code into tokens.
-async fn exchange(
-    provider: &SignInProvider,
-    metadata: &Metadata,
-    redirect: &str,
-    code: &str,
-    verifier: &str,
-) -> Result<Tokens, String> {
-    let mut fields = vec![
-        ("grant_type", "authorization_code"),
-        ("code", code),
-        ("redirect_uri", redirect),
-        ("code_verifier", verifier),
-    ];
-    let mut headers = vec![
-        (header::ACCEPT, HeaderValue::from_static("application/json")),
-        (header::CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded")),
-    ];
-    match &provider.client_secret {
-        Some(secret) if provider.secret_in_body.unwrap_or_else(|| metadata.wants_secret_in_body()) => {
-            fields.extend([("client_id", provider.client_id.as_str()), ("client_secret", secret.expose())]);
+    async fn get(
+        &self,
+        url: &str,
+        provider: &SignInProvider,
+        authorization: Option<HeaderValue>,
+    ) -> Result<Vec<u8>, String> {
+        let mut headers = vec![(header::ACCEPT, HeaderValue::from_static("application/json"))];
+        headers.extend(authorization.map(|value| (header::AUTHORIZATION, value)));
+        match self.fetch(Method::GET, url, (headers, Vec::new()), provider.ca.as_deref()).await? {
+            (StatusCode::OK, body) => Ok(body),
+            (status, _) => Err(format!("{url}: answered {status}")),
         }
-        Some(secret) => headers.push((header::AUTHORIZATION, basic(&provider.client_id, secret)?)),
-        None => fields.push(("client_id", &provider.client_id)),
     }
-    let (url, ca) = (&metadata.token_endpoint, provider.ca.as_deref());
-    let (status, body) = fetch(Ask { method: Method::POST, url, headers, body: form(&fields), ca }).await?;
-    if status != StatusCode::OK {
-        // Only the code of the error: it is of a fixed form, and nothing else of the answer is.
-        let why = serde_json::from_slice::<Refused>(&body).map(|refused| refused.error).unwrap_or_default();
-        let why: String = why.chars().filter(|c| c.is_ascii_lowercase() || *c == '_').take(60).collect();
-        return Err(format!("{url}: answered {status} {why}"));
+
+    async fn fetch(
+        &self,
+        method: Method,
+        url: &str,
+        (headers, body): (Vec<(HeaderName, HeaderValue)>, Vec<u8>),
+        ca: Option<&[Vec<u8>]>,
+    ) -> Result<(StatusCode, Vec<u8>), String> {
+        let ask = Ask { method, url, headers, body, ca, reach: Reach::Anywhere, bounds: BOUNDS };
+        let answer = self.client.ask(ask).await.map_err(|error| format!("{url}: {error}"))?;
+        Ok((answer.status, answer.body))
     }
-    serde_json::from_slice(&body).map_err(|_| format!("{url}: gave no ID token"))
+
+    /// Turns a code into tokens.
+    async fn exchange(
+        &self,
+        provider: &SignInProvider,
+        metadata: &Metadata,
+        (redirect, code): (&str, &str),
+        verifier: &str,
+    ) -> Result<Tokens, String> {
+        let mut fields = vec![
+            ("grant_type", "authorization_code"),
+            ("code", code),
+            ("redirect_uri", redirect),
+            ("code_verifier", verifier),
+        ];
+        let mut headers = vec![
+            (header::ACCEPT, HeaderValue::from_static("application/json")),
+            (header::CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded")),
+        ];
+        match &provider.client_secret {
+            Some(secret) if provider.secret_in_body.unwrap_or_else(|| metadata.wants_secret_in_body()) => {
+                fields
+                    .extend([("client_id", provider.client_id.as_str()), ("client_secret", secret.expose())]);
+            }
+            Some(secret) => headers.push((header::AUTHORIZATION, basic(&provider.client_id, secret)?)),
+            None => fields.push(("client_id", &provider.client_id)),
+        }
+        let (url, ca) = (&metadata.token_endpoint, provider.ca.as_deref());
+        let (status, body) = self.fetch(Method::POST, url, (headers, form(&fields).into_bytes()), ca).await?;
+        if status != StatusCode::OK {
+            // Only the code of the error: it is of a fixed form, and nothing else of the answer is.
+            let why =
+                serde_json::from_slice::<Refused>(&body).map(|refused| refused.error).unwrap_or_default();
+            let why: String = why.chars().filter(|c| c.is_ascii_lowercase() || *c == '_').take(60).collect();
+            return Err(format!("{url}: answered {status} {why}"));
+        }
+        serde_json::from_slice(&body).map_err(|_| format!("{url}: gave no ID token"))
+    }
 }
 
 /// `client_secret_basic`: both parts are encoded like a form's before they are joined (RFC 6749).

@@ -6,10 +6,8 @@ mod books;
 mod connect;
 mod console;
 mod directory;
-mod fetch;
 mod identities;
 mod oauth;
-mod outside;
 mod page;
 mod till;
 mod token;
@@ -21,7 +19,7 @@ pub use api::{
 pub use books::reach;
 pub use console::Console;
 pub use directory::{Directory, Hooks, Probed, audit_public_key, managed_prices, verify_audit};
-pub use till::{open_till, sweep_till};
+pub use till::{open_till, prunable, sweep_till};
 pub use token::{Missing, token};
 pub use wallets::{NewOperation, shown_done, shown_wallet, shown_wallets};
 

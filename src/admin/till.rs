@@ -8,7 +8,10 @@ mod months;
 mod sweep;
 mod top_up;
 
-pub(super) use months::{bodies, close_month, closed, made, stored};
+#[cfg(test)]
+pub(super) use months::closed;
+pub use months::prunable;
+pub(super) use months::{bodies, close_month, prove, stored};
 pub use sweep::{open_till, sweep_till};
 
 use super::api::Problem;
@@ -39,6 +42,8 @@ pub(super) struct Remembered {
     low: HashSet<TenantId>,
     /// No look at months before.
     months_from: Option<Wall>,
+    /// No report to Payment Kit before.
+    meter_from: Option<Wall>,
 }
 
 /// The till of a hub whose tenants pay.
@@ -229,7 +234,7 @@ fn entry(action: &str, change: &Change, now: Wall) -> Entry {
 }
 
 /// An audit record of what the hub does by itself.
-fn blank(action: &str, now: Wall) -> Entry {
+pub(super) fn blank(action: &str, now: Wall) -> Entry {
     Entry {
         sequence: 0,
         at: Moment(now),

@@ -32,6 +32,9 @@ pub struct Close {
     pub through: u64,
     /// That batch's digest, in hexadecimal; it proves all batches before it.
     pub digest: String,
+    /// The number of its last statement, from which the next month goes on. 0: nobody wrote it down.
+    #[serde(default)]
+    pub last: u64,
 }
 
 /// What a tenant's wallet got and spent.
@@ -214,6 +217,12 @@ struct Last {
 pub struct Statements<'c> {
     closes: &'c [Close],
     ends: Vec<Wall>,
+    /// The month with which it begins.
+    first: usize,
+    /// Statements of months before.
+    number: u64,
+    /// What wallets had when the month before was closed.
+    balances: BTreeMap<TenantId, Pico>,
     pages: BTreeMap<(usize, TenantId), Page>,
     last: Option<Last>,
 }
@@ -222,7 +231,18 @@ impl<'c> Statements<'c> {
     /// For these months, which follow one another. `None` when one of them is none.
     pub fn new(closes: &'c [Close]) -> Option<Self> {
         let ends: Option<Vec<Wall>> = closes.iter().map(|close| month_end(&close.month)).collect();
-        Some(Self { closes, ends: ends?, pages: BTreeMap::new(), last: None })
+        let (pages, balances) = Default::default();
+        Some(Self { closes, ends: ends?, first: 0, number: 0, balances, pages, last: None })
+    }
+
+    /// The same, from a month on; `before` are the statements of the one before it. Of records only
+    /// those have to come that count in no month before.
+    #[must_use]
+    pub fn going_on(mut self, first: usize, before: &[Statement]) -> Self {
+        self.first = first;
+        self.number = before.last().map_or(0, |statement| statement.number);
+        self.balances = before.iter().map(|one| (one.tenant.clone(), one.closing)).collect();
+        self
     }
 
     /// The next record, found in a batch.
@@ -230,7 +250,7 @@ impl<'c> Statements<'c> {
         match record {
             Record::Settlement(settlement) => self.last = Some(last(settlement)),
             Record::Movement(movement) => self.movement(batch, movement),
-            Record::Intent(_) => {}
+            Record::Intent(_) | Record::Carried(_) => {}
         }
     }
 
@@ -238,7 +258,8 @@ impl<'c> Statements<'c> {
         // Before anything is left out, so that what was closed never depends on what is closed later.
         let last = if matches!(movement.cause, Cause::Settle(_)) { self.last.take() } else { None };
         let open = |(close, end): (&Close, &Wall)| batch <= close.through && movement.at < *end;
-        let Some(index) = self.closes.iter().zip(&self.ends).position(open) else { return };
+        let counted = self.closes.iter().zip(&self.ends).position(open);
+        let Some(index) = counted.filter(|index| *index >= self.first) else { return };
         let page = self.pages.entry((index, movement.wallet.clone())).or_default();
         if let Cause::Settle(sale) = &movement.cause {
             let last = last.filter(|last| Some(last.id) == movement.request);
@@ -269,11 +290,11 @@ impl<'c> Statements<'c> {
         }
     }
 
-    /// All statements of all months, in the order of their numbers.
+    /// All statements of all those months, in the order of their numbers.
     pub fn finish(mut self) -> Vec<Statement> {
-        let mut balances: BTreeMap<TenantId, Pico> = BTreeMap::new();
+        let mut balances = std::mem::take(&mut self.balances);
         let mut statements = Vec::new();
-        for (index, close) in self.closes.iter().enumerate() {
+        for (index, close) in self.closes.iter().enumerate().skip(self.first) {
             for (_, tenant) in self.pages.keys().filter(|(of, _)| *of == index) {
                 balances.entry(tenant.clone()).or_default();
             }
@@ -282,7 +303,7 @@ impl<'c> Statements<'c> {
             for (tenant, balance) in &mut balances {
                 let page = self.pages.remove(&(index, tenant.clone())).unwrap_or_default();
                 let ledger = Range { after, through: close.through, digest: close.digest.clone() };
-                let number = (statements.len() as u64).saturating_add(1);
+                let number = self.number.saturating_add(statements.len() as u64).saturating_add(1);
                 let statement = page.close(number, tenant, &close.month, *balance, ledger);
                 *balance = statement.closing;
                 statements.push(statement);
@@ -393,6 +414,11 @@ impl Format {
 }
 
 impl Statement {
+    /// Does it end where its own sums say?
+    pub fn adds_up(&self) -> bool {
+        self.closing == self.opening.saturating_add(self.totals.sum())
+    }
+
     /// Writes it: the same bytes, always.
     pub fn write(&self, format: Format) -> Vec<u8> {
         match format {

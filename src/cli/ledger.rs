@@ -36,7 +36,8 @@ enum Action {
     },
     /// Proves that every intent ended once, that nothing is missing and that sums hold.
     Verify,
-    /// Drops the records of whole days (UTC) for good. Export them first.
+    /// Drops the records of whole days (UTC) for good. Export them first. Where there are wallets, days
+    /// of months without statements stay; what wallets had is carried over.
     Prune {
         /// Days before this one are dropped: a day as 2026-11-01, or a time within it.
         #[arg(long, value_parser = time)]
@@ -84,12 +85,13 @@ impl Ledger {
                 verdict(&report)
             }
             Action::Prune { before, force } => {
-                // It holds the lock that the writer needs.
-                drop(archive);
                 let clock = Clock::machine();
                 let reach = admin::reach(wall(before), clock.wall(), force)?;
+                let (before, last) = admin::prunable(&archive, wall(before))?;
+                // It holds the lock that the writer needs.
+                drop(archive);
                 let store = server::open_store(&boot, &clock, None).map_err(|e| e.to_string())?;
-                let dropped = store.drop_days_before(wall(before), reach).map_err(|e| e.to_string());
+                let dropped = store.drop_days_before(before, reach, last).map_err(|e| e.to_string());
                 store.close();
                 pruned(dropped?)
             }

@@ -31,6 +31,8 @@ pub struct Billing {
     pub unpriced: Unpriced,
     /// Given once to each tenant.
     pub welcome: Option<Gift>,
+    /// Given once for each user, into the wallet of its tenant.
+    pub welcome_user: Option<Gift>,
     /// Tenants that differ.
     pub tenants: HashMap<TenantId, Arc<Plan>>,
     /// Everybody else; the plan's name is the tenant's.

@@ -30,6 +30,9 @@ pub(crate) struct Billing {
     pub(crate) unpriced: Option<Unpriced>,
     /// Given once to each tenant that has a key.
     pub(crate) welcome: Option<At<Gift>>,
+    /// Given once for each user of a tenant that pays, into its wallet; once also when the user is
+    /// deleted and made again. So whoever may make users brings credits.
+    pub(crate) welcome_user: Option<At<Gift>>,
     /// Tenants that differ from all of the above.
     pub(crate) tenant: Vec<At<Tenant>>,
     /// Parts of tenants with limits of their own.

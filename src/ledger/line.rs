@@ -14,7 +14,8 @@ struct Line<'a, T> {
 
 /// Writes one record as one line of JSON, with the line feed. `record` says
 /// which kind it is, `time` is `at` in RFC 3339; the other names are the
-/// fields of [`super::Intent`], [`super::Settlement`] or [`super::wallet::Movement`].
+/// fields of [`super::Intent`], [`super::Settlement`],
+/// [`super::wallet::Movement`] or [`super::wallet::Carried`].
 ///
 /// # Errors
 /// Those of the writer.
@@ -26,6 +27,7 @@ pub fn write_line(record: &Record, out: &mut dyn io::Write) -> io::Result<()> {
             write(&Line { record: "settlement", time, body: &**settlement }, out)
         }
         Record::Movement(movement) => write(&Line { record: "movement", time, body: &**movement }, out),
+        Record::Carried(carried) => write(&Line { record: "carried", time, body: &**carried }, out),
     }
 }
 

@@ -1,7 +1,7 @@
 //! What is written: intents, settlements, and the charge that a settlement
 //! carries. Records are never changed once they are written.
 
-use super::wallet::Movement;
+use super::wallet::{Carried, Movement};
 use crate::types::{KeyId, Op, Party, Pico, RequestId, TenantId, Usage, UsageSource, Wall};
 use std::sync::Arc;
 
@@ -182,6 +182,8 @@ pub enum Record {
     Settlement(Box<Settlement>),
     /// Money of a wallet has moved.
     Movement(Box<Movement>),
+    /// Old days went; what wallets had by then is kept.
+    Carried(Box<Carried>),
 }
 
 impl Record {
@@ -191,6 +193,7 @@ impl Record {
             Record::Intent(intent) => Some(intent.id),
             Record::Settlement(settlement) => Some(settlement.id),
             Record::Movement(movement) => movement.request,
+            Record::Carried(_) => None,
         }
     }
 
@@ -205,6 +208,7 @@ impl Record {
             Record::Intent(intent) => intent.at,
             Record::Settlement(settlement) => settlement.at,
             Record::Movement(movement) => movement.at,
+            Record::Carried(carried) => carried.at,
         }
     }
 }

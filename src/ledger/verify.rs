@@ -1,7 +1,7 @@
 //! The proof that the books fit: fed with every record in the order of the
 //! journal, it says what does not add up.
 
-use super::wallet::{Balances, Cause, Movement, Sale};
+use super::wallet::{Balances, Carried, Cause, Movement, Sale};
 use super::{
     Calendar, OpenIntents, Outcome, PriceTable, Record, Settlement, Spending, day_of, day_text, month_of_day,
     month_start,
@@ -70,6 +70,16 @@ struct Settled {
     outcome: Outcome,
 }
 
+/// What wallets had before the first batch.
+#[derive(Default)]
+struct Carry {
+    /// The last batch that went.
+    through: u64,
+    digest: Option<String>,
+    /// An entry of the journal says the same.
+    is_proven: bool,
+}
+
 /// Reads records one by one and keeps what is needed to judge them: the id of
 /// every request, about 20 bytes each.
 pub struct Auditor<'a> {
@@ -80,6 +90,7 @@ pub struct Auditor<'a> {
     spending: HashMap<KeyId, Spending>,
     calendar: Calendar,
     wallets: Balances,
+    carried: Carry,
     /// The settlement before, which a sale belongs to.
     settled: Option<Settled>,
     report: Report,
@@ -97,8 +108,18 @@ impl<'a> Auditor<'a> {
             spending: HashMap::new(),
             calendar: Calendar::default(),
             wallets: Balances::new(),
+            carried: Carry::default(),
             settled: None,
             report: Report::default(),
+        }
+    }
+
+    /// The first batch comes after `through`, and wallets have by then what is carried over: its
+    /// digest, and the balances. To be called before the first batch.
+    pub fn carry(&mut self, through: u64, carried: Option<(String, Balances)>) {
+        self.carried.through = through;
+        if let Some((digest, balances)) = carried {
+            (self.carried.digest, self.wallets) = (Some(digest), balances);
         }
     }
 
@@ -126,6 +147,23 @@ impl<'a> Auditor<'a> {
             }
             Record::Settlement(settlement) => self.settlement(settlement, batch),
             Record::Movement(movement) => self.movement(movement, batch),
+            Record::Carried(entry) => self.entry_of_carried(entry, batch),
+        }
+    }
+
+    /// An entry about other days was written by an attempt that ended early.
+    fn entry_of_carried(&mut self, entry: &Carried, batch: u64) {
+        if entry.through != self.carried.through {
+            return;
+        }
+        match self.carried.digest.as_deref() {
+            Some(digest) if *digest == *entry.balances => self.carried.is_proven = true,
+            Some(_) => self
+                .report
+                .problem(format_args!("what wallets had when old days went is not what batch {batch} says")),
+            None => self
+                .report
+                .problem(format_args!("what wallets had when old days went is gone, batch {batch} names it")),
         }
     }
 
@@ -227,6 +265,9 @@ impl<'a> Auditor<'a> {
         self.report.open = self.open.len() as u64;
         for id in self.open.ids().filter(|id| !in_flight(*id)) {
             self.report.problem(format_args!("{id}: an intent that never ended"));
+        }
+        if self.carried.digest.is_some() && !self.carried.is_proven {
+            self.report.problem("no entry proves what wallets had when old days went");
         }
         self.compare(projection);
         self.compare_wallets(wallets);

@@ -6,6 +6,7 @@ use super::delivery::{Delivery, Said, Way};
 use super::notices::{Failed, Notices, Ties};
 use super::outbox::Verdict;
 use super::{mail, post};
+use crate::fetch::Client;
 use crate::types::Wall;
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,7 +25,7 @@ const WHILE_OFF: Duration = Duration::from_secs(30);
 struct Courier {
     notices: Notices,
     ties: Arc<dyn Ties>,
-    authorities: Arc<post::Authorities>,
+    client: Arc<Client>,
 }
 
 /// How an attempt ended.
@@ -42,7 +43,7 @@ enum Outcome {
 
 /// Delivers until `stop` completes.
 pub async fn run(notices: Notices, ties: Arc<dyn Ties>, stop: impl Future<Output = ()>) {
-    let courier = Courier { notices, ties, authorities: Arc::default() };
+    let courier = Courier { notices, ties, client: Arc::default() };
     let mut under_way = JoinSet::new();
     tokio::pin!(stop);
     loop {
@@ -84,9 +85,9 @@ impl Courier {
                 return;
             };
             let (notices, ties) = (self.notices.clone(), Arc::clone(&self.ties));
-            let authorities = Arc::clone(&self.authorities);
+            let client = Arc::clone(&self.client);
             under_way.spawn(async move {
-                let outcome = attempt(&delivery, &notices, ties, &authorities).await;
+                let outcome = attempt(&delivery, &notices, ties, &client).await;
                 Ended { id: delivery.id, outcome }
             });
         }
@@ -126,12 +127,7 @@ impl Courier {
 }
 
 /// One attempt.
-async fn attempt(
-    delivery: &Delivery,
-    notices: &Notices,
-    ties: Arc<dyn Ties>,
-    authorities: &post::Authorities,
-) -> Outcome {
+async fn attempt(delivery: &Delivery, notices: &Notices, ties: Arc<dyn Ties>, client: &Client) -> Outcome {
     let at = notices.now();
     let endpoint = Arc::clone(&delivery.endpoint);
     let for_way = Arc::clone(&ties);
@@ -144,7 +140,7 @@ async fn attempt(
         Err(Failed::Gone) => Outcome::Tried(Verdict::Never, said(None, "the webhook was deleted".into())),
         Err(Failed::Unable(why)) => Outcome::Tried(Verdict::Later(None), said(None, why)),
         Ok(Way::Web { url, secrets }) => {
-            match post::post(&url, &secrets, delivery, at, (&settings.allow, authorities)).await {
+            match post::post(&url, &secrets, delivery, at, (&settings.allow, client)).await {
                 Ok(answer) => Outcome::Tried(answer.verdict(), said(Some(answer.status), answer.error())),
                 Err(error) => Outcome::Tried(Verdict::Later(None), said(None, error)),
             }

@@ -97,7 +97,7 @@ impl Reloader {
     pub(super) fn first(&self) -> Result<Arc<Snapshot>, String> {
         let snapshot = self.build().map_err(|problems| problems.to_string())?;
         self.notice(&snapshot);
-        self.gifts.give(&snapshot, &self.store, Clock::machine().wall());
+        self.gifts.give(&snapshot, &self.directory.state(), &self.store, Clock::machine().wall());
         if snapshot.billing.is_some() {
             admin::open_till(&self.directory)?;
         }
@@ -112,7 +112,7 @@ impl Reloader {
     /// Gives what tenants get by themselves. Blocks.
     pub(super) fn give(&self) {
         let Some(plane) = self.plane.get().and_then(Weak::upgrade) else { return };
-        self.gifts.give(&plane.snapshot.load(), &self.store, plane.clock.wall());
+        self.gifts.give(&plane.snapshot.load(), &self.directory.state(), &self.store, plane.clock.wall());
     }
 
     /// Tells what the operator should know of the configured models.
@@ -147,7 +147,7 @@ impl Reloader {
                 tracing::warn!(sections = restart.join(", "), "changed settings that need a restart");
             }
             // A new tenant has its welcome before its first request can come.
-            self.gifts.give(&snapshot, &self.store, plane.clock.wall());
+            self.gifts.give(&snapshot, &self.directory.state(), &self.store, plane.clock.wall());
             plane.snapshot.store(snapshot);
         }
         tracing::info!(version, "configuration in force");

@@ -1,16 +1,17 @@
 //! Reading whole books: export and verification, beside a running writer or
 //! without one.
 
-use super::batch::BadBatch;
+use super::batch::{BadBatch, Batch};
 use super::books::Books;
 use super::disk::{Disk, EachRow};
 use super::journal::{Chain, ChainError, Journal};
 use super::opening;
 use super::options::{StoreError, Tuning};
+use super::retention::Carry;
 use super::spent_of;
 use super::writer::Look;
 use crate::ledger::wallet::Balances;
-use crate::ledger::{Auditor, PriceTable, Record, Report, day_text};
+use crate::ledger::{Auditor, PriceTable, Record, Report, day_of, day_text};
 use crate::limit::Spent;
 use crate::types::{KeyId, Wall};
 use std::collections::HashMap;
@@ -106,12 +107,9 @@ impl Archive {
     /// # Errors
     /// [`StoreError::Damaged`] at the first batch that cannot be read.
     pub fn export(&self, range: Range<Wall>, each: &mut dyn FnMut(Record)) -> Result<(), StoreError> {
-        let mut chain = Chain::new(self.look.kept.first, Some(self.look.kept.before));
+        let (from, mut chain) = self.chain(self.begins(range.start)?);
         let journal = &self.look.journal;
-        journal.walk(self.look.kept.first, &mut |day, sequence, value| {
-            if sequence > self.look.through {
-                return Ok(());
-            }
+        journal.walk_through(from, self.look.through, &mut |day, sequence, value| {
             let batch = chain.check(day, sequence, value)?;
             if !batch.overlaps(range.start, range.end) {
                 return Ok(());
@@ -125,28 +123,101 @@ impl Archive {
         })
     }
 
-    /// Hands out every record up to a batch, or all of them, with the number of its batch. Gives the
-    /// number and the digest of the last batch that was read; the digest proves all before it.
+    /// Hands out every record of batches `from` up to `through`, as far as they are there, with the
+    /// number of its batch.
     ///
     /// # Errors
     /// [`StoreError::Damaged`] at the first batch that cannot be read.
     pub fn records(
         &self,
-        through: Option<u64>,
+        from: u64,
+        through: u64,
         each: &mut dyn FnMut(u64, &Record),
-    ) -> Result<(u64, [u8; 32]), StoreError> {
-        let through = through.unwrap_or(u64::MAX).min(self.look.through);
-        let mut chain = Chain::new(self.look.kept.first, Some(self.look.kept.before));
+    ) -> Result<(), StoreError> {
+        let (from, mut chain) = self.chain(from);
         let journal = &self.look.journal;
-        journal.walk(self.look.kept.first, &mut |day, sequence, value| {
-            if sequence > through {
-                return Ok(());
-            }
+        journal.walk_through(from, through.min(self.look.through), &mut |day, sequence, value| {
             let batch = chain.check(day, sequence, value)?;
             let read = batch.each(|record| each(sequence, &record));
             read.map_err(|error| journal.damaged(day, sequence, error))
-        })?;
-        Ok((chain.next().saturating_sub(1), chain.head()))
+        })
+    }
+
+    /// When the first movement that is there was made, in the order of the journal.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] when a batch up to it cannot be read.
+    pub fn first_movement(&self) -> Result<Option<Wall>, StoreError> {
+        let (journal, mut first, mut result) = (&self.look.journal, None, Ok(()));
+        for day in journal.days()? {
+            journal.batches(day, self.look.kept.first, &mut |sequence, value| {
+                let batch = Batch::read(sequence, value);
+                let read = batch.and_then(|batch| {
+                    batch.each(|record| {
+                        if let (None, Record::Movement(movement)) = (first, record) {
+                            first = Some(movement.at);
+                        }
+                    })
+                });
+                result = read.map_err(|error| journal.damaged(day, sequence, error));
+                match first.is_some() || result.is_err() {
+                    true => ControlFlow::Break(()),
+                    false => ControlFlow::Continue(()),
+                }
+            })?;
+            if first.is_some() || result.is_err() {
+                break;
+            }
+        }
+        result.map(|()| first)
+    }
+
+    /// Where reading begins that is to begin at a batch, and what proves its batches.
+    fn chain(&self, from: u64) -> (u64, Chain) {
+        let kept = &self.look.kept;
+        let from = from.max(kept.first);
+        (from, Chain::new(from, (from == kept.first).then_some(kept.before)))
+    }
+
+    /// The last batch, and its digest, which proves all before it.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] when it cannot be read.
+    pub fn head(&self) -> Result<(u64, [u8; 32]), StoreError> {
+        let through = self.look.through;
+        let digest = self.digest(through)?;
+        let gone = || StoreError::Damaged(format!("batch {through} is gone"));
+        Ok((through, digest.ok_or_else(gone)?))
+    }
+
+    /// The digest of a batch, which proves all before it; `None` when it is not there.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] when sled cannot read.
+    pub fn digest(&self, batch: u64) -> Result<Option<[u8; 32]>, StoreError> {
+        self.look.journal.digest(batch, &self.look.kept)
+    }
+
+    /// The first batch that was kept; 1 when no day was dropped.
+    pub fn first(&self) -> u64 {
+        self.look.kept.first
+    }
+
+    /// The last day (since the epoch) of which movements of wallets went, if any did.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] when sled cannot read, or what was carried over cannot be read.
+    pub fn gone(&self) -> Result<Option<i64>, StoreError> {
+        Carry::read(&self.look.journal).map(|carry| carry.map(|carry| carry.day))
+    }
+
+    /// A batch before which no record that is there is of this time or later.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] when sled cannot read.
+    pub fn begins(&self, at: Wall) -> Result<u64, StoreError> {
+        let end = self.look.through.saturating_add(1);
+        Ok(self.look.journal.first_of(day_of(at))?.map_or(end, |first| first.min(end)))
     }
 
     /// Proves that the books fit: no batch is missing or changed, every intent
@@ -159,6 +230,10 @@ impl Archive {
     pub fn verify(&self, prices: &PriceTable) -> Result<Report, StoreError> {
         let Look { journal, through, promised, in_flight, spending, kept, balances } = &self.look;
         let mut auditor = Auditor::new(prices, kept.day);
+        match Carry::read(journal) {
+            Ok(carry) => carried_to(&mut auditor, kept.first, carry),
+            Err(error) => auditor.problem(error),
+        }
         let mut chain = Chain::new(kept.first, Some(kept.before));
         journal.walk(kept.first, &mut |day, sequence, value| {
             if sequence <= *through {
@@ -173,6 +248,18 @@ impl Archive {
     }
 }
 
+/// What wallets had before the first batch.
+fn carried_to(auditor: &mut Auditor<'_>, first: u64, carry: Option<Carry>) {
+    let through = first.saturating_sub(1);
+    if let Some(carry) = carry.as_ref().filter(|carry| carry.through != through) {
+        auditor.problem(format_args!(
+            "what wallets had is carried from batch {}, and {through} is the last that went",
+            carry.through
+        ));
+    }
+    auditor.carry(through, carry.map(|carry| (carry.digest(), carry.balances)));
+}
+
 /// A batch in the wrong place is a problem, and its records still count.
 fn audit_batch(auditor: &mut Auditor<'_>, chain: &mut Chain, day: i64, sequence: u64, value: &[u8]) {
     let name = format!("batch {sequence} of {}", day_text(day));
@@ -180,7 +267,7 @@ fn audit_batch(auditor: &mut Auditor<'_>, chain: &mut Chain, day: i64, sequence:
         Ok(batch) => Ok(batch),
         Err(error @ (ChainError::Gap(_) | ChainError::Broken)) => {
             auditor.problem(format_args!("{name} {error}"));
-            super::batch::Batch::read(sequence, value)
+            Batch::read(sequence, value)
         }
         Err(ChainError::Bad(error)) => Err(error),
     };

@@ -14,7 +14,7 @@
 //! version, and the old types stay beside their reader (`batch/old.rs`).
 //! Tests hold the bytes of all versions fast.
 
-use crate::ledger::wallet::Movement;
+use crate::ledger::wallet::{Carried, Movement};
 use crate::ledger::{Intent, Record, Settlement};
 use crate::types::Wall;
 use sha2::{Digest as _, Sha256};
@@ -49,6 +49,7 @@ enum Borrowed<'a> {
     Intent(&'a Intent),
     Settlement(&'a Settlement),
     Movement(&'a Movement),
+    Carried(&'a Carried),
 }
 
 /// Builds the value of one batch, record by record.
@@ -77,6 +78,10 @@ impl Builder {
 
     pub(super) fn movement(&mut self, movement: &Movement) {
         self.push(movement.at, &Borrowed::Movement(movement));
+    }
+
+    pub(super) fn carried(&mut self, carried: &Carried) {
+        self.push(carried.at, &Borrowed::Carried(carried));
     }
 
     fn push(&mut self, at: Wall, record: &Borrowed<'_>) {

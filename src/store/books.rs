@@ -8,7 +8,7 @@ use super::journal::{Chain, Journal, Kept};
 use super::money::Money;
 use super::options::StoreError;
 use super::quotas::Meters;
-use crate::ledger::wallet::Movement;
+use crate::ledger::wallet::{Carried, Movement};
 use crate::ledger::{Calendar, Intent, OpenIntents, Record, Settlement, Spending, day_of};
 use crate::types::{KeyId, RequestId};
 use ahash::{HashMap, HashMapExt, HashSet, HashSetExt};
@@ -174,7 +174,7 @@ impl Books {
     fn begin_anew(&mut self, journal: &Journal) -> Result<Chain, StoreError> {
         let stale = &mut self.stale;
         journal.rows(SPENT_PREFIX, &mut |key, _| stale.push(([SPENT_PREFIX, key].concat(), None)))?;
-        self.money.forget(journal)?;
+        self.money.begin_anew(journal)?;
         self.meters.forget(journal)?;
         Ok(Chain::new(self.kept.first, Some(self.kept.before)))
     }
@@ -195,6 +195,7 @@ impl Books {
                 }
             }
             Record::Movement(movement) => self.money.replay(&movement, count),
+            Record::Carried(_) => {}
         }
         self.since_checkpoint += u64::from(count);
     }
@@ -253,6 +254,13 @@ impl Books {
     pub(super) fn add_movement(&mut self, movement: &Movement) {
         self.day = self.day.max(day_of(movement.at));
         self.builder().movement(movement);
+        self.written();
+    }
+
+    /// Adds what is carried over from days that go.
+    pub(super) fn carried(&mut self, carried: &Carried) {
+        self.day = self.day.max(day_of(carried.at));
+        self.builder().carried(carried);
         self.written();
     }
 

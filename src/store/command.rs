@@ -5,11 +5,13 @@ use super::handover::Heritage;
 use super::journal::{Journal, Kept};
 use super::options::{Reach, StoreError};
 use super::quotas::CountBy;
+use super::retention::{Carry, Doomed};
 use crate::ledger::Spending;
 use crate::ledger::wallet::{Balances, Done, Operation};
 use crate::limit::Tally;
 use crate::types::{KeyId, RequestId};
 use ahash::{HashMap, HashSet};
+use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 
 /// The way back from the writer to a thread that waits.
@@ -38,6 +40,8 @@ pub(super) enum Command {
     CountBy(Box<CountBy>, Reply<std::collections::HashMap<String, Tally>>),
     /// What each wallet has.
     Balances(Reply<Balances>),
+    /// Was any of these operations done?
+    WasDone(Vec<Arc<str>>, Reply<bool>),
     /// Does something to a wallet, once; says whether it was this time.
     Operate(Box<Operation>, Reply<(Done, bool)>),
     /// What dead processes left, once.
@@ -48,8 +52,10 @@ pub(super) enum Command {
     TakeBack(Reply<()>),
     /// A look at the books as they are now.
     Look(Reply<Look>),
-    /// Drops days before this one; gives how many.
-    DropDays(i64, Reach, Reply<u64>),
+    /// Which days before this one, and up to which batch, may go.
+    Doom(i64, Reach, u64, Reply<Option<Doomed>>),
+    /// Drops them, and keeps what wallets had; gives how many.
+    DropDays(Box<Doomed>, Option<Box<Carry>>, Reply<u64>),
 }
 
 /// The books at one moment, readable beside the writer.
@@ -88,10 +94,12 @@ impl Command {
             Command::Tallies(reply) => drop(reply.send(Err(error))),
             Command::CountBy(_, reply) => drop(reply.send(Err(error))),
             Command::Balances(reply) => drop(reply.send(Err(error))),
+            Command::WasDone(_, reply) => drop(reply.send(Err(error))),
             Command::Operate(_, reply) => drop(reply.send(Err(error))),
             Command::Inherit(reply) => drop(reply.send(Err(error))),
             Command::HandOver(reply) | Command::TakeBack(reply) => drop(reply.send(Err(error))),
             Command::Look(reply) => drop(reply.send(Err(error))),
+            Command::Doom(_, _, _, reply) => drop(reply.send(Err(error))),
             Command::DropDays(_, _, reply) => drop(reply.send(Err(error))),
         }
     }
@@ -99,13 +107,15 @@ impl Command {
     /// Can it be answered only while the books are ours?
     pub(super) fn needs_disk(&self) -> bool {
         use Command::{
-            Balances, CountBy, DropDays, Follow, Get, HandOver, Inherit, Look, Operate, Put, PutControl,
-            PutUsage, Rows, Spent, TakeBack, Tallies,
+            Balances, CountBy, Doom, DropDays, Follow, Get, HandOver, Inherit, Look, Operate, Put,
+            PutControl, PutUsage, Rows, Spent, TakeBack, Tallies, WasDone,
         };
         match self {
             Put(..) | PutControl(..) | PutUsage(..) | Get(..) | Rows(..) => true,
-            Look(_) | Follow(_) | DropDays(..) | Operate(..) | CountBy(..) => true,
-            Spent(_) | Tallies(_) | Balances(_) | Inherit(_) | HandOver(_) | TakeBack(_) => false,
+            Look(_) | Follow(_) | Doom(..) | DropDays(..) | Operate(..) | CountBy(..) => true,
+            Spent(_) | Tallies(_) | Balances(_) | WasDone(..) | Inherit(_) | HandOver(_) | TakeBack(_) => {
+                false
+            }
         }
     }
 }

@@ -212,6 +212,8 @@ impl Writer {
                         moved.push(*movement);
                     }
                 }
+                // Who has handed over drops no days.
+                Record::Carried(_) => {}
             }
         }
         if !self.commit(group, begun) {
@@ -262,6 +264,8 @@ enum Kind {
     Ended(RequestId),
     /// Movements have no id, but no two are the same: each names its request and step.
     Moved(super::batch::Digest),
+    /// No spool has one.
+    Carried(u64),
 }
 
 fn kind(record: &Record) -> Kind {
@@ -269,6 +273,7 @@ fn kind(record: &Record) -> Kind {
         Record::Intent(intent) => Kind::Begun(intent.id),
         Record::Settlement(settlement) => Kind::Ended(settlement.id),
         Record::Movement(movement) => Kind::Moved(Sha256::digest(super::books::encode(&**movement)).into()),
+        Record::Carried(carried) => Kind::Carried(carried.through),
     }
 }
 

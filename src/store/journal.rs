@@ -171,16 +171,71 @@ impl Journal {
         self.0.scan(day, from, each).map_err(unreadable)
     }
 
+    /// Digest of a batch, or of the one before the first that was kept; `None`: it is not there.
+    pub(super) fn digest(&self, sequence: u64, kept: &Kept) -> Result<Option<Digest>, StoreError> {
+        if sequence.saturating_add(1) == kept.first {
+            return Ok(Some(kept.before));
+        }
+        let mut digest = None;
+        let Some((day, _)) = self.days_from(sequence)?.pop() else { return Ok(None) };
+        self.batches(day, sequence, &mut |found, value| {
+            if found == sequence {
+                digest = Batch::read(sequence, value).ok().map(|batch| batch.digest);
+            }
+            ControlFlow::Break(())
+        })?;
+        Ok(digest)
+    }
+
+    /// The first batch of a day or of one after it. Batches are of the latest day of their records or
+    /// later, so none before it has a record of that day. `None`: there is none.
+    pub(super) fn first_of(&self, day: i64) -> Result<Option<u64>, StoreError> {
+        let mut first = None;
+        for day in self.days()?.into_iter().filter(|one| *one >= day) {
+            self.batches(day, 0, &mut |sequence, _| {
+                first = Some(sequence);
+                ControlFlow::Break(())
+            })?;
+            if first.is_some() {
+                break;
+            }
+        }
+        Ok(first)
+    }
+
     /// Every batch from a sequence number on: day, number, value.
     pub(super) fn walk(&self, from: u64, each: &mut EachBatch<'_>) -> Result<(), StoreError> {
-        for day in self.days()? {
+        self.walk_through(from, u64::MAX, each)
+    }
+
+    /// The same, up to a last batch.
+    pub(super) fn walk_through(
+        &self,
+        from: u64,
+        through: u64,
+        each: &mut EachBatch<'_>,
+    ) -> Result<(), StoreError> {
+        let days = if from <= 1 {
+            self.days()?
+        } else {
+            self.days_from(from)?.into_iter().rev().map(|(day, _)| day).collect()
+        };
+        let mut over = false;
+        for day in days {
             let mut result = Ok(());
             let scan = self.0.scan(day, from, &mut |sequence, value| {
+                over = sequence > through;
+                if over {
+                    return ControlFlow::Break(());
+                }
                 result = each(day, sequence, value);
                 if result.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
             });
             scan.map_err(unreadable)?;
             result?;
+            if over {
+                break;
+            }
         }
         Ok(())
     }

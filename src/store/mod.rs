@@ -20,6 +20,7 @@ mod opening;
 mod options;
 mod queue;
 mod quotas;
+mod retention;
 mod sled_disk;
 mod spool;
 mod usage;
@@ -41,6 +42,7 @@ use journal::Journal;
 use options::Tuning;
 use parking_lot::Mutex;
 use queue::{Entry, Queue, Waiter, closed};
+use retention::Carry;
 use std::collections::HashMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -356,14 +358,26 @@ impl Store {
     }
 
     /// Drops the journal's days before the day of `before` (UTC), as far as
-    /// `reach` allows. The last day and days that hold an open intent, or come
-    /// after one that does, stay; so do the sums of usage. Gives how many went. Blocks.
+    /// `reach` allows and none with a batch after `last`. The last day and days
+    /// that hold an open intent, or come after one that does, stay; so do the
+    /// sums of usage, and what wallets had. Gives how many went. Blocks, as long
+    /// as it takes to read those days.
     ///
     /// # Errors
-    /// [`StoreError::Write`] while the disk refuses or when the store is closed.
-    pub fn drop_days_before(&self, before: Wall, reach: Reach) -> Result<u64, StoreError> {
+    /// [`StoreError::Write`] while the disk refuses or when the store is closed,
+    /// [`StoreError::Damaged`] when what wallets had does not follow from the journal.
+    pub fn drop_days_before(&self, before: Wall, reach: Reach, last: u64) -> Result<u64, StoreError> {
         self.handle.usage.catch_up()?;
-        self.ask(|reply| Command::DropDays(day_of(before), reach, reply))
+        let Some(doomed) = self.ask(|reply| Command::Doom(day_of(before), reach, last, reply))? else {
+            return Ok(0);
+        };
+        let look = self.ask(Command::Look)?;
+        let carry = match look.balances.is_empty() {
+            true => None,
+            false => Some(Box::new(Carry::after(&look.journal, &doomed)?)),
+        };
+        drop(look);
+        self.ask(|reply| Command::DropDays(Box::new(doomed), carry, reply))
     }
 
     /// Were there ever books in this directory?

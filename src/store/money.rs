@@ -7,6 +7,7 @@ use super::disk::Row;
 use super::journal::Journal;
 use super::options::StoreError;
 use super::queue::Waiter;
+use super::retention::Carry;
 use super::writer::{Group, Writer};
 use crate::ledger::wallet::{
     Account, Balances, Cause, Done, Lot, Misfit, Movement, Operation, Sheet, Source, Task, Totals, Transfer,
@@ -53,11 +54,17 @@ impl Money {
         Ok(())
     }
 
-    /// What the state tree says does not count; it goes with the next checkpoint.
-    pub(super) fn forget(&mut self, journal: &Journal) -> Result<(), StoreError> {
+    /// What the state tree says does not count; it goes with the next checkpoint. The journal begins
+    /// with what was carried over from days that went.
+    pub(super) fn begin_anew(&mut self, journal: &Journal) -> Result<(), StoreError> {
         for prefix in [SHEET_PREFIX, DONE_PREFIX] {
             let stale = &mut self.stale;
             journal.rows(prefix, &mut |key, _| stale.push(([prefix, key].concat(), None)))?;
+        }
+        if let Some(carry) = Carry::read(journal)? {
+            self.balances = carry.balances;
+            self.sheets = self.balances.sheets().map(|(tenant, _)| tenant.clone()).collect();
+            self.operations = self.balances.operations().map(|(id, _)| Arc::clone(id)).collect();
         }
         Ok(())
     }

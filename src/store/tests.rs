@@ -6,6 +6,7 @@ mod faults;
 mod handover;
 mod opening;
 mod quotas;
+mod retention;
 mod seeds;
 mod sim;
 mod sled;

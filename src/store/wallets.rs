@@ -7,6 +7,7 @@ use super::writer::Command;
 use super::{Settlement, Store};
 use crate::ledger::Intent;
 use crate::ledger::wallet::{Balances, Done, Movement, Operation, Wallets};
+use std::sync::Arc;
 use tokio::sync::oneshot;
 
 impl Store {
@@ -61,6 +62,14 @@ impl Store {
     /// [`StoreError::Write`] while the disk refuses or when the store is closed.
     pub fn operate(&self, operation: Operation) -> Result<(Done, bool), StoreError> {
         self.ask(|reply| Command::Operate(Box::new(operation), reply))
+    }
+
+    /// Was any of these operations done? Blocks.
+    ///
+    /// # Errors
+    /// [`StoreError::Write`] when the store is closed.
+    pub fn was_done(&self, operations: Vec<Arc<str>>) -> Result<bool, StoreError> {
+        self.ask(|reply| Command::WasDone(operations, reply))
     }
 
     /// What the books say of all wallets, everything up to now included. Blocks.

@@ -5,12 +5,12 @@
 use super::books::{Books, Taken};
 pub(super) use super::command::{Command, Followed, Look, Reply};
 use super::disk::{Disk, DiskError, Row, Sealed};
-use super::journal::{Journal, KEPT_KEY, Kept};
-use super::options::{Reach, StoreError, Tuning};
+use super::journal::Journal;
+use super::options::{StoreError, Tuning};
 use super::queue::{Entry, Queue, Waiter, closed};
 use super::spool::{Predecessor, Spool};
 use crate::ledger::wallet::{Movement, Wallets};
-use crate::ledger::{Intent, Settlement, day_of, month_start};
+use crate::ledger::{Intent, Settlement, day_of};
 use crate::types::{Clock, Mono};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -338,6 +338,11 @@ impl Writer {
                 self.reply(&reply, result);
             }
             Command::Balances(reply) => self.reply(&reply, Ok(self.books.money.balances().clone())),
+            Command::WasDone(operations, reply) => {
+                let balances = self.books.money.balances();
+                let done = operations.iter().any(|id| balances.done(id).is_some());
+                self.reply(&reply, Ok(done));
+            }
             Command::Operate(operation, reply) => {
                 let result = self.operate(&operation);
                 self.reply(&reply, result);
@@ -358,8 +363,12 @@ impl Writer {
                 let result = self.look();
                 self.reply(&reply, result);
             }
-            Command::DropDays(before, reach, reply) => {
-                let result = self.drop_days(before, reach);
+            Command::Doom(before, reach, last, reply) => {
+                let result = self.doom(before, reach, last);
+                self.reply(&reply, result);
+            }
+            Command::DropDays(doomed, carry, reply) => {
+                let result = self.drop_days(&doomed, carry.as_deref());
                 self.reply(&reply, result);
             }
         }
@@ -388,61 +397,17 @@ impl Writer {
 
     /// Unlike entries, rows are not tried again: who asked is told. But the
     /// disk is brought back before anything else happens.
-    fn put(&mut self, rows: &[Row]) -> Result<(), StoreError> {
+    pub(super) fn put(&mut self, rows: &[Row]) -> Result<(), StoreError> {
         let result = self.disk.put(rows).and_then(|()| self.disk.flush());
         self.after(result)
     }
 
-    fn after<T>(&mut self, result: Result<T, DiskError>) -> Result<T, StoreError> {
+    pub(super) fn after<T>(&mut self, result: Result<T, DiskError>) -> Result<T, StoreError> {
         result.map_err(|error| {
             self.note(&error);
             self.bring_to_disk();
             StoreError::Write(error.to_string())
         })
-    }
-
-    /// Days that hold open intents or count in the running month stay. The
-    /// new beginning is on disk before the first day goes, so that a crash in
-    /// between leaves days that nobody reads, and the next call drops them.
-    fn drop_days(&mut self, before: i64, reach: Reach) -> Result<u64, StoreError> {
-        if !self.books.money.balances().is_empty() {
-            let text = "days stay: there are wallets, and what they have follows from all of their movements";
-            return Err(StoreError::Write(text.into()));
-        }
-        let journal = self.journal()?;
-        let before = match reach {
-            Reach::PastMonths => before.min(month_start(day_of(self.clock.wall()))),
-            Reach::RunningMonth => before,
-        };
-        let low_water = self.books.open().low_water().unwrap_or(u64::MAX);
-        let mut kept = self.books.kept;
-        let mut doomed = Vec::new();
-        let days = journal.days()?;
-        for (day, following) in days.iter().zip(days.iter().skip(1)) {
-            let Some((sequence, digest)) = journal.last_of(*day)? else { continue };
-            if *day >= before || sequence >= low_water {
-                break;
-            }
-            doomed.push(*day);
-            kept = Kept { first: sequence.saturating_add(1), before: digest, day: Some(*following) };
-        }
-        drop(journal);
-        if doomed.is_empty() {
-            return Ok(0);
-        }
-        // The projection must not begin in a day that is gone.
-        let mut rows = self.books.checkpoint();
-        rows.push((KEPT_KEY.to_vec(), Some(super::books::encode(&kept))));
-        self.put(&rows)?;
-        self.books.checkpoint_is_safe();
-        self.books.kept = kept;
-        for day in &doomed {
-            let result = self.disk.drop_day(*day);
-            self.after(result)?;
-        }
-        let result = self.disk.flush();
-        self.after(result)?;
-        Ok(doomed.len() as u64)
     }
 }
 

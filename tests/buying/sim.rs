@@ -16,8 +16,8 @@ use aigne_hub::types::{Pico, RequestId, TenantId, Wall};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-const SEEDS: u64 = 60;
-const STEPS: usize = 400;
+const SEEDS: u64 = 256;
+const STEPS: usize = 120;
 const TENANTS: usize = 3;
 const DAY: u64 = 86_400;
 
@@ -299,7 +299,8 @@ impl World {
     /// Closed anywhere, statements follow one another and end where the books do.
     fn statements(&mut self) {
         let cut = self.chance.below(self.journal.len() + 1) as u64;
-        let close = |month: &str, through| Close { month: month.into(), through, digest: String::new() };
+        let close =
+            |month: &str, through| Close { month: month.into(), through, digest: String::new(), last: 0 };
         let closes = [close("2026-11", cut), close("2099-12", self.journal.len() as u64)];
         let mut statements = Statements::new(&closes).unwrap();
         for (batch, movement) in (1..).zip(&self.journal) {

@@ -13,6 +13,7 @@ use crate::control::{
     Arrival, Beginning, Change, Claims, FLOW_COOKIE, Grant, Identity, Kind, Outcome, Principal, Private,
     Proofs, Record, Resource, State, Team, User, Who, grant,
 };
+use crate::fetch::wait;
 use axum::http::{StatusCode, header};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -132,13 +133,6 @@ fn redirect_uri(settings: &SignIn, provider: &SignInProvider) -> String {
 
 fn flow_cookie(value: &str, seconds: u32) -> String {
     format!("{FLOW_COOKIE}={value}; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age={seconds}")
-}
-
-/// Runs a question to its end. Only the admin listener's blocking threads get here; they belong to
-/// its runtime.
-fn wait<T>(question: impl Future<Output = Result<T, String>>) -> Result<T, String> {
-    let runtime = tokio::runtime::Handle::try_current().map_err(|error| error.to_string())?;
-    runtime.block_on(question)
 }
 
 /// Somebody came back. With whom it was, as far as that is known, when it did not work.

@@ -15,6 +15,8 @@ use serde_json::{Value, json};
 use std::collections::HashSet;
 use std::time::Duration;
 
+mod events;
+mod months;
 mod parties;
 mod usage;
 

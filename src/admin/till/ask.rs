@@ -2,13 +2,18 @@
 
 use super::{Till, unavailable, wallet_of};
 use crate::admin::api::Problem;
-use crate::admin::outside::Request;
 use crate::billing::Account;
 use crate::billing::stripe::{Ask, Method, VERSION, customer};
+use crate::config::BaseUrl;
 use crate::control::Kind;
-use crate::types::TenantId;
-use axum::http::StatusCode;
+use crate::fetch::{self, Answer, Bounds, Reach};
+use crate::types::{Secret, TenantId};
+use axum::http::{self, HeaderName, HeaderValue, StatusCode, header};
 use serde_json::Value;
+use std::time::Duration;
+
+const BOUNDS: Bounds =
+    Bounds { connect: Duration::from_secs(10), answer: Duration::from_secs(30), largest: Some(4 << 20) };
 
 /// What came of a question.
 pub(super) enum Said {
@@ -40,36 +45,49 @@ impl Till<'_> {
 
     pub(super) fn put(&self, ask: &Ask) -> Result<Said, Problem> {
         let stripe = self.stripe()?;
-        let authorization = format!("Bearer {}", stripe.secret_key.expose());
         let mut headers = vec![
-            ("authorization", authorization.as_str()),
-            ("stripe-version", VERSION),
-            ("user-agent", concat!("aigne-hub/", env!("CARGO_PKG_VERSION"))),
-            ("accept", "application/json"),
+            (header::AUTHORIZATION, bearer(&stripe.secret_key)?),
+            (HeaderName::from_static("stripe-version"), HeaderValue::from_static(VERSION)),
+            (header::ACCEPT, HeaderValue::from_static("application/json")),
         ];
         let method = match ask.method {
-            Method::Get => "GET",
-            Method::Post => "POST",
+            Method::Get => http::Method::GET,
+            Method::Post => http::Method::POST,
         };
         if ask.method == Method::Post {
-            headers.push(("content-type", "application/x-www-form-urlencoded"));
+            let form = HeaderValue::from_static("application/x-www-form-urlencoded");
+            headers.push((header::CONTENT_TYPE, form));
         }
-        headers.extend(ask.key.as_deref().map(|key| ("idempotency-key", key)));
-        let (path, body) = (ask.path.as_str(), ask.form.as_bytes());
-        let request = Request { method, base: &stripe.api, path, headers: &headers, body };
-        let answer = match self.directory.outside.ask(&request) {
+        if let Some(key) = &ask.key {
+            let key = HeaderValue::from_str(key).map_err(unavailable)?;
+            headers.push((HeaderName::from_static("idempotency-key"), key));
+        }
+        let url = url(&stripe.api, &ask.path);
+        let answer = match self.outside(method, &url, headers, ask.form.clone().into_bytes()) {
             Ok(answer) => answer,
-            Err(error) => return Ok(Said::Unclear(error.to_string())),
+            Err(error) => return Ok(Said::Unclear(error)),
         };
         let object = serde_json::from_slice::<Value>(&answer.body);
-        Ok(match (answer.status, object) {
+        Ok(match (answer.status.as_u16(), object) {
             (200..=299, Ok(object)) => Said::Done(object),
             // Another request with this key is running, or there were too many.
             (409 | 429 | 500..=599, _) | (200..=299, Err(_)) => {
-                Said::Unclear(format!("status {}", answer.status))
+                Said::Unclear(format!("status {}", answer.status.as_u16()))
             }
             (status, object) => Said::Refused(status, object.unwrap_or_default()),
         })
+    }
+
+    /// Asks whom the configuration names.
+    pub(super) fn outside(
+        &self,
+        method: http::Method,
+        url: &str,
+        headers: Vec<(HeaderName, HeaderValue)>,
+        body: Vec<u8>,
+    ) -> Result<Answer, String> {
+        let ask = fetch::Ask { method, url, headers, body, ca: None, reach: Reach::Anywhere, bounds: BOUNDS };
+        self.directory.outside.ask_and_wait(ask)
     }
 
     /// Stripe's id of a tenant; it is made known there the first time.
@@ -90,4 +108,23 @@ impl Till<'_> {
         })?;
         wallet_of(&record).customer.ok_or_else(Problem::not_found)
     }
+}
+
+/// Below a base; a port is named only where it is not the scheme's own.
+pub(super) fn url(base: &BaseUrl, below: &str) -> String {
+    let BaseUrl { tls, host, port, path } = base;
+    let (scheme, own) = if *tls { ("https", 443) } else { ("http", 80) };
+    match *port == own {
+        true => format!("{scheme}://{host}{path}{below}"),
+        false => format!("{scheme}://{host}:{port}{path}{below}"),
+    }
+}
+
+pub(super) fn bearer(secret: &Secret) -> Result<HeaderValue, Problem> {
+    let text = format!("Bearer {}", secret.expose());
+    let value = HeaderValue::from_str(&text);
+    let mut value =
+        value.map_err(|_| unavailable("the secret key has characters that no header may have"))?;
+    value.set_sensitive(true);
+    Ok(value)
 }

@@ -106,7 +106,7 @@ impl Margins {
                 row.credits = row.credits.saturating_add(sale.paid);
                 row.revenue = row.revenue.saturating_add(worth(sale.paid, price));
             }
-            Record::Intent(_) => {}
+            Record::Intent(_) | Record::Carried(_) => {}
         }
     }
 

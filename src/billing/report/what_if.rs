@@ -59,7 +59,7 @@ impl WhatIf {
                 row.before = row.before.saturating_add(sale.owed);
                 row.after = row.after.saturating_add(after);
             }
-            Record::Intent(_) => {}
+            Record::Intent(_) | Record::Carried(_) => {}
         }
     }
 

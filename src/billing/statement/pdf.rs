@@ -1,8 +1,10 @@
-//! A statement for printers: A4, fonts that every reader has, no date of
-//! making, so that the bytes follow from the statement alone.
+//! A statement for printers: A4, no font in it, no date of making, so that the bytes follow from the statement alone.
+
+mod letters;
 
 use super::Statement;
-use pdf_writer::{Content, Name, Pdf, Rect, Ref, Str};
+use letters::{Face, cut, drawable, runs, width};
+use pdf_writer::{Content, Pdf, Rect, Ref, Str};
 
 const WIDTH: f32 = 595.0;
 const HEIGHT: f32 = 842.0;
@@ -35,17 +37,32 @@ pub(super) fn write(statement: &Statement) -> Vec<u8> {
     let lines_a_page = ((HEIGHT - 2.0 * MARGIN) / LINE) as usize;
     let pages: Vec<&[Row]> = rows.chunks(lines_a_page.max(1)).collect();
     let reference = |n: usize| Ref::new(i32::try_from(n).unwrap_or(i32::MAX));
-    let (catalog, tree, font) = (reference(1), reference(2), reference(3));
-    let page_ids: Vec<Ref> = (0..pages.len()).map(|n| reference(4 + 2 * n)).collect();
+    let (catalog, tree) = (reference(1), reference(2));
+    let page_ids: Vec<Ref> = (0..pages.len()).map(|n| reference(3 + 2 * n)).collect();
+    let mut free = 3 + 2 * pages.len();
+    let faces: Vec<(Face, usize)> = used(&rows)
+        .map(|face| {
+            free += face.objects();
+            (face, free - face.objects())
+        })
+        .collect();
     let mut pdf = Pdf::new();
     pdf.catalog(catalog).pages(tree);
     pdf.pages(tree).kids(page_ids.iter().copied()).count(i32::try_from(page_ids.len()).unwrap_or(i32::MAX));
-    pdf.type1_font(font).base_font(Name(b"Courier")).encoding_predefined(Name(b"WinAnsiEncoding"));
+    for (face, first) in &faces {
+        face.write(&mut pdf, |n| reference(first + n));
+    }
     for (n, rows) in pages.iter().enumerate() {
-        let (id, body) = (reference(4 + 2 * n), reference(5 + 2 * n));
+        let (id, body) = (reference(3 + 2 * n), reference(4 + 2 * n));
         let mut page = pdf.page(id);
         page.media_box(Rect::new(0.0, 0.0, WIDTH, HEIGHT)).parent(tree).contents(body);
-        page.resources().fonts().pair(Name(b"F"), font);
+        let mut resources = page.resources();
+        let mut fonts = resources.fonts();
+        for (face, first) in &faces {
+            fonts.pair(face.name(), reference(*first));
+        }
+        drop(fonts);
+        drop(resources);
         drop(page);
         pdf.stream(body, &drawn(rows, &format!("{} / {}", n + 1, pages.len())));
     }
@@ -56,15 +73,17 @@ fn drawn(rows: &[Row], foot: &str) -> Vec<u8> {
     let mut content = Content::new();
     let mut write = |size: f32, x: f32, y: f32, text: &str| {
         content.begin_text();
-        content.set_font(Name(b"F"), size);
         content.set_text_matrix([1.0, 0.0, 0.0, 1.0, x, y]);
-        content.show(Str(text.as_bytes()));
+        for (face, bytes) in runs(text) {
+            content.set_font(face.name(), size);
+            content.show(Str(&bytes));
+        }
         content.end_text();
     };
     for (n, row) in rows.iter().enumerate() {
         let y = HEIGHT - MARGIN - LINE * n as f32;
         for (at, right, text) in &row.cells {
-            let x = if *right { at - LETTER * text.len() as f32 } else { *at };
+            let x = if *right { at - LETTER * width(text) } else { *at };
             write(if row.title { TITLE_SIZE } else { SIZE }, x, y, text);
         }
     }
@@ -114,12 +133,16 @@ fn rows(statement: &Statement) -> Vec<Row> {
     rows
 }
 
-/// Letters that the font has; the others become question marks, and what is too long is cut.
+/// Fonts that the rows need; the first is always there, for the foot.
+fn used(rows: &[Row]) -> impl Iterator<Item = Face> + '_ {
+    let needs = |face: Face| {
+        let mut texts = rows.iter().flat_map(|row| &row.cells);
+        texts.any(|(_, _, text)| runs(text).iter().any(|(one, _)| *one == face))
+    };
+    Face::ALL.into_iter().filter(move |face| *face == Face::West || needs(*face))
+}
+
+/// Letters that can be drawn; what is too long is cut.
 fn shortened(text: &str) -> String {
-    let plain: String =
-        text.chars().map(|c| if c.is_ascii() && !c.is_ascii_control() { c } else { '?' }).collect();
-    match plain.len() > LONGEST {
-        true => format!("{}...", plain.get(..LONGEST - 3).unwrap_or_default()),
-        false => plain,
-    }
+    cut(&drawable(text), LONGEST)
 }

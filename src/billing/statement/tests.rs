@@ -16,7 +16,7 @@ fn at(day: &str) -> Wall {
 }
 
 fn close(month: &str, through: u64) -> Close {
-    Close { month: month.into(), through, digest: "ab".repeat(32) }
+    Close { month: month.into(), through, digest: "ab".repeat(32), last: 0 }
 }
 
 fn movement(day: &str, cause: Cause, transfers: Vec<Transfer>) -> Record {

@@ -35,6 +35,7 @@ impl Resolver<'_> {
                 Some(crate::config::raw::Unpriced::Refuse) | None => Unpriced::Refuse,
             },
             welcome: raw.welcome.as_ref().and_then(|at| self.gift(at)),
+            welcome_user: raw.welcome_user.as_ref().and_then(|at| self.gift(at)),
             tenants: self.plans(raw, margin_ppm),
             margin_ppm,
             stripe: raw.stripe.as_ref().and_then(|at| self.stripe(at)),

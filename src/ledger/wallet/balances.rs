@@ -2,6 +2,10 @@
 //! Refuses movements that do not fit, so that the books cannot go wrong in
 //! silence; the auditor uses the same rules.
 
+mod frozen;
+
+pub use frozen::Carried;
+
 use super::lot::{self, Piece};
 use super::{Account, Cause, Done, Held, Lot, LotId, Movement, Source, Transfer};
 use crate::ledger::{day_of, month_of_day};
@@ -74,7 +78,7 @@ pub struct Totals {
 }
 
 /// A request's hold, as the journal knows it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 struct Open {
     wallet: TenantId,
     member: Option<Arc<str>>,

@@ -51,14 +51,14 @@ impl Hold {
     /// # Errors
     /// What is there instead.
     pub(super) fn take(
-        wallet: &Arc<Wallet>,
+        wallet: Arc<Wallet>,
         (request, at): (RequestId, Wall),
         member: Option<&Member>,
         terms: Terms,
         amount: Pico,
     ) -> Result<Self, Short> {
         let pieces = wallet.purse.lock().take(amount.max(Pico::ZERO), member, at)?;
-        let (wallet, member) = (Arc::clone(wallet), member.cloned());
+        let member = member.cloned();
         Ok(Self { wallet, request, at, member, terms, pieces, steps: 0 })
     }
 
@@ -83,8 +83,7 @@ impl Hold {
         debug_assert!(self.steps == 0, "a hold is booked once");
         self.steps = 1;
         let held = Held { rule: self.terms.rule().clone(), if_lost: if_lost.min(self.amount()) };
-        let pieces = self.pieces.clone();
-        self.movement(Cause::Hold(held), holding(&pieces))
+        self.movement(Cause::Hold(held), holding(&self.pieces))
     }
 
     /// Holds `amount` more, or nothing. The movement may be handed over at any time before the

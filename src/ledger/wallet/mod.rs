@@ -21,7 +21,7 @@ mod wallets;
 mod who_pays;
 
 pub use account::{Account, Source, Transfer, Unit};
-pub use balances::{Balances, LotBalance, MemberSpent, Misfit, Sheet, Totals};
+pub use balances::{Balances, Carried, LotBalance, MemberSpent, Misfit, Sheet, Totals};
 pub use hold::{Hold, Returned};
 pub use lot::{Lot, LotId};
 pub use movement::{Cause, Held, Movement, Sale};

@@ -67,13 +67,19 @@ fn scaled(cost: Pico, factor: i128, share_ppm: u32, credit_price: Pico) -> Pico 
     const PICO: i128 = 1_000_000_000_000;
     let numerator = factor.saturating_mul(i128::from(share_ppm)).saturating_mul(PICO);
     let denominator = credit_price.0.max(1).saturating_mul(MILLION).saturating_mul(MILLION);
+    // A cost that fits as it is, up to some hundred units of the currency, needs no shortening, which
+    // takes longer than all the rest of a hold.
+    if let Some(product) = cost.0.checked_mul(numerator) {
+        return divided(product, denominator);
+    }
     let common = gcd(numerator, denominator).max(1);
     divided(cost.0.saturating_mul(numerator / common), denominator / common)
 }
 
 /// Half to even.
 fn divided(numerator: i128, denominator: i128) -> Pico {
-    let (quotient, remainder) = (numerator.div_euclid(denominator), numerator.rem_euclid(denominator));
+    let quotient = numerator.div_euclid(denominator);
+    let remainder = numerator.saturating_sub(quotient.saturating_mul(denominator));
     let twice = remainder.saturating_mul(2);
     let up = twice > denominator || (twice == denominator && quotient.rem_euclid(2) == 1);
     Pico(if up { quotient.saturating_add(1) } else { quotient })
@@ -163,6 +169,36 @@ impl Sale {
                 Some(owed == self.owed && charge.tier == self.tier)
             }
             rule => rule.of_cost(cost).map(|owed| owed == self.owed),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_cost_is_charged_the_same_whether_the_factor_is_shortened_or_not(
+            cost in 0_i128..100_000_000_000_000,
+            margin_ppm in 0_u32..3_000_000,
+            share_ppm in 0_u32..=1_000_000,
+            credit_price in 1_i128..5_000_000_000_000,
+        ) {
+            let factor = MILLION + i128::from(margin_ppm);
+            let numerator = factor * i128::from(share_ppm) * 1_000_000_000_000;
+            let denominator = credit_price * MILLION * MILLION;
+            let common = gcd(numerator, denominator).max(1);
+            let short = divided(cost * (numerator / common), denominator / common);
+            prop_assert_eq!(scaled(Pico(cost), factor, share_ppm, Pico(credit_price)), short);
+        }
+    }
+
+    #[test]
+    fn what_is_charged_is_rounded_half_to_even() {
+        for (numerator, rounded) in [(5, 2), (7, 4), (-5, -2), (-7, -4), (6, 3), (-6, -3)] {
+            assert_eq!(divided(numerator, 2), Pico(rounded), "{numerator}/2");
         }
     }
 }

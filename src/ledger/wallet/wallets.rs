@@ -128,9 +128,9 @@ impl Wallets {
         let found = self.wallets.get(tenant.as_str()).map(|wallet| Arc::clone(&wallet));
         match found {
             Some(wallet) if wallet.frozen.load(Relaxed) => Err(wallet.purse.lock().frozen(amount, request.1)),
-            Some(wallet) => Hold::take(&wallet, request, member, terms, amount),
+            Some(wallet) => Hold::take(wallet, request, member, terms, amount),
             // Who has nothing can still ask for what costs nothing.
-            None if amount <= Pico::ZERO => Hold::take(&self.wallet(tenant), request, member, terms, amount),
+            None if amount <= Pico::ZERO => Hold::take(self.wallet(tenant), request, member, terms, amount),
             None => Err(Short {
                 needed: amount,
                 available: Pico::ZERO,

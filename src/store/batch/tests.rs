@@ -121,6 +121,7 @@ proptest! {
                 Record::Intent(intent) => again.intent(intent),
                 Record::Settlement(settlement) => again.settlement(settlement),
                 Record::Movement(movement) => again.movement(movement),
+                Record::Carried(carried) => again.carried(carried),
             }
         }
         prop_assert_eq!(read(&again.seal(7).0), Ok(records));

@@ -94,7 +94,7 @@ fn history(seed: u64) {
     sim.limits = limits();
     // Shortly before the end of a month.
     let mut acts = vec![Act::Move(random.between(27 * DAY, 31 * DAY))];
-    // Every other history has wallets, whose books keep all of their days.
+    // Every other history has wallets, whose balances are carried over from days that go.
     let wallets = seed % 2 == 1;
     acts.extend((0..3).filter(|_| wallets).map(|_| Act::Issue(false)));
     for _ in 0..ACTS {

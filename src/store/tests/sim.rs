@@ -423,7 +423,14 @@ impl Sim {
             Ok(())
         });
         walked.unwrap();
-        self.ask(|reply| Command::DropDays(before, Reach::PastMonths, reply))
+        let doomed = self.ask(|reply| Command::Doom(before, Reach::PastMonths, u64::MAX, reply))?;
+        let Some(doomed) = doomed else { return Ok(0) };
+        let look = self.ask(Command::Look)?;
+        let carry = match look.balances.is_empty() {
+            true => None,
+            false => Some(Box::new(Carry::after(&look.journal, &doomed).unwrap())),
+        };
+        self.ask(|reply| Command::DropDays(Box::new(doomed), carry, reply))
     }
 }
 

@@ -153,8 +153,8 @@ fn days_are_dropped_and_the_rest_still_fits() {
         clock.advance(Duration::from_secs(20 * 86_400));
     }
     write(3);
-    assert_eq!(store.drop_days_before(clock.wall(), Reach::PastMonths).unwrap(), 3);
-    assert_eq!(store.drop_days_before(clock.wall(), Reach::PastMonths).unwrap(), 0);
+    assert_eq!(store.drop_days_before(clock.wall(), Reach::PastMonths, u64::MAX).unwrap(), 3);
+    assert_eq!(store.drop_days_before(clock.wall(), Reach::PastMonths, u64::MAX).unwrap(), 0);
     assert_eq!(records(&store.archive().unwrap()).len(), 2);
     assert!(store.verify(&prices()).unwrap().is_sound());
     store.close();
@@ -178,8 +178,12 @@ fn days_of_the_running_month_go_only_when_that_is_asked_for_and_budgets_stay() {
         clock.advance(Duration::from_secs(86_400));
     }
     let spent = store.spent();
-    assert_eq!(store.drop_days_before(clock.wall(), Reach::PastMonths).unwrap(), 0);
-    assert_eq!(store.drop_days_before(clock.wall(), Reach::RunningMonth).unwrap(), 2, "the last day stays");
+    assert_eq!(store.drop_days_before(clock.wall(), Reach::PastMonths, u64::MAX).unwrap(), 0);
+    assert_eq!(
+        store.drop_days_before(clock.wall(), Reach::RunningMonth, u64::MAX).unwrap(),
+        2,
+        "the last day stays"
+    );
     assert!(store.verify(&prices()).unwrap().is_sound());
     store.close();
     let store = Store::open(dir.path(), options(), clock, silent()).unwrap();

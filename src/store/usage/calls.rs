@@ -97,6 +97,7 @@ impl Story {
                 Record::Intent(one) => intent = Some(*one),
                 Record::Settlement(one) => settlement = Some(*one),
                 Record::Movement(one) => movements.push(*one),
+                Record::Carried(_) => {}
             }
         }
         Some(Self { settlement: settlement?, intent, movements })
@@ -225,7 +226,7 @@ impl<'a> Reading<'a> {
                         self.charges.insert(id, sale.paid);
                     }
                 }
-                Record::Intent(_) => {}
+                Record::Intent(_) | Record::Carried(_) => {}
             }
         });
         read.map_err(damaged)?;

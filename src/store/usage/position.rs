@@ -1,12 +1,11 @@
 //! How far the rows go, and when they cannot be trusted.
 
-use crate::store::batch::{Batch, Digest};
+use crate::store::batch::Digest;
 use crate::store::books::encode;
 use crate::store::disk::Row;
 use crate::store::options::StoreError;
 use crate::store::writer::Followed;
 use crate::types::Wall;
-use std::ops::ControlFlow;
 
 pub(super) const KEY: &[u8] = b"p";
 /// Rows of another version are made anew.
@@ -100,8 +99,8 @@ pub(super) fn found(followed: &Followed) -> Result<(Position, Option<Stale>), St
         tracing::error!("days of the journal went before they were summed up; their sums are missing");
         return Ok((Position { through: start.through, head: start.head, ..position }, None));
     }
-    let fits =
-        position.through <= followed.through && head_of(followed, position.through)? == Some(position.head);
+    let fits = position.through <= followed.through
+        && followed.journal.digest(position.through, &followed.kept)? == Some(position.head);
     if fits { Ok((position, None)) } else { Ok((start, stale("the journal is another one"))) }
 }
 
@@ -117,20 +116,4 @@ pub(super) fn anew(followed: &Followed) -> Result<(Position, Stale), StoreError>
     let old_through = before.through.max(before.old_through);
     let position = Position { old_day: Some(day), old_through, ..start };
     Ok((position, Stale { why, from_day: Some(day) }))
-}
-
-/// The digest of a batch, if it is there.
-fn head_of(followed: &Followed, sequence: u64) -> Result<Option<Digest>, StoreError> {
-    if sequence.saturating_add(1) == followed.kept.first {
-        return Ok(Some(followed.kept.before));
-    }
-    let mut head = None;
-    let Some((day, _)) = followed.journal.days_from(sequence)?.pop() else { return Ok(None) };
-    followed.journal.batches(day, sequence, &mut |found, value| {
-        if found == sequence {
-            head = Batch::read(sequence, value).ok().map(|batch| batch.digest);
-        }
-        ControlFlow::Break(())
-    })?;
-    Ok(head)
 }

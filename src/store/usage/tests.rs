@@ -159,7 +159,7 @@ impl Place {
             Act::Rebuild => drop(self.store.rebuild_usage()),
             Act::Prune(day) => {
                 let before = Wall((BASE + day * 86_400) * 1_000_000);
-                drop(self.store.drop_days_before(before, Reach::RunningMonth));
+                drop(self.store.drop_days_before(before, Reach::RunningMonth, u64::MAX));
             }
         }
     }
@@ -366,7 +366,7 @@ fn days_that_are_gone_stay_in_the_sums() {
     place.settle(&[Traffic { second: 3, ..traffic[0].clone() }]);
     let before = answered(&place.store, &all_hours());
     let middle = Wall((BASE + 86_400 * 5) * 1_000_000);
-    assert!(place.store.drop_days_before(middle, Reach::RunningMonth).unwrap() > 3);
+    assert!(place.store.drop_days_before(middle, Reach::RunningMonth, u64::MAX).unwrap() > 3);
     assert_eq!(answered(&place.store, &all_hours()), before);
     for _ in 0..2 {
         let rebuilt = place.store.rebuild_usage().unwrap();

@@ -115,7 +115,7 @@ impl Sim {
                     assert!(before.is_none(), "doubled {before:?}");
                 }
                 // The auditor has judged them.
-                Record::Movement(_) => {}
+                Record::Movement(_) | Record::Carried(_) => {}
             }
         }
         assert!(intents.is_subset(&self.begun), "invented");
