@@ -77,6 +77,8 @@ kinds! {
     UnknownModel = 404, "invalid_request_error", "model_not_found", "not_found_error", Caller, false;
     /// No kept response with this id that the key may see.
     UnknownResponse = 404, "invalid_request_error", "response_not_found", "not_found_error", Caller, false;
+    /// A video that is unknown here, or another tenant's.
+    UnknownVideo = 404, "invalid_request_error", "video_not_found", "not_found_error", Caller, false;
     /// No kept response to go on from.
     UnknownPrevious = 400, "invalid_request_error", "previous_response_not_found", "invalid_request_error", Caller, false;
     /// The endpoint exists, but not for this method.

@@ -47,7 +47,7 @@ macro_rules! targets {
 
 targets! {
     json sse multipart openai_request openai_answer openai_stream request_in response_in stream_in
-    call_id rules config prices id_token client_address
+    videos native_end call_id rules config prices id_token client_address
 }
 
 #[test]

@@ -42,6 +42,7 @@ mod run;
 mod streams;
 mod tokens;
 mod usage;
+mod videos;
 mod wallet;
 
 mod ai_sdk;

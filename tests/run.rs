@@ -3,7 +3,7 @@
 
 use super::support::gateway::Home;
 use super::support::*;
-use serde_json::json;
+use serde_json::{Value, json};
 
 #[tokio::test]
 async fn it_answers_from_the_first_moment_it_says_it_is_ready() {
@@ -72,4 +72,41 @@ async fn a_first_key_is_made_only_by_a_hub_that_can_show_it() {
     let said = hub.said();
     let key = said.split_whitespace().find(|word| word.starts_with("aigne_")).unwrap();
     hub.call(&Request::get("/v1/models").key(key)).await.expect(200);
+}
+
+#[tokio::test]
+async fn the_simulated_vendor_answers_as_often_as_it_is_asked_to() {
+    let hub = Gateway::start(&Conf::of([Provider::simulator("mock")])).await;
+    let body = |more: Value| {
+        let mut body =
+            json!({ "model": "gpt", "n": 3, "messages": [{ "role": "user", "content": "one two" }] });
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        body
+    };
+    let one = hub.post("/v1/chat/completions", &body(json!({ "n": 1 }))).await.expect(200).json();
+    let whole = hub.post("/v1/chat/completions", &body(json!({}))).await.expect(200).json();
+    let choices = whole["choices"].as_array().unwrap();
+    let indexes: Vec<_> = choices.iter().map(|choice| choice["index"].as_u64().unwrap()).collect();
+    assert_eq!(indexes, [0, 1, 2]);
+    assert!(choices.iter().all(|choice| choice["message"]["content"] == "one two"), "{whole}");
+    let tokens = |answer: &Value| answer["usage"]["completion_tokens"].as_u64().unwrap();
+    assert_eq!(tokens(&whole), 3 * tokens(&one));
+    let streamed = body(json!({ "stream": true, "stream_options": { "include_usage": true } }));
+    let stream = hub.post("/v1/chat/completions", &streamed).await.expect(200).stream();
+    for index in 0..3 {
+        let of = stream.events.iter().flat_map(|event| event["choices"].as_array().unwrap());
+        let of: Vec<&Value> = of.filter(|choice| choice["index"] == index).collect();
+        let text: String = of.iter().filter_map(|choice| choice["delta"]["content"].as_str()).collect();
+        assert_eq!((text.as_str(), &of.last().unwrap()["finish_reason"]), ("one two", &json!("stop")));
+    }
+    assert!(
+        stream.done && stream.usage.as_ref().unwrap()["completion_tokens"] == 3 * tokens(&one),
+        "{stream:?}"
+    );
+    let older = json!({ "model": "gpt", "prompt": "one", "n": 2 });
+    let older = hub.post("/v1/completions", &older).await.expect(200).json();
+    assert_eq!(older["choices"].as_array().unwrap().len(), 2);
+    let books = hub.ledger().await;
+    assert_eq!(books[1]["usage"]["output"], json!(3 * tokens(&one)));
+    assert_eq!(books[2]["usage"]["output"], books[1]["usage"]["output"]);
 }

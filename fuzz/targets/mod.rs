@@ -10,6 +10,7 @@ pub mod mirrors;
 pub mod mutate;
 pub mod streams;
 pub mod translation;
+pub mod videos;
 
 /// A parser under test.
 pub struct Target {
@@ -31,6 +32,8 @@ pub const TARGETS: &[Target] = &[
     Target { name: "request_in", run: translation::request_in, corpus: translation::request_corpus },
     Target { name: "response_in", run: translation::response_in, corpus: translation::response_corpus },
     Target { name: "stream_in", run: translation::stream_in, corpus: translation::stream_corpus },
+    Target { name: "videos", run: videos::videos, corpus: videos::videos_corpus },
+    Target { name: "native_end", run: videos::native_end, corpus: translation::stream_corpus },
     Target { name: "call_id", run: bodies::call_id, corpus: bodies::call_id_corpus },
     Target { name: "rules", run: files::rules, corpus: files::rules_corpus },
     Target { name: "config", run: files::config, corpus: files::config_corpus },

@@ -14,6 +14,7 @@ mod public;
 mod sealed;
 mod sessions;
 mod table;
+mod ticket;
 mod uses;
 
 pub use address_table::{AddressTable, Verdict};
@@ -26,4 +27,5 @@ pub use public::{is_public, may_call};
 pub use sealed::{is_sealed, open_sealed};
 pub use sessions::{Code, Open, Refusal as SessionRefusal, Seen, Sessions};
 pub use table::{KeyHash, KeyTable, Pepper};
+pub use ticket::{Ticket, TicketSealer};
 pub use uses::{KeyUse, Uses};

@@ -86,7 +86,8 @@ fn habit(op: Op) -> Option<Habit> {
         | Op::Transcription
         | Op::Realtime
         | Op::Models
-        | Op::Tokenize => None,
+        | Op::Tokenize
+        | Op::Video => None,
     }
 }
 

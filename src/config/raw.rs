@@ -143,6 +143,10 @@ pub(crate) struct AllTimeouts {
     pub(crate) write: Option<At<Period>>,
     /// Comment lines on silent streams; 0s = never. Default: 15s.
     pub(crate) heartbeat: Option<At<Period>>,
+    /// Between two looks at a video that a vendor is making. Default: 5s.
+    pub(crate) video_poll: Option<At<Period>>,
+    /// From the order of a video until the hub stops looking and charges it as ordered. Default: 1h.
+    pub(crate) video: Option<At<Period>>,
 }
 
 /// The clocks of an attempt.

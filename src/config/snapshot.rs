@@ -189,6 +189,10 @@ pub struct Bounds {
     pub write: Duration,
     /// Comment lines on silent streams; zero = never.
     pub heartbeat: Duration,
+    /// Between two looks at a video that is being made.
+    pub video_poll: Duration,
+    /// From the order of a video to its end.
+    pub video: Duration,
     /// The clocks of an attempt.
     pub clocks: Clocks,
     /// How often and how fast to try again.

@@ -94,7 +94,7 @@ impl Rates {
         let billed_by = match op {
             Op::ImageGeneration | Op::ImageEdit => tokens.max(self.image),
             Op::Speech => tokens.max(self.character).max(self.second),
-            Op::Transcription | Op::Realtime => tokens.max(self.second),
+            Op::Transcription | Op::Realtime | Op::Video => tokens.max(self.second),
             Op::Chat | Op::Completion | Op::Embedding => tokens,
             // Vendors take nothing for it, and the hub answers these by itself.
             Op::Moderation | Op::Models | Op::Tokenize => return true,

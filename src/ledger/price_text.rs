@@ -169,8 +169,8 @@ mod tests {
                 "model",
                 "valid_from",
                 "rates.input",
-                "rates.output",
                 "rates.outptu",
+                "rates.output",
                 "tiers[0].from"
             ]
         );

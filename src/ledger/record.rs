@@ -26,7 +26,7 @@ pub struct Intent {
     pub upstream_model: Arc<str>,
     /// Upper bound of the input tokens, from which recovery estimates.
     pub input_bound: u64,
-    /// Upper bound of the output tokens.
+    /// Upper bound of the output tokens; of a video, its milliseconds.
     pub output_bound: u64,
     /// Worst-case cost that was held.
     pub hold: Pico,

@@ -3,17 +3,19 @@
 //! Nobody knows what the vendor did with such a request. The rule takes the
 //! side of neither: the vendor certainly could read the input, so the whole
 //! input bound counts as uncached input tokens; of the output nothing is known
-//! to have reached anybody, so none counts. The source says `Estimated`, the
+//! to have reached anybody, so none counts. A video counts as ordered: its
+//! vendor goes on making it, and its caller can still load it. The source says `Estimated`, the
 //! outcome `Recovered`, and the status is 0, because nobody knows what the
 //! caller saw. The price is the one that held when the request came in.
 
 use super::{Intent, Outcome, Price, Settlement};
-use crate::types::{Pico, Usage, UsageSource};
+use crate::types::{Op, Pico, Usage, UsageSource};
 use std::sync::Arc;
 
 /// The settlement that ends `intent`. Without a price there is no charge.
 pub fn recovered(intent: &Intent, price: Option<&Price>) -> Settlement {
-    let usage = Usage { input: intent.input_bound, requests: 1, ..Usage::default() };
+    let milliseconds = if intent.op == Op::Video { intent.output_bound } else { 0 };
+    let usage = Usage { input: intent.input_bound, milliseconds, requests: 1, ..Usage::default() };
     Settlement {
         id: intent.id,
         at: intent.at,

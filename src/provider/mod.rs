@@ -8,6 +8,6 @@ mod wait;
 
 pub use scrub::scrub;
 pub use sign::{AwsKeys, Signable};
-pub use vendors::{Auth, Door, RESPONSES, RESPONSES_KEPT, VENDORS, Vendor, vendor};
+pub use vendors::{Auth, Door, RESPONSES, RESPONSES_KEPT, Trial, VENDORS, Vendor, vendor};
 pub use verdict::{HealthEffect, Reading, Sign, Verdict, judge, judge_error};
 pub use wait::{explicit_wait, retry_after};

@@ -7,6 +7,7 @@ use crate::provider::verdict::{Reading, Sign};
 use crate::types::Op;
 use crate::wire::images::Draws;
 use crate::wire::openai::{Counting, Shape};
+use crate::wire::video::Films;
 
 /// How a credential is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +29,20 @@ impl Auth {
     pub fn needs_key(self) -> bool {
         matches!(self, Auth::Bearer | Auth::Header(_) | Auth::SigV4(_))
     }
+}
+
+/// The cheapest call that shows whether a credential works.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trial {
+    /// A question that costs nothing and needs the credential; its path is below the base.
+    Ask(&'static str),
+    /// The same, with a path from the host's root.
+    AskHost(&'static str),
+    /// An answer of one token, where no question is answered at the same host. By this model, if the
+    /// configuration names none.
+    OneToken(&'static str),
+    /// There is none.
+    None,
 }
 
 /// One vendor and its API.
@@ -53,10 +68,14 @@ pub struct Vendor {
     pub embeds: Dialect,
     /// How it is asked for pictures.
     pub draws: Draws,
+    /// How it is asked for videos.
+    pub films: Films,
     /// Sent with every request.
     pub headers: &'static [(&'static str, &'static str)],
     /// Operations and their paths below the base.
     pub serves: &'static [(Op, &'static str)],
+    /// How a credential is tried.
+    pub trial: Trial,
     /// How its usage numbers nest.
     pub counting: Counting,
     /// What its door refuses or calls by another name.
@@ -122,6 +141,7 @@ const EMBEDDING: (Op, &str) = (Op::Embedding, "/embeddings");
 const IMAGE_GENERATION: (Op, &str) = (Op::ImageGeneration, "/images/generations");
 const IMAGE_EDIT: (Op, &str) = (Op::ImageEdit, "/images/edits");
 const MODELS: (Op, &str) = (Op::Models, "/models");
+const VIDEO: (Op, &str) = (Op::Video, "/videos");
 
 /// Everything OpenAI has, and what a compatible server may have.
 const OPENAI_SERVES: &[(Op, &str)] = &[
@@ -134,6 +154,7 @@ const OPENAI_SERVES: &[(Op, &str)] = &[
     (Op::Transcription, "/audio/transcriptions"),
     (Op::Moderation, "/moderations"),
     (Op::Realtime, "/realtime"),
+    VIDEO,
     MODELS,
 ];
 
@@ -205,8 +226,10 @@ const BASE: Vendor = Vendor {
     doors: &[],
     embeds: Dialect::OpenAiChat,
     draws: Draws::OpenAi,
+    films: Films::OpenAi,
     headers: &[],
     serves: &[CHAT],
+    trial: Trial::Ask("/models"),
     counting: Counting::Inclusive,
     shape: PLAIN,
     readings: &[],
@@ -236,6 +259,7 @@ pub static VENDORS: &[Vendor] = &[
         dialect: Dialect::Anthropic,
         headers: &[("anthropic-version", "2023-06-01")],
         serves: &[(Op::Chat, "/messages")],
+        trial: Trial::Ask("/models?limit=1"),
         shape: Shape { stream_usage: false, ..PLAIN },
         readings: &[Reading {
             status: 400,
@@ -255,6 +279,8 @@ pub static VENDORS: &[Vendor] = &[
         embeds: Dialect::Bedrock,
         // All paths name the model, see `wire::translate::path`.
         serves: &[(Op::Chat, "/model"), (Op::Embedding, "/model")],
+        // Its list of models is at another host, and needs a permission that inference does not.
+        trial: Trial::OneToken("amazon.nova-lite-v1:0"),
         shape: Shape { stream_usage: false, ..PLAIN },
         readings: BEDROCK,
         ..BASE
@@ -268,13 +294,16 @@ pub static VENDORS: &[Vendor] = &[
         dialect: Dialect::Gemini,
         embeds: Dialect::Gemini,
         draws: Draws::Gemini,
+        films: Films::Veo,
         // All paths name the model, see `wire::translate::path`.
         serves: &[
             (Op::Chat, "/v1beta/models"),
             (Op::Embedding, "/v1beta/models"),
             (Op::ImageGeneration, "/v1beta/models"),
             (Op::ImageEdit, "/v1beta/models"),
+            (Op::Video, "/v1beta/models"),
         ],
+        trial: Trial::Ask("/v1beta/models?pageSize=1"),
         shape: Shape { stream_usage: false, ..PLAIN },
         // Thoughts are part of the total only.
         counting: Counting::ReasoningApart,
@@ -310,6 +339,8 @@ pub static VENDORS: &[Vendor] = &[
             (Op::ImageEdit, "/chat/completions"),
             MODELS,
         ],
+        // The list of models is for everybody.
+        trial: Trial::Ask("/key"),
         readings: &[
             Reading { status: 403, sign: Sign::Message("limit exceeded"), kind: Kind::VendorBilling },
             // Any other 403 is moderation of the input; a bad key is a 401.
@@ -351,7 +382,15 @@ pub static VENDORS: &[Vendor] = &[
         base_url: "https://ark.cn-beijing.volces.com/api/v3",
         env: &["ARK_API_KEY", "DOUBAO_API_KEY"],
         draws: Draws::Ark,
-        serves: &[CHAT, EMBEDDING, IMAGE_GENERATION, (Op::ImageEdit, "/images/generations")],
+        films: Films::Ark,
+        serves: &[
+            CHAT,
+            EMBEDDING,
+            IMAGE_GENERATION,
+            (Op::ImageEdit, "/images/generations"),
+            (Op::Video, "/contents/generations/tasks"),
+        ],
+        trial: Trial::Ask("/contents/generations/tasks?page_num=1&page_size=1"),
         readings: &[
             Reading { status: 403, sign: Sign::Code("AccountOverdueError"), kind: Kind::VendorBilling },
             Reading { status: 400, sign: Sign::Code("InvalidEndpoint"), kind: Kind::VendorUnknownModel },
@@ -364,6 +403,8 @@ pub static VENDORS: &[Vendor] = &[
         base_url: "https://api.poe.com/v1",
         env: &["POE_API_KEY"],
         serves: &[CHAT, MODELS],
+        // The list of models is for everybody.
+        trial: Trial::AskHost("/usage/current_balance"),
         ..BASE
     },
     Vendor {
@@ -387,6 +428,7 @@ pub static VENDORS: &[Vendor] = &[
         dialect: Dialect::Ollama,
         embeds: Dialect::Ollama,
         serves: &[(Op::Chat, "/api/chat"), (Op::Embedding, "/api/embed")],
+        trial: Trial::Ask("/api/tags"),
         shape: Shape { stream_usage: false, ..PLAIN },
         ..BASE
     },
@@ -402,59 +444,11 @@ pub static VENDORS: &[Vendor] = &[
         title: "Built-in simulator",
         auth: Auth::None,
         serves: &[CHAT, COMPLETION, EMBEDDING],
+        trial: Trial::None,
         simulated: true,
         ..BASE
     },
 ];
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::collections::HashSet;
-
-    #[test]
-    fn rows_are_complete_and_names_unique() {
-        let mut seen = HashSet::new();
-        for row in VENDORS {
-            assert!(seen.insert(row.name), "{} twice", row.name);
-            assert!(!row.title.is_empty());
-            assert!(row.path(Op::Chat).is_some(), "{}", row.name);
-            assert!(row.base_url.is_empty() || row.base_url.starts_with("http"), "{}", row.name);
-            assert!(!row.base_url.ends_with('/'), "{}", row.name);
-            let ops: HashSet<_> = row.serves.iter().map(|(op, _)| op).collect();
-            assert_eq!(ops.len(), row.serves.len(), "{}", row.name);
-            assert!(row.serves.iter().all(|(_, path)| path.starts_with('/')));
-        }
-    }
-
-    #[test]
-    fn every_vendor_of_the_design_has_a_row() {
-        for name in [
-            "openai",
-            "anthropic",
-            "bedrock",
-            "gemini",
-            "deepseek",
-            "ollama",
-            "openrouter",
-            "xai",
-            "doubao",
-            "poe",
-        ] {
-            assert!(vendor(name).is_some(), "{name}");
-        }
-        assert!(vendor("OpenAI").is_none());
-    }
-
-    #[test]
-    fn only_the_simulator_needs_no_network() {
-        let simulated: Vec<_> = VENDORS.iter().filter(|v| v.simulated).map(|v| v.name).collect();
-        assert_eq!(simulated, ["simulator"]);
-    }
-
-    #[test]
-    fn a_vendor_without_embeddings_has_no_path_for_them() {
-        assert_eq!(vendor("poe").unwrap().path(Op::Embedding), None);
-        assert_eq!(vendor("openai").unwrap().path(Op::Embedding), Some("/embeddings"));
-    }
-}
+mod tests;

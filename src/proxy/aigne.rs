@@ -30,14 +30,12 @@ pub(super) enum Ask {
     Status,
     /// `GET /api/user/info`
     Account,
-    /// `POST /api/v2/video`, which no vendor of the table offers.
-    Video,
 }
 
 /// Answers a question. Some are asked without a key.
 ///
 /// # Errors
-/// Like [`intake::admit`], and for what nobody offers.
+/// Like [`intake::admit`].
 pub(super) fn answer(
     plane: &Plane,
     snapshot: &Snapshot,
@@ -56,10 +54,8 @@ pub(super) fn answer(
         (_, Err(failure)) => Err(failure),
         (Ask::Models, Ok(caller)) => Ok(models(plane, snapshot, Some(&*caller), asked)),
         (Ask::Account, Ok(caller)) => Ok(account(plane, snapshot, &caller)),
-        (Ask::Video | Ask::Discovery, Ok(_)) => {
-            let text = "No vendor of this gateway makes videos";
-            Err(Failure::new(Kind::InvalidRequest, text).param("model"))
-        }
+        // Answered before anybody is asked who they are.
+        (Ask::Discovery, Ok(_)) => Err(Failure::new(Kind::UnknownEndpoint, "Unknown request URL")),
     }
 }
 
@@ -117,7 +113,11 @@ fn row(plane: &Plane, snapshot: &Snapshot, name: &str, model: &Model) -> Option<
     let kind = kind(card, &target.upstream_model);
     let (input, output) = price.map_or((Rate(0), Rate(0)), |price| {
         let rates = &price.rates;
-        (rates.input, if kind == "image_generation" { rates.image } else { rates.output })
+        match kind {
+            "image_generation" => (rates.input, rates.image),
+            "video" if rates.second != Rate(0) => (rates.input, rates.second),
+            _ => (rates.input, rates.output),
+        }
     });
     let shown = name.strip_prefix(provider.name.as_str()).and_then(|rest| rest.strip_prefix('/'));
     Some(json!({
@@ -175,7 +175,7 @@ fn by_name(model: &str) -> &'static str {
             "image_generation",
             &["gpt-image", "dall-e", "imagen", "-image", "flux", "stable-diffusion", "ideogram"],
         ),
-        ("video", &["sora", "veo-"]),
+        ("video", &["sora", "veo-", "seedance"]),
     ];
     let model = model.to_ascii_lowercase();
     let known = KINDS.iter().find(|(_, signs)| signs.iter().any(|sign| model.contains(sign)));

@@ -10,6 +10,7 @@ use super::hold::hold;
 use super::job::{Caching, Job, Payload, form};
 use super::quotas;
 use super::talk;
+use super::videos;
 use super::visit::Visit;
 use crate::cache::{CacheKey, Wish};
 use crate::chat::Dialect;
@@ -21,6 +22,7 @@ use crate::rules::{Decision, Facts};
 use crate::types::Op;
 use crate::wire::openai::Request;
 use crate::wire::translate::{self, AnswerForm, InPath, Received};
+use crate::wire::video;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use parking_lot::Mutex;
@@ -85,7 +87,13 @@ pub(super) fn decide(arrival: Arrival<'_>, visit: &mut Visit) -> Result<Box<Job>
     visit.op = op;
     visit.form = in_path.form;
     let form_type = form_type(content_type, headers);
-    let mut payload = read(visit, speaks, form_type, query, &body)?;
+    let mut payload = match op {
+        Op::Video => {
+            let ordered = videos::read(&snapshot, &caller, visit, in_path, form_type, &body)?;
+            Payload::Video(Box::new(ordered))
+        }
+        _ => read(visit, speaks, form_type, query, &body)?,
+    };
     let parsed = plane.clock.mono();
     visit.phases.parse = parsed.since(began);
 
@@ -174,7 +182,7 @@ fn answer_headers(ruled: &Decision, skipped: &[Skipped], cap: Option<u64>) -> Ve
 pub(super) fn payload_request(payload: &Payload) -> Option<&Request> {
     match payload {
         Payload::Json(request) => Some(request),
-        Payload::Form { .. } | Payload::Pipe => None,
+        Payload::Form { .. } | Payload::Video(_) | Payload::Pipe => None,
     }
 }
 
@@ -324,6 +332,9 @@ fn targets(
             return Err(Failure::new(Kind::InvalidRequest, text).param(*field));
         }
     }
+    if let Payload::Video(ordered) = payload {
+        ordered.keep_able(&mut plan)?;
+    }
     let asked = (visit.op, &*visit.model);
     let skipped = able::keep_able(snapshot.capabilities, asked, payload, body, &mut plan)?;
     plan.retain(|t| priced(&t));
@@ -355,11 +366,17 @@ fn not_served(visit: &Visit, plan: &[Target]) -> Failure {
 /// The price row of a target at the time of the request, if it says what such a request costs.
 pub(super) fn price(snapshot: &Snapshot, target: &Target, visit: &Visit) -> Option<Arc<Price>> {
     let provider = &target.provider;
-    snapshot
-        .prices
-        .find(provider.name.as_str(), provider.vendor.name, &target.upstream_model, visit.at)
-        .filter(|price| price.covers(visit.op))
-        .cloned()
+    let row = |model: &str| {
+        let found = snapshot.prices.find(provider.name.as_str(), provider.vendor.name, model, visit.at);
+        found.filter(|price| price.covers(visit.op)).cloned()
+    };
+    // A row of a resolution's own names it; one that only begins alike is the model's.
+    let sized = |side: u32| {
+        let found = row(&format!("{}@{side}p", target.upstream_model));
+        found.filter(|price| price.model.contains('@'))
+    };
+    let of_resolution = visit.resolution.and_then(|side| sized(side).or_else(|| sized(video::class(side))));
+    of_resolution.or_else(|| row(&target.upstream_model))
 }
 
 #[expect(clippy::too_many_arguments, reason = "one decision that weighs everything known of the request")]

@@ -4,6 +4,7 @@
 use super::aigne::Ask;
 use super::connect::Step;
 use super::console::is_console;
+use super::videos::Question;
 use crate::chat::Dialect;
 use crate::error::{Failure, Kind, Result};
 use crate::types::Op;
@@ -28,6 +29,8 @@ pub(super) enum Endpoint {
     InputTokens,
     /// Something about one kept response.
     Response(String, Act),
+    /// Something about one order of a video; of the list of them, the id is empty.
+    Video(String, Question),
     /// `GET /v1beta/models`, as Google's clients list them.
     GoogleModels,
     /// `GET /v1beta/models/{id}`
@@ -82,6 +85,7 @@ const TABLE: &[(Method, &str, Op, Dialect)] = &[
     (Method::POST, "audio/transcriptions", Op::Transcription, OPENAI),
     (Method::POST, "moderations", Op::Moderation, OPENAI),
     (Method::GET, "realtime", Op::Realtime, OPENAI),
+    (Method::POST, "videos", Op::Video, OPENAI),
     (Method::GET, "models", Op::Models, OPENAI),
     (Method::POST, "tokenize", Op::Tokenize, OPENAI),
     (Method::POST, "messages", Op::Chat, Dialect::Anthropic),
@@ -98,6 +102,7 @@ const COMPLETIONS: Dialect = Dialect::AigneCompletions;
 const AIGNE_TABLE: &[(&str, Op, Dialect)] = &[
     ("v2/chat", Op::Chat, AIGNE),
     ("v2/image", Op::ImageGeneration, AIGNE),
+    ("v2/video", Op::Video, AIGNE),
     ("v2/embeddings", Op::Embedding, AIGNE),
     ("v1/embeddings", Op::Embedding, AIGNE),
     ("embeddings", Op::Embedding, AIGNE),
@@ -124,7 +129,6 @@ const AIGNE_ASKS: &[(Method, &str, Ask)] = &[
     (Method::GET, "v2/status", Ask::Status),
     (Method::GET, "v1/status", Ask::Status),
     (Method::GET, "user/info", Ask::Account),
-    (Method::POST, "v2/video", Ask::Video),
 ];
 
 /// Steps of a session under `/.well-known/service/`.
@@ -186,6 +190,9 @@ impl Endpoint {
         if let Some(id) = name.strip_prefix("models/").filter(|id| !id.is_empty()) {
             return if is_get { Ok(Endpoint::Model(decode(id))) } else { Err(wrong_method(method, path)) };
         }
+        if name == "videos" && is_get {
+            return Ok(Endpoint::Video(String::new(), Question::List));
+        }
         match TABLE.iter().find(|(_, known, ..)| *known == name) {
             Some((wanted, _, op, dialect)) if wanted == method => Ok(match (op, dialect) {
                 (Op::Models, _) => Endpoint::Models,
@@ -196,6 +203,7 @@ impl Endpoint {
             }),
             Some(_) => Err(wrong_method(method, path)),
             None if name.starts_with("responses/") => Self::response(method, path, name),
+            None if name.starts_with("videos/") => Self::video(method, path, name),
             None => Err(unknown(method, path)),
         }
     }
@@ -221,11 +229,35 @@ impl Endpoint {
             (Some((model, _, Op::Tokenize, _)), _) => Some(Ok(Endpoint::GoogleCount(model))),
             (Some((model, call, op, form)), _) => {
                 let stream = call == "streamGenerateContent";
-                Some(Ok(Endpoint::Inference(op, GEMINI, InPath { model: Some(model), stream, form })))
+                Some(Ok(Endpoint::Inference(
+                    op,
+                    GEMINI,
+                    InPath { model: Some(model), stream, form, source: None },
+                )))
             }
             (None, Some(id)) if beta.is_some() && is_get => Some(Ok(Endpoint::GoogleModel(decode(id)))),
             (None, _) => beta.map(|_| Err(unknown(method, path))),
         }
+    }
+
+    /// An endpoint of one order of a video.
+    fn video(method: &Method, path: &str, name: &str) -> Result<Self> {
+        let rest = name.strip_prefix("videos/").unwrap_or_default();
+        let (id, act) = rest.split_once('/').map_or((rest, None), |(id, act)| (id, Some(act)));
+        let id = decode(id);
+        let question = match (method, act) {
+            _ if id.is_empty() => return Err(unknown(method, path)),
+            (&Method::GET, None) => Question::State,
+            (&Method::DELETE, None) => Question::Delete,
+            (&Method::GET, Some("content")) => Question::Content,
+            (&Method::POST, Some("remix")) => {
+                let in_path = InPath { source: Some(id), ..InPath::default() };
+                return Ok(Endpoint::Inference(Op::Video, OPENAI, in_path));
+            }
+            (_, None | Some("content" | "remix")) => return Err(wrong_method(method, path)),
+            _ => return Err(unknown(method, path)),
+        };
+        Ok(Endpoint::Video(id, question))
     }
 
     /// An endpoint of one kept response.
@@ -267,6 +299,7 @@ impl Endpoint {
                 Some(Op::Tokenize)
             }
             Endpoint::Response(..) => Some(Op::Chat),
+            Endpoint::Video(..) => Some(Op::Video),
             Endpoint::Health | Endpoint::Ready | Endpoint::Home => None,
             Endpoint::Aigne(_) | Endpoint::Connect(_) | Endpoint::Console => None,
         }
@@ -357,7 +390,11 @@ mod tests {
     fn googles_paths_name_the_model_and_what_is_asked_of_it() {
         let find = |path: &str| Endpoint::find("/", &Method::POST, path).unwrap();
         let chat = |model: &str, stream, form| {
-            Endpoint::Inference(Op::Chat, GEMINI, InPath { model: Some(model.into()), stream, form })
+            Endpoint::Inference(
+                Op::Chat,
+                GEMINI,
+                InPath { model: Some(model.into()), stream, form, source: None },
+            )
         };
         let (usual, list) = (AnswerForm::Usual, AnswerForm::List);
         for prefix in ["/v1beta", "/v1"] {

@@ -5,7 +5,7 @@
 use super::choices;
 use super::decide::draw;
 use super::guard::{Guard, Waited};
-use super::job::{Job, Rendered};
+use super::job::{Job, Payload, Rendered};
 use super::outgoing::Prepared;
 use super::relay::{self, Stage};
 use super::several::{self, Calls};
@@ -156,6 +156,9 @@ async fn on_target<S: Sink>(
     let provider = &*target.provider;
     let retry = &job.snapshot.bounds.retry;
     let mut excluded = usable_for(provider, &target.upstream_model);
+    if let Payload::Video(ordered) = &job.payload {
+        ordered.exclude(provider, &mut excluded);
+    }
     for turn in 0..retry.per_target.max(1) {
         if turn > 0 {
             let pause = back_off(retry.base_back_off, retry.max_back_off, turn, draw());

@@ -112,7 +112,7 @@ pub(super) fn take(
     let times = times_read(visit.op, payload, targets);
     try_with(payload_request(payload).map_or(0, |r| r.input_bound).saturating_mul(times))
         .or_else(|failure| match payload {
-            Payload::Form { .. } | Payload::Pipe => Err(failure),
+            Payload::Form { .. } | Payload::Video(_) | Payload::Pipe => Err(failure),
             Payload::Json(_) => {
                 let model = targets.first().map_or(&*visit.model, |t| &*t.upstream_model);
                 let family = targets.first().map_or_else(|| tokens::family(model), Target::family).0;
@@ -180,7 +180,8 @@ fn refusal(billing: &Billing, short: &Short) -> Failure {
 impl Funds {
     /// The movement that goes into the books with the intent.
     pub(super) fn book(&mut self) -> Movement {
-        let input = Usage { input: self.input, requests: 1, ..Usage::default() };
+        let milliseconds = self.beside.milliseconds;
+        let input = Usage { input: self.input, milliseconds, requests: 1, ..Usage::default() };
         let cost = self.prices.iter().map(|price| price.charge(&input).cost).max().unwrap_or_default();
         let if_lost = self.hold.terms().if_lost(self.input, cost);
         self.hold.book(if_lost)

@@ -68,7 +68,7 @@ pub(super) fn hold(
             (Which::Requests | Which::Concurrency | Which::QuotaRequests | Which::QuotaImages, _) => {
                 Err(refusal)
             }
-            (_, Payload::Form { .. } | Payload::Pipe) => Err(refusal),
+            (_, Payload::Form { .. } | Payload::Video(_) | Payload::Pipe) => Err(refusal),
             _ => {
                 let model = targets.first().map_or(&*visit.model, |target| &*target.upstream_model);
                 let family = targets.first().map_or_else(|| tokens::family(model), Target::family).0;
@@ -106,12 +106,14 @@ pub(super) fn caps_help(which: Which) -> bool {
     matches!(which, Which::DayCost | Which::MonthCost | Which::QuotaMoney)
 }
 
-/// What is billed besides tokens, at most: images asked for, characters to be spoken.
+/// What is billed besides tokens of texts, at most: images asked for, characters to be spoken, seconds
+/// of a video.
 pub(super) fn beside_tokens(op: Op, payload: &Payload) -> Usage {
     let request = payload_request(payload);
     let images = match payload {
         Payload::Json(request) => request.choices.max(1),
         Payload::Form { choices, .. } => (*choices).max(1),
+        Payload::Video(ordered) => return ordered.bound(),
         Payload::Pipe => 1,
     };
     let characters = request.map_or(0, |r| r.input_bound);

@@ -6,6 +6,7 @@ use super::buffered::Share;
 use super::drain::Present;
 use super::funds::Funds;
 use super::talk::Talk;
+use super::videos::Ordered;
 use super::visit::Visit;
 use crate::cache::{CacheKey, Thoughts};
 use crate::catalogue::Card;
@@ -80,6 +81,8 @@ pub(super) enum Payload {
         /// `n`: how many pictures are asked for.
         choices: u64,
     },
+    /// An order of a video.
+    Video(Box<Ordered>),
     /// A WebSocket, of which nothing is read.
     Pipe,
 }
@@ -99,7 +102,7 @@ impl Job {
     pub(super) fn request(&self) -> Option<&Request> {
         match &self.payload {
             Payload::Json(request) => Some(request),
-            Payload::Form { .. } | Payload::Pipe => None,
+            Payload::Form { .. } | Payload::Video(_) | Payload::Pipe => None,
         }
     }
 
@@ -237,6 +240,7 @@ impl Job {
                 patch.replace(model.clone(), target.upstream_model.as_bytes());
                 Ok(Rendered::one(patch.pieces(&self.body), content_type.clone(), adapted))
             }
+            Payload::Video(ordered) => ordered.render(target, &self.body, self.changes()),
             Payload::Pipe => Ok(Rendered::one(Vec::new(), json, adapted)),
         }
     }
@@ -260,7 +264,7 @@ impl Job {
         }
         let form = match &self.payload {
             Payload::Form { content_type, .. } => content_type.to_str().ok(),
-            Payload::Json(_) | Payload::Pipe => None,
+            Payload::Json(_) | Payload::Video(_) | Payload::Pipe => None,
         };
         translate::draw_out(vendor.draws, self.op, (&self.body, form), model, changes)
     }
@@ -317,7 +321,7 @@ pub(super) struct Rendered {
 }
 
 impl Rendered {
-    fn one(body: Vec<Bytes>, content_type: HeaderValue, adapted: Vec<String>) -> Self {
+    pub(super) fn one(body: Vec<Bytes>, content_type: HeaderValue, adapted: Vec<String>) -> Self {
         Self { body, more: Vec::new(), content_type, adapted, plan: None }
     }
 }

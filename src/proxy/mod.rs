@@ -48,6 +48,7 @@ mod talk;
 mod translated;
 mod tried;
 mod upstream;
+mod videos;
 mod visit;
 
 pub use console::{Answering, Console, Pieces};
@@ -102,6 +103,7 @@ pub struct Plane {
     pub uses: Uses,
     /// Bodies of tenants that want them kept.
     pub recorder: Recorder,
+    videos: videos::Running,
     keeping: Keeping,
     upstreams: Upstreams,
     buffered: Buffered,
@@ -133,6 +135,7 @@ impl Plane {
             drain: Drain::default(),
             uses: Uses::default(),
             recorder: Recorder::default(),
+            videos: videos::Running::default(),
             upstreams: Upstreams::new(),
             buffered: Buffered::default(),
             flood: Flood::default(),

@@ -1,22 +1,23 @@
 //! What a vendor gets to see of a request besides its body: address, headers,
 //! credential. Built from an allow-list; nothing of the caller's connection.
 
-use super::job::Job;
+use super::job::{Job, Payload};
 use super::upstream::Outgoing;
 use super::visit::Visit;
 use crate::config::{Provider, Target};
 use crate::error::Result;
 use crate::provider::{Auth, Door, Signable};
-use crate::types::Op;
+use crate::types::{Op, Wall};
 use crate::wire::translate;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, header};
 
-/// All endpoints that are exchanged take this one.
-const METHOD: Method = Method::POST;
+/// What the hub calls itself.
+const USER_AGENT: HeaderValue = HeaderValue::from_static(concat!("aigne-hub/", env!("CARGO_PKG_VERSION")));
 
 /// Everything of a vendor's request but its body.
 pub(super) struct Prepared {
+    method: Method,
     path: String,
     authority: String,
     headers: Vec<(HeaderName, HeaderValue)>,
@@ -37,27 +38,65 @@ impl Prepared {
         body: &[Bytes],
     ) -> Result<Self> {
         let provider = &*target.provider;
-        let (path, authority) = (path(provider, job.door(provider), target, visit), authority(provider));
-        let mut headers = headers(job, visit, provider, credential, content_type.clone());
+        let path = path(job, job.door(provider), target, visit)?;
+        let headers = headers(job, visit, provider, credential, content_type.clone());
+        let prepared = Self { method: Method::POST, path, authority: authority(provider), headers };
+        prepared.signed(provider, credential, Some(&content_type), body, job.plane.clock.wall())
+    }
+
+    /// A request of the hub's own, of which no caller knows. `path` is from the host on.
+    ///
+    /// # Errors
+    /// When it cannot be signed.
+    pub(super) fn own(
+        provider: &Provider,
+        credential: usize,
+        method: Method,
+        path: String,
+        body: &[Bytes],
+        now: Wall,
+    ) -> Result<Self> {
+        let json = (!body.is_empty()).then_some(HeaderValue::from_static("application/json"));
+        let mut headers = vec![
+            (header::ACCEPT, HeaderValue::from_static("*/*")),
+            (header::ACCEPT_ENCODING, HeaderValue::from_static("identity")),
+            (header::USER_AGENT, USER_AGENT),
+        ];
+        headers.extend(json.clone().map(|json| (header::CONTENT_TYPE, json)));
+        with_authority(&mut headers, provider, credential);
+        let prepared = Self { method, path, authority: authority(provider), headers };
+        prepared.signed(provider, credential, json.as_ref(), body, now)
+    }
+
+    /// With a signature, where the credential signs.
+    fn signed(
+        mut self,
+        provider: &Provider,
+        credential: usize,
+        content_type: Option<&HeaderValue>,
+        body: &[Bytes],
+        now: Wall,
+    ) -> Result<Self> {
         let keys = provider.credentials.get(credential).and_then(|credential| credential.aws.as_ref());
         if let (Some(keys), Auth::SigV4(service)) = (keys, provider.vendor.auth) {
             let request = Signable {
-                method: METHOD.as_str(),
+                method: self.method.as_str(),
                 tls: provider.base.tls,
-                authority: &authority,
-                path: &path,
-                content_type: content_type.to_str().ok(),
+                authority: &self.authority,
+                path: &self.path,
+                content_type: content_type.and_then(|value| value.to_str().ok()),
                 body,
             };
-            headers.extend(keys.sign(service, &request, job.plane.clock.wall())?);
+            let signed = keys.sign(service, &request, now)?;
+            self.headers.extend(signed);
         }
-        Ok(Self { path, authority, headers })
+        Ok(self)
     }
 
     /// The same with its body.
     pub(super) fn outgoing<'a>(&'a self, provider: &Provider, body: &'a [Bytes]) -> Outgoing<'a> {
-        let Self { path, authority, headers } = self;
-        Outgoing { method: METHOD, path, authority, tls: provider.base.tls, headers, body }
+        let Self { method, path, authority, headers } = self;
+        Outgoing { method: method.clone(), path, authority, tls: provider.base.tls, headers, body }
     }
 }
 
@@ -69,16 +108,30 @@ pub(super) fn authority(provider: &Provider) -> String {
 }
 
 /// Path and query, from the provider's base on.
-fn path(provider: &Provider, door: Door, target: &Target, visit: &Visit) -> String {
+fn path(job: &Job, door: Door, target: &Target, visit: &Visit) -> Result<String> {
+    let provider = &*target.provider;
     let path = match visit.op {
         Op::Chat => translate::path(door.dialect, door.path, &target.upstream_model, visit.stream),
         Op::Embedding => translate::embed_path(provider.vendor.embeds, door.path, &target.upstream_model),
         Op::ImageGeneration | Op::ImageEdit => {
             translate::draw_path(provider.vendor.draws, door.path, &target.upstream_model)
         }
+        Op::Video => match &job.payload {
+            Payload::Video(ordered) => ordered.path(provider, door.path, &target.upstream_model)?.into(),
+            _ => door.path.into(),
+        },
         _ => door.path.into(),
     };
-    format!("{}{path}", provider.base.path)
+    Ok(format!("{}{path}", provider.base.path))
+}
+
+/// The credential, and what vendor and operator have sent with every request.
+fn with_authority(headers: &mut Vec<(HeaderName, HeaderValue)>, provider: &Provider, credential: usize) {
+    headers.extend(authorization(provider, credential));
+    for (name, value) in provider.vendor.headers {
+        headers.push((HeaderName::from_static(name), HeaderValue::from_static(value)));
+    }
+    headers.extend(provider.headers.iter().cloned());
 }
 
 /// Headers of a vendor's request, all but `host` and `content-length`.
@@ -101,15 +154,8 @@ fn headers(
     };
     headers.push((header::ACCEPT, HeaderValue::from_static(accept)));
     headers.push((header::ACCEPT_ENCODING, HeaderValue::from_static("identity")));
-    headers.push((
-        header::USER_AGENT,
-        HeaderValue::from_static(concat!("aigne-hub/", env!("CARGO_PKG_VERSION"))),
-    ));
-    headers.extend(authorization(provider, credential));
-    for (name, value) in provider.vendor.headers {
-        headers.push((HeaderName::from_static(name), HeaderValue::from_static(value)));
-    }
-    headers.extend(provider.headers.iter().cloned());
+    headers.push((header::USER_AGENT, USER_AGENT));
+    with_authority(&mut headers, provider, credential);
     headers.extend(job.request_headers.iter().cloned());
     headers
 }

@@ -1,12 +1,16 @@
-//! The cheapest real call: asks a vendor for its models with one credential,
-//! so that a person learns whether it works, in the vendor's own words.
+//! The cheapest real call: asks a vendor something that only a credential may
+//! ask, so that a person learns whether it works, in the vendor's own words.
 
 use super::Plane;
-use super::outgoing::{authority, authorization};
-use super::upstream::{Broken, Outgoing, Reading};
-use crate::config::Provider;
-use crate::types::Op;
-use http::{HeaderName, HeaderValue, Method, header};
+use super::outgoing::Prepared;
+use super::upstream::{Broken, Reading};
+use crate::chat::Dialect;
+use crate::config::{Provider, Snapshot};
+use crate::provider::Trial;
+use crate::wire::translate;
+use bytes::Bytes;
+use http::Method;
+use serde_json::json;
 use std::time::Duration;
 
 /// How long the whole call may take.
@@ -26,15 +30,19 @@ pub struct Said {
 /// Makes the call. Counts neither for health nor for the books, because no caller asked for it.
 ///
 /// # Errors
-/// When the provider has no such credential, or its vendor no call that costs nothing.
+/// When the provider has no such credential, or its vendor needs none.
 pub async fn probe(plane: &Plane, provider: &str, credential: &str) -> Result<Said, String> {
     let snapshot = plane.snapshot.load_full();
     let provider = snapshot.providers.get(provider).ok_or("the provider is not in force")?;
     let wanted = format!("{}/{credential}", provider.name);
     let index = provider.credentials.iter().position(|held| held.id.as_str() == wanted);
     let index = index.ok_or("the credential is not in force: switched off, expired, or it does not open")?;
-    let path = provider.vendor.path(Op::Models).ok_or("the vendor has no call that costs nothing")?;
-    let said = match tokio::time::timeout(PATIENCE, ask(plane, provider, index, path)).await {
+    let (method, path, body) =
+        question(&snapshot, provider, index).ok_or("the vendor needs no credential")?;
+    let body: Vec<Bytes> = body.into_iter().collect();
+    let prepared = Prepared::own(provider, index, method, path, &body, plane.clock.wall());
+    let prepared = prepared.map_err(|failure| failure.detail)?;
+    let said = match tokio::time::timeout(PATIENCE, ask(plane, provider, &prepared, &body)).await {
         Ok(Ok(said)) => said,
         Ok(Err(broken)) => Said { status: None, words: words_of(broken) },
         Err(_) => Said { status: None, words: format!("no answer within {} s", PATIENCE.as_secs()) },
@@ -47,25 +55,48 @@ pub async fn probe(plane: &Plane, provider: &str, credential: &str) -> Result<Sa
     Ok(Said { words, ..said })
 }
 
-async fn ask(plane: &Plane, provider: &Provider, credential: usize, path: &str) -> Result<Said, Broken> {
-    let mut headers: Vec<(HeaderName, HeaderValue)> = vec![
-        (header::ACCEPT, HeaderValue::from_static("application/json")),
-        (header::ACCEPT_ENCODING, HeaderValue::from_static("identity")),
-    ];
-    headers.extend(authorization(provider, credential));
-    for (name, value) in provider.vendor.headers {
-        headers.push((HeaderName::from_static(name), HeaderValue::from_static(value)));
+/// Method, path from the host on, and body of the call.
+fn question(
+    snapshot: &Snapshot,
+    provider: &Provider,
+    credential: usize,
+) -> Option<(Method, String, Option<Bytes>)> {
+    let base = &provider.base.path;
+    match provider.vendor.trial {
+        Trial::None => None,
+        Trial::Ask(path) => Some((Method::GET, format!("{base}{path}"), None)),
+        Trial::AskHost(path) => Some((Method::GET, path.to_owned(), None)),
+        Trial::OneToken(usual) => {
+            let of_credential = provider.credentials.get(credential).and_then(|held| held.models.first());
+            let targets = snapshot.models.values().flat_map(|model| model.targets.iter());
+            let mut configured = targets.filter(|target| target.provider.name == provider.name);
+            let configured = || configured.next().map(|target| target.upstream_model.to_string());
+            let model = of_credential.cloned().or_else(configured).unwrap_or_else(|| usual.to_owned());
+            let row = provider.vendor.path(crate::types::Op::Chat)?;
+            let path = translate::path(provider.vendor.dialect, row, &model, false).into_owned();
+            Some((Method::POST, format!("{base}{path}"), Some(one_token(provider.vendor.dialect, &model)?)))
+        }
     }
-    headers.extend(provider.headers.iter().cloned());
-    let path = format!("{}{path}", provider.base.path);
-    let request = Outgoing {
-        method: Method::GET,
-        path: &path,
-        authority: &authority(provider),
-        tls: provider.base.tls,
-        headers: &headers,
-        body: &[],
-    };
+}
+
+/// The smallest chat.
+fn one_token(dialect: Dialect, model: &str) -> Option<Bytes> {
+    let asked = json!({
+        "model": model, "max_tokens": 1, "messages": [{ "role": "user", "content": "hi" }],
+    });
+    let mut request = translate::request_in(Dialect::OpenAiChat, asked.to_string().as_bytes()).ok()?;
+    request.model = model.to_owned();
+    let mut changes = crate::chat::Adapted::new(crate::chat::Policy::default());
+    translate::request_out(dialect, &request, &mut changes).ok().map(Bytes::from)
+}
+
+async fn ask(
+    plane: &Plane,
+    provider: &Provider,
+    prepared: &Prepared,
+    body: &[Bytes],
+) -> Result<Said, Broken> {
+    let request = prepared.outgoing(provider, body);
     // A connection of its own: a pooled one may turn out dead, and that would say nothing.
     let mut taken = plane.upstreams.connect(provider).await?;
     taken.conn.send(&request).await?;

@@ -8,7 +8,7 @@ use super::failure;
 use super::funds;
 use super::guard::{Guard, Waited};
 use super::hold::{COUNT_BUDGET, count_input};
-use super::job::Job;
+use super::job::{Job, Payload};
 use super::settle;
 use super::several;
 use super::sink::{Gone, Sink};
@@ -16,6 +16,7 @@ use super::stream::Reader;
 use super::talk::Keeper;
 use super::translated::translated;
 use super::upstream::{Head, Reading, Taken};
+use super::videos;
 use super::visit::Visit;
 use crate::config::Provider;
 use crate::error::{Failure, Kind};
@@ -59,6 +60,9 @@ pub(super) async fn relay<S: Sink>(stage: Stage<'_, S>, taken: Taken, head: Head
             "The model's vendor sent an unreadable answer",
             detail,
         ));
+    }
+    if let Payload::Video(ordered) = &stage.job.payload {
+        return Box::pin(videos::begun(stage, ordered, taken, head)).await;
     }
     if is_events(content_type) && reads_events {
         Box::pin(events(stage, taken, head)).await
@@ -318,6 +322,9 @@ impl Events {
 /// Usage by our own count: the input, what was counted of the output, and `text`.
 pub(super) fn estimate(job: &Job, visit: &Visit, text: &str, counted: u64) -> Usage {
     let mut usage = Usage { requests: 1, ..Usage::default() };
+    if let Payload::Video(ordered) = &job.payload {
+        return ordered.bound();
+    }
     let family = job.family(&visit.upstream_model);
     if job.request().is_some() {
         usage.input = count_input(visit.op, family, &visit.upstream_model, &job.body);

@@ -14,7 +14,9 @@ use super::job::Job;
 use super::pipes::Pipes;
 use super::sink::{Direct, Sink, early_head, response};
 use super::visit::Visit;
-use super::{Plane, connect, console, cors, kept, listing, models, recording, resend, settle, shared};
+use super::{
+    Plane, connect, console, cors, kept, listing, models, recording, resend, settle, shared, videos,
+};
 use crate::chat::Dialect;
 use crate::config::{Caller, Snapshot};
 use crate::error::{Failure, Kind, Result};
@@ -197,6 +199,9 @@ impl Gateway {
             Ok(Endpoint::Ready) => {
                 let ready = !self.plane.drain.draining();
                 say(session, if ready { 200 } else { 503 }, JSON, listing::readiness(&self.plane)).await
+            }
+            Ok(Endpoint::Video(id, question)) => {
+                return Box::pin(videos::answer(&self.plane, session, &id, question)).await;
             }
             Ok(Endpoint::Console) => return Box::pin(console::carry(&self.plane, session)).await,
             Ok(endpoint) => self.local(session, endpoint).await,

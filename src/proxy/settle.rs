@@ -2,9 +2,9 @@
 //! Runs exactly once, whatever happened before.
 
 use super::exchange::End;
-use super::job::Job;
+use super::job::{Job, Payload};
 use super::visit::Visit;
-use super::{Plane, funds, quotas, recording};
+use super::{Plane, funds, quotas, recording, videos};
 use crate::error::{Failure, Kind};
 use crate::ledger::{Charge, Intent, Outcome, Settlement};
 use crate::limit::Ask;
@@ -30,7 +30,10 @@ pub(super) async fn intend(job: &Job, visit: &mut Visit) -> Result<(), Failure> 
         provider: Arc::clone(&visit.provider),
         upstream_model: Arc::clone(&visit.upstream_model),
         input_bound: job.request().map_or(0, |r| r.input_bound),
-        output_bound: job.held.tokens.saturating_sub(job.request().map_or(0, |r| r.input_bound)),
+        output_bound: match &job.payload {
+            Payload::Video(ordered) => ordered.bound().milliseconds,
+            _ => job.held.tokens.saturating_sub(job.request().map_or(0, |r| r.input_bound)),
+        },
         hold: job.held.cost,
         party: Arc::clone(&key.party),
     };
@@ -49,8 +52,12 @@ pub(super) async fn intend(job: &Job, visit: &mut Visit) -> Result<(), Failure> 
     })
 }
 
-/// Settles a job: one ledger entry, the limits corrected, the request counted and logged.
+/// Settles a job: one ledger entry, the limits corrected, the request counted and logged. An order that
+/// a vendor still works on settles later.
 pub(super) async fn settle(job: Box<Job>, mut visit: Box<Visit>, end: End) {
+    if let Some(begun) = visit.video.take() {
+        return videos::watch(job, visit, end, begun);
+    }
     let plane = Arc::clone(&job.plane);
     let began = plane.clock.mono();
     let charge = charge(&job, &visit, &end.usage);

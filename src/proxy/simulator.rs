@@ -1,8 +1,8 @@
 //! The built-in vendor: answers without a network, so that a fresh install can
 //! be tried at once and an operator can test keys, limits and dashboards.
 //!
-//! `echo` repeats the last text of the request; `echo-slow` does so at the pace
-//! of a model.
+//! `echo` repeats the last text of the request, as often as answers are asked
+//! for; `echo-slow` does so at the pace of a model.
 
 use super::answer::{AnswerHead, EVENT_STREAM};
 use super::exchange::{End, Missed};
@@ -13,7 +13,7 @@ use super::sink::{Gone, Sink};
 use super::stream::Reader;
 use super::talk::Keeper;
 use super::visit::Visit;
-use crate::chat::{Dialect, Part};
+use crate::chat::{Dialect, Fields, Part};
 use crate::config::Provider;
 use crate::error::{Failure, Kind};
 use crate::ledger::Outcome;
@@ -34,6 +34,9 @@ const SLOW: Duration = Duration::from_millis(40);
 const DIMENSIONS: usize = 256;
 /// The largest text that is repeated.
 const MAX_ECHO_BYTES: usize = 64 * 1024;
+/// The most answers of one request, as OpenAI has it.
+const MAX_CHOICES: u64 = 128;
+
 /// Answers a request.
 pub(super) async fn answer<S: Sink>(
     job: &Job,
@@ -43,17 +46,20 @@ pub(super) async fn answer<S: Sink>(
     provider: &Provider,
 ) -> Result<End, Missed> {
     let text = last_text(job, visit.op);
+    let streams = visit.stream && speaks(visit.op);
+    // A stream of another dialect has one answer.
+    let choices = if streams && visit.dialect != Dialect::OpenAiChat { 1 } else { choices(job) };
     let usage = Usage {
         input: count_input(visit.op, job.family(&visit.upstream_model), &visit.upstream_model, &job.body),
-        output: if speaks(visit.op) { count(&visit.upstream_model, &text) } else { 0 },
+        output: if speaks(visit.op) { count(&visit.upstream_model, &text) * choices } else { 0 },
         requests: 1,
         ..Usage::default()
     };
-    if visit.stream && speaks(visit.op) {
+    if streams {
         let way = Way { reader: Reader::new(job, visit, provider), sink, guard };
-        return Ok(stream(job, visit, way, &text, usage).await);
+        return Ok(stream(job, visit, way, (&text, choices), usage).await);
     }
-    let Some(body) = body(job, visit, &text, &usage) else {
+    let Some(body) = body(job, visit, (&text, choices), &usage) else {
         let text = "The simulated vendor does not offer this endpoint";
         let failure = Failure::new(Kind::VendorRefused, text);
         return Err(Missed { failure, health: HealthEffect::None, gone: false, sent: false });
@@ -74,6 +80,15 @@ pub(super) async fn answer<S: Sink>(
 
 fn speaks(op: Op) -> bool {
     matches!(op, Op::Chat | Op::Completion)
+}
+
+/// How many answers are wanted. What is billed as several (`best_of`) is still one answer.
+fn choices(job: &Job) -> u64 {
+    let asked = match job.op {
+        Op::Completion => Fields::read(&job.body).ok().and_then(|mut fields| fields.take::<u64>("n").ok()?),
+        _ => job.request().map(|request| request.choices),
+    };
+    asked.unwrap_or(1).clamp(1, MAX_CHOICES)
 }
 
 fn end(sent: Result<(), Gone>, usage: Usage) -> End {
@@ -121,20 +136,22 @@ fn usage_json(usage: &Usage) -> Value {
     })
 }
 
-fn body(job: &Job, visit: &Visit, text: &str, usage: &Usage) -> Option<Value> {
+fn body(job: &Job, visit: &Visit, (text, choices): (&str, u64), usage: &Usage) -> Option<Value> {
     let (id, created, model) = (visit.id.to_string(), visit.at.seconds(), &*visit.upstream_model);
     Some(match visit.op {
         Op::Chat => json!({
             "id": format!("chatcmpl-{id}"), "object": "chat.completion", "created": created, "model": model,
-            "choices": [{
-                "index": 0, "finish_reason": "stop", "logprobs": null,
+            "choices": (0..choices).map(|index| json!({
+                "index": index, "finish_reason": "stop", "logprobs": null,
                 "message": { "role": "assistant", "content": text, "refusal": null },
-            }],
+            })).collect::<Vec<_>>(),
             "usage": usage_json(usage),
         }),
         Op::Completion => json!({
             "id": format!("cmpl-{id}"), "object": "text_completion", "created": created, "model": model,
-            "choices": [{ "index": 0, "finish_reason": "stop", "logprobs": null, "text": text }],
+            "choices": (0..choices).map(|index| {
+                json!({ "index": index, "finish_reason": "stop", "logprobs": null, "text": text })
+            }).collect::<Vec<_>>(),
             "usage": usage_json(usage),
         }),
         Op::Embedding => embeddings(job, model, usage),
@@ -225,7 +242,13 @@ impl<S: Sink> Way<'_, S> {
     }
 }
 
-async fn stream<S: Sink>(job: &Job, visit: &mut Visit, mut way: Way<'_, S>, text: &str, usage: Usage) -> End {
+async fn stream<S: Sink>(
+    job: &Job,
+    visit: &mut Visit,
+    mut way: Way<'_, S>,
+    (text, choices): (&str, u64),
+    usage: Usage,
+) -> End {
     let slow = visit.upstream_model.contains("slow");
     let mut head = AnswerHead::new(200, EVENT_STREAM);
     head.ours(job, visit);
@@ -241,23 +264,30 @@ async fn stream<S: Sink>(job: &Job, visit: &mut Visit, mut way: Way<'_, S>, text
     let sent = async {
         way.sink.head(head).await?;
         if frame.op == Op::Chat {
-            way.write(frame.event(json!({ "role": "assistant", "content": "" }), Value::Null)).await?;
+            for index in 0..choices {
+                let begun = json!({ "role": "assistant", "content": "" });
+                way.write(frame.event(index, begun, Value::Null)).await?;
+            }
         }
         for word in text.split_inclusive(' ') {
             if slow {
                 way.guard.pause(way.sink, SLOW).await?;
             }
-            way.write(frame.event(frame.piece(word), Value::Null)).await?;
+            for index in 0..choices {
+                way.write(frame.event(index, frame.piece(word), Value::Null)).await?;
+            }
             said += word.len();
         }
-        way.write(frame.event(frame.piece(""), json!("stop"))).await?;
+        for index in 0..choices {
+            way.write(frame.event(index, frame.piece(""), json!("stop"))).await?;
+        }
         // The reader leaves it out for callers that did not ask.
         way.write(frame.usage(&usage)).await?;
         way.write(Bytes::from_static(b"data: [DONE]\n\n")).await?;
         way.end().await
     };
     let sent = sent.await;
-    let produced = Usage { output: count(&frame.model, text.get(..said).unwrap_or(text)), ..usage };
+    let produced = Usage { output: count(&frame.model, text.get(..said).unwrap_or(text)) * choices, ..usage };
     end(sent, produced)
 }
 
@@ -277,10 +307,10 @@ impl Frame {
         }
     }
 
-    fn event(&self, piece: Value, finish: Value) -> Bytes {
+    fn event(&self, index: u64, piece: Value, finish: Value) -> Bytes {
         let choice = match self.op {
-            Op::Chat => json!({ "index": 0, "delta": piece, "finish_reason": finish, "logprobs": null }),
-            _ => json!({ "index": 0, "text": piece, "finish_reason": finish, "logprobs": null }),
+            Op::Chat => json!({ "index": index, "delta": piece, "finish_reason": finish, "logprobs": null }),
+            _ => json!({ "index": index, "text": piece, "finish_reason": finish, "logprobs": null }),
         };
         self.wrap(json!([choice]), None)
     }

@@ -12,7 +12,7 @@ use crate::error::{Failure, Kind, Result};
 use crate::types::{Op, Usage};
 use crate::wire::openai::{Step, StreamReader, VendorError};
 use crate::wire::openai_chat::StreamOptions;
-use crate::wire::translate::{self, AnswerForm, List, Tail};
+use crate::wire::translate::{self, AnswerForm, List, Tail, Unfinished};
 use crate::wire::transport::{Message, Transport};
 use bytes::Bytes;
 use std::sync::Arc;
@@ -74,6 +74,9 @@ pub(super) struct ChatReader {
     open_block: Option<u64>,
     /// How many parts there were.
     blocks: u64,
+    /// What has come of a stream that is forwarded as it came, ends with the whole answer and may have
+    /// to be ended by the hub, because a wallet pays for it.
+    unfinished: Option<Box<Unfinished>>,
 }
 
 impl Reader {
@@ -110,6 +113,7 @@ impl Reader {
             thoughts: job.keeps_thoughts(from).then(Thoughts::default),
             open_block: None,
             blocks: 0,
+            unfinished: (from == to && job.pays && translate::repeats(to)).then(Box::default),
         }))
     }
 
@@ -228,13 +232,17 @@ impl Reader {
                     output.emit(&Event::Usage(*usage), &mut out);
                     output.emit(&Event::End, &mut out);
                 }
-                None => out.extend(translate::too_long(
-                    visit.dialect,
-                    &Tail { usage: Some(usage), ..tail },
-                    reader.open_block,
-                    why,
-                )),
+                None => {
+                    let noted = reader.unfinished.as_ref().and_then(|noted| noted.end(usage, why));
+                    let tail = Tail { usage: Some(usage), ..tail };
+                    let plain = || translate::too_long(visit.dialect, &tail, reader.open_block, why);
+                    out.extend(noted.unwrap_or_else(plain));
+                }
             },
+        }
+        if let Reader::Chat(reader) = self {
+            // Another request may go on from it.
+            reader.keep(&out);
         }
         if let Reader::Chat(reader) = self
             && let Some(list) = &mut reader.list
@@ -254,6 +262,9 @@ impl Reader {
 
 impl ChatReader {
     fn feed(&mut self, chunk: Bytes) -> Result<Step> {
+        if let Some(unfinished) = &mut self.unfinished {
+            unfinished.forwarded();
+        }
         let mut step = Step::default();
         let read_bytes = chunk.len();
         let mut written = Vec::with_capacity(read_bytes.saturating_mul(self.growth_percent) / 100);
@@ -276,6 +287,9 @@ impl ChatReader {
     /// One event of the transport. Gives the vendor's error, if it is one.
     fn event(&mut self, message: &Message, written: &mut Vec<u8>) -> Result<Option<VendorError>> {
         let fields = message.fields();
+        if let (Some(unfinished), Some((_, data))) = (&mut self.unfinished, &fields) {
+            unfinished.take(data);
+        }
         let delta = fields.as_ref().and_then(|(name, data)| self.input.delta(*name, data));
         if let Some(delta) = delta {
             self.pass(&delta, message.raw(), written);

@@ -2,6 +2,7 @@
 //! settle; nothing decides by it.
 
 use super::recording::Tee;
+use super::videos::Begun;
 use crate::chat::Dialect;
 use crate::config::Caller;
 use crate::ledger::Tried;
@@ -44,6 +45,10 @@ pub(super) struct Visit {
     pub response_bytes: u64,
     /// What is kept of the bodies, if anything.
     pub tee: Option<Box<Tee>>,
+    /// An order that a vendor works on, which settles when that ends.
+    pub video: Option<Box<Begun>>,
+    /// The shorter side of what was ordered, in pixels, which a price may depend on.
+    pub resolution: Option<u32>,
     /// An intent is in the books.
     pub intended: bool,
     pub tags: Vec<String>,
@@ -83,6 +88,8 @@ impl Visit {
             request_bytes: 0,
             response_bytes: 0,
             tee: None,
+            video: None,
+            resolution: None,
             intended: false,
             tags: Vec::new(),
             tried: Vec::new(),

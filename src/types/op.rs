@@ -29,11 +29,13 @@ pub enum Op {
     Models,
     /// `POST /v1/tokenize`; answered by the hub itself
     Tokenize,
+    /// `POST /v1/videos`, and `POST /v1/videos/{id}/remix`
+    Video,
 }
 
 impl Op {
     /// Every operation, for tables and tests.
-    pub const ALL: [Op; 11] = [
+    pub const ALL: [Op; 12] = [
         Op::Chat,
         Op::Completion,
         Op::Embedding,
@@ -45,6 +47,7 @@ impl Op {
         Op::Realtime,
         Op::Models,
         Op::Tokenize,
+        Op::Video,
     ];
 
     /// The name used in metrics, logs, rules and the ledger.
@@ -61,6 +64,7 @@ impl Op {
             Op::Realtime => "realtime",
             Op::Models => "models",
             Op::Tokenize => "tokenize",
+            Op::Video => "video",
         }
     }
 
@@ -78,6 +82,7 @@ impl Op {
             Op::Realtime => "realtime sessions",
             Op::Models => "a list of models",
             Op::Tokenize => "token counts",
+            Op::Video => "videos",
         }
     }
 }

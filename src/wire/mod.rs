@@ -17,3 +17,4 @@ pub mod sse;
 mod tail;
 pub mod translate;
 pub mod transport;
+pub mod video;

@@ -17,6 +17,8 @@ pub struct InPath {
     pub stream: bool,
     /// In which of its dialect's forms the answer is wanted.
     pub form: AnswerForm,
+    /// The id of what a new thing is to be made from.
+    pub source: Option<String>,
 }
 
 /// In which form an answer is wanted, where a dialect has several.

@@ -9,10 +9,10 @@ pub use super::images::Watch;
 pub use beside::{Asked, Plan, Told, draw_out, draw_path, embed_out, embed_path};
 pub use choices::{answer_text, call, calls, merged, said};
 
-pub use super::aigne::{CostOf, Telling};
+pub use super::aigne::{CostOf, Telling, VideoFile, video_out as video_told};
 pub use super::gemini::{List, count_received};
 use super::openai::Counting;
-pub use super::openai_responses::{Asked as AskedBy, Final};
+pub use super::openai_responses::{Asked as AskedBy, Final, Unfinished};
 pub use super::received::{AnswerForm, InPath, Received, Tells};
 pub use super::tail::Tail;
 use super::transport::{self, Transport};
@@ -331,8 +331,8 @@ pub fn notice(to: Dialect, tail: &Tail<'_>, why: &Failure) -> Vec<u8> {
 }
 
 /// Ends a stream that was forwarded as it came: as an answer that is too long, because of `why`.
-/// `open_block` is the part that is open, in dialects that have such. A Response ends with its whole
-/// output, which nobody has kept, so it ends in an error instead.
+/// `open_block` is the part that is open, in dialects that have such. A dialect whose end repeats the
+/// whole answer says it by what was noted ([`Unfinished`]); where nothing was, it ends in an error.
 pub fn too_long(to: Dialect, tail: &Tail<'_>, open_block: Option<u64>, why: &Failure) -> Vec<u8> {
     match to {
         Dialect::Gemini => gemini::too_long(tail, why),

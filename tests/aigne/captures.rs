@@ -189,11 +189,14 @@ async fn pictures_are_made_and_edited() {
 }
 
 #[tokio::test]
-async fn videos_are_refused_in_the_clients_words() {
-    let (_upstream, hub) = before_openai().await;
-    let answer = hub.call(&sent("/api/v2/video", VIDEO)).await.expect(400).json();
-    assert!(answer["error"]["message"].as_str().unwrap().contains("video"), "{answer}");
-    assert_eq!(answer["error"]["type"], "invalid_request_error");
+async fn a_video_is_waited_for() {
+    let upstream = videos::studio(videos::Fate::Done(1)).await;
+    let conf = Conf::of([Provider::of("openai", &upstream)]).set("timeouts", "video_poll = \"5ms\"");
+    let hub = Gateway::start(&conf).await;
+    let answer = hub.call(&sent("/api/v2/video", VIDEO)).await.expect(200).json();
+    assert_eq!((&answer["videos"][0]["type"], &answer["seconds"]), (&json!("file"), &json!(4)));
+    let expected = json!({ "model": "sora-2", "prompt": "a cat", "seconds": "4", "size": "1280x720" });
+    assert_eq!(upstream.seen()[0].json(), expected);
 }
 
 #[tokio::test]

@@ -69,6 +69,7 @@ struct Others {
     failing: Upstream,
     broken: Upstream,
     endless: Upstream,
+    films: Upstream,
 }
 
 impl Others {
@@ -80,6 +81,7 @@ impl Others {
             failing: Upstream::always(Reply::failed(500)).await,
             broken: Upstream::always(Reply::sse().text("first").cut()).await,
             endless: Upstream::always(Reply::sse().text("first").hang()).await,
+            films: videos::studio(videos::Fate::Done(2)).await,
         }
     }
 
@@ -99,6 +101,8 @@ impl Others {
             one("failing", &self.failing),
             one("broken", &self.broken),
             one("endless", &self.endless),
+            one("films", &self.films),
+            one("poe", &self.films).vendor("poe"),
         ])
         .model("gpt", &[&format!("main/{model}")], &[])
         .model("prose", &["prose/gpt-4o"], &[])
@@ -108,6 +112,9 @@ impl Others {
         .model("failing", &["failing/gpt-4o"], &[])
         .model("broken", &["broken/gpt-4o"], &[])
         .model("endless", &["endless/gpt-4o"], &[])
+        .model("film", &["films/sora-2"], &[])
+        .model("mute", &["poe/Claude"], &[])
+        .set("timeouts", "video_poll = \"5ms\"")
         .file("prices.toml", &price("main", model))
         .set("prices", "files = [\"prices.toml\"]")
         .set("aigne", "mount = \"/ai-kit\"")

@@ -98,11 +98,10 @@ async fn another_key_takes_nothing_over() {
     gate.open();
 }
 
-#[tokio::test]
-async fn without_patience_the_vendor_is_stopped_at_once() {
+/// With so much patience the vendor of a lost request is stopped.
+async fn stops_the_vendor(patience: &str) {
     let upstream = Upstream::script([Reply::hang_before_header()]).await;
-    let conf = Conf::one(&upstream).set("aigne", "resend = \"0s\"");
-    let hub = Gateway::start(&conf).await;
+    let hub = Gateway::start(&Conf::one(&upstream).set("aigne", &format!("resend = {patience:?}"))).await;
     let lost = hub.open(&whole(json!({}))).await;
     upstream.until("the request to be there", |counts| counts.requests == 1).await;
     drop(lost);
@@ -110,14 +109,13 @@ async fn without_patience_the_vendor_is_stopped_at_once() {
 }
 
 #[tokio::test]
+async fn without_patience_the_vendor_is_stopped_at_once() {
+    stops_the_vendor("0s").await;
+}
+
+#[tokio::test]
 async fn an_answer_that_nobody_asks_for_again_stops_the_vendor() {
-    let upstream = Upstream::script([Reply::hang_before_header()]).await;
-    let conf = Conf::one(&upstream).set("aigne", "resend = \"1ms\"");
-    let hub = Gateway::start(&conf).await;
-    let lost = hub.open(&whole(json!({}))).await;
-    upstream.until("the request to be there", |counts| counts.requests == 1).await;
-    drop(lost);
-    upstream.aborted().await;
+    stops_the_vendor("1ms").await;
 }
 
 #[tokio::test]

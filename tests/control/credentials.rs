@@ -44,17 +44,23 @@ async fn a_pair_of_keys_signs_and_is_nowhere_to_be_found() {
     let key = api.make("/keys", json!({})).await;
     let chat = || chat_by(text(&key, "secret"), &format!("aws/{NOVA}"));
     assert_eq!(hub.call(&chat()).await.expect(200).text(), vendor::TEXT);
-    // Bedrock has no list of models where it answers, and any other call would cost.
-    let tested = api.call("POST", &format!("{path}/test"), Value::Null).await.expect(409).json();
-    assert_eq!(text(&tested, "detail"), "the vendor has no call that costs nothing");
+    // Bedrock answers no question where it answers chats, so it is asked for one token.
+    let tested = api.call("POST", &format!("{path}/test"), Value::Null).await.expect(200).json();
+    assert_eq!((&tested["works"], &tested["status"]), (&json!(true), &json!(200)), "{tested}");
+    let asked = upstream.seen().pop().unwrap();
+    assert!(asked.path.ends_with("/converse"), "{}", asked.path);
+    assert_eq!(asked.json()["inferenceConfig"], json!({ "maxTokens": 1 }));
     assert_eq!(upstream.take_violations(), Vec::<String>::new());
     // The type stays with the secret; a new pair replaces the old one.
     api.call("PATCH", &path, json!({ "type": "api_key" })).await.expect(422);
     let next = json!({ "access_key_id": format!("{}a", bedrock::KEY_ID), "secret_access_key": "wrong-canary-secret" });
     api.call("PATCH", &path, next).await.expect(200);
     hub.call(&chat()).await.expect(502);
+    let tested = api.call("POST", &format!("{path}/test"), Value::Null).await.expect(200).json();
+    assert_eq!((&tested["works"], &tested["status"]), (&json!(false), &json!(403)), "{tested}");
+    said.push_str(&tested.to_string());
     let refused = upstream.take_violations();
-    assert!(refused.len() == 1 && refused[0].contains("signature"), "{refused:?}");
+    assert!(refused.len() == 2 && refused[0].contains("signature"), "{refused:?}");
     let health = api.get("/health").await;
     let own = health["credentials"].as_array().unwrap().iter().find(|one| one["id"] == "aws/lent").unwrap();
     assert_eq!(
@@ -104,4 +110,58 @@ async fn a_provider_with_a_ca_of_its_own_is_spoken_to_over_http2() {
     // The provider rests for a moment after the handshakes that failed.
     hub.eventually("the provider to be asked", async || hub.call(&chat()).await.status() == 200).await;
     assert!(!upstream.seen().is_empty());
+}
+
+/// Each vendor with its base, the call that tries a credential, and where that shows its key.
+const TRIALS: &[(&str, &str, &str, &str)] = &[
+    ("openai", "/v1", "/v1/models", "authorization"),
+    ("anthropic", "/v1", "/v1/models?limit=1", "x-api-key"),
+    ("gemini", "", "/v1beta/models?pageSize=1", "x-goog-api-key"),
+    ("deepseek", "/v1", "/v1/models", "authorization"),
+    ("openrouter", "/api/v1", "/api/v1/key", "authorization"),
+    ("xai", "/v1", "/v1/models", "authorization"),
+    ("doubao", "/api/v3", "/api/v3/contents/generations/tasks?page_num=1&page_size=1", "authorization"),
+    ("poe", "/v1", "/usage/current_balance", "authorization"),
+    ("ollama", "/v1", "/v1/models", "authorization"),
+    ("ollama-native", "", "/api/tags", "authorization"),
+];
+
+#[tokio::test]
+async fn every_vendors_credential_is_tried_by_a_call_that_needs_it() {
+    let upstream = Upstream::checked(
+        |_| Ok(()),
+        |seen| {
+            let headers = ["authorization", "x-api-key", "x-goog-api-key"];
+            let shown = headers.iter().find_map(|name| seen.header(name)).unwrap_or_default();
+            match shown.trim_start_matches("Bearer ") {
+                "sk-good" => Reply::json(200, &json!({ "data": [] })),
+                other => Reply::error(401, "auth", "invalid_api_key", &format!("No such key: {other}")),
+            }
+        },
+    )
+    .await;
+    let hub = Gateway::start(&conf()).await;
+    let api = Api::operator(&hub);
+    for (vendor, base, path, header) in TRIALS {
+        let base = format!("{}{base}", upstream.root_url());
+        let name = format!("p-{vendor}");
+        let provider =
+            api.make("/providers", json!({ "name": name, "vendor": vendor, "base_url": base })).await;
+        for (name, secret, status) in [("good", "sk-good", 200), ("bad", "sk-canary", 401)] {
+            let body = json!({ "provider": provider["id"], "name": name, "secret": secret });
+            let credential = api.make("/credentials", body).await;
+            let test = format!("/credentials/{}/test", text(&credential, "id"));
+            let said = api.call("POST", &test, Value::Null).await.expect(200).json();
+            assert_eq!(
+                (&said["works"], &said["status"]),
+                (&json!(status == 200), &json!(status)),
+                "{vendor}: {said}"
+            );
+            assert!(!said.to_string().contains("canary"), "{said}");
+            assert_eq!(said.to_string().contains("No such key"), status == 401, "{said}");
+            let seen = upstream.seen().pop().unwrap();
+            assert_eq!((seen.method.as_str(), seen.path.as_str()), ("GET", *path), "{vendor}");
+            assert!(seen.header(header).is_some_and(|value| value.ends_with(secret)), "{vendor}: {seen:?}");
+        }
+    }
 }

@@ -57,6 +57,17 @@ async fn a_price_holds_when_it_is_made_and_what_was_charged_by_it_stays_proved()
     assert_eq!(sources, ["control", "file"], "{list}");
     let of_file = list["items"][1]["id"].clone();
     api.call("DELETE", &format!("/prices/{}", of_file.as_str().unwrap()), Value::Null).await.expect(409);
+    // What the list says otherwise is told, for rows that hold now.
+    let now = jiff::Timestamp::now().to_string();
+    let contract = json!({ "provider": "openai", "model": "gpt-4o", "valid_from": now, "rates": { "input": "1", "output": "10" } });
+    api.make("/prices", contract).await;
+    let drift = api.get("/prices/drift").await;
+    let [own] = drift["items"].as_array().unwrap().as_slice() else { panic!("{drift}") };
+    let input = own["changes"].as_array().unwrap().iter().find(|one| one["rate"] == "input").unwrap();
+    assert_eq!(
+        (&own["model"], &own["list_is_newer"], &input["after"]),
+        (&json!("gpt-4o"), &json!(false), &json!("1"))
+    );
     // After a restart it holds too, and the books are proved with it, with and without a hub.
     let hub = Gateway::start_in(hub.kill9().await.home).await;
     assert_eq!(charged(&hub, 0).await["cost"], second["cost"]);

@@ -13,6 +13,7 @@ pub use conf::{Conf, Provider};
 pub use gateway::Gateway;
 pub use upstream::{
     Framing, Gate, Reply, Rules, Upstream, anthropic, bedrock, gemini, ollama, pictures, responses, vendor,
+    videos,
 };
 
 use std::time::Duration;

@@ -164,3 +164,47 @@ async fn in_geminis_dialect_as_it_came_also_as_a_list() {
         assert!(ended(hub, &upstream).await > 50);
     }
 }
+
+#[tokio::test]
+async fn in_the_dialect_of_responses_as_it_came() {
+    let words = |seen: &upstream::Seen| {
+        let script = responses::begin_text(responses::begin(&seen.json()));
+        let script = (0..WORDS).fold(script, |script, _| responses::delta(script, " word"));
+        script.reply().hang()
+    };
+    let upstream = Upstream::responses(words).await;
+    let row = "[[price]]\nprovider = \"openai\"\nmodel = \"*\"\nvalid_from = \"2020-01-01\"\ninput = \"2.50\"\noutput = \"10\"\n";
+    let conf = Conf::of([Provider::responses("openai", &upstream)])
+        .model("gpt", &["openai/gpt-4o"], &[])
+        .file("openai.toml", row)
+        .set("prices", "files = [\"prices.toml\", \"openai.toml\"]");
+    let hub = Gateway::start(&tight(conf)).await;
+    grant(&hub, "acme", "0.002").await;
+    let body = json!({ "model": "gpt", "input": "hi", "stream": true });
+    let answer = hub.call(&Request::post("/v1/responses", &body).key(KEY)).await.expect(200);
+    let text = String::from_utf8_lossy(&answer.body).into_owned();
+    let events: Vec<Value> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("data: "))
+        .map(|data| serde_json::from_str(data).unwrap())
+        .collect();
+    let numbers: Vec<u64> = events.iter().map(|event| event["sequence_number"].as_u64().unwrap()).collect();
+    assert!(numbers.windows(2).all(|pair| pair[1] == pair[0] + 1), "{numbers:?}");
+    let last = events.last().unwrap();
+    assert_eq!(
+        (&last["type"], &last["response"]["status"]),
+        (&json!("response.incomplete"), &json!("incomplete"))
+    );
+    let details = &last["response"]["incomplete_details"];
+    assert_eq!(details["reason"], "max_output_tokens");
+    assert!(details["message"].as_str().unwrap().contains(LINK), "{details}");
+    // The end repeats what the deltas said, and not a word more.
+    let deltas = events.iter().filter(|event| event["type"] == "response.output_text.delta");
+    let said: String = deltas.map(|event| event["delta"].as_str().unwrap()).collect();
+    assert_eq!(last["response"]["output"][0]["content"][0]["text"], said.as_str());
+    assert!(last["response"]["usage"]["output_tokens"].as_u64().unwrap() > 50);
+    let id = last["response"]["id"].as_str().unwrap().to_owned();
+    let kept = hub.get(&format!("/v1/responses/{id}")).await.expect(200).json();
+    assert_eq!(kept["status"], "incomplete");
+    assert!(ended(hub, &upstream).await > 50);
+}

@@ -4,8 +4,10 @@
 use super::call::{Call, Reply};
 use super::crud::{remove as remove_any, to_change};
 use super::problem::Problem;
-use crate::control::{Fault, Kind, Price};
-use crate::ledger;
+use crate::config::Snapshot;
+use crate::control::{Fault, Kind, Moment, Price};
+use crate::ledger::{self, PriceTable};
+use axum::http::StatusCode;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -32,7 +34,7 @@ pub fn preview(call: &Call<'_>) -> Result<Reply, Problem> {
     let Some(snapshot) = call.directory.snapshot() else {
         return Err(Problem::conflict("no data plane runs"));
     };
-    let vendor = snapshot.providers.get(&*row.provider).map_or("", |provider| provider.vendor.name);
+    let vendor = vendor_of(&snapshot, &row.provider);
     let model = row.model.trim_end_matches('*');
     let before = snapshot.prices.find(&row.provider, vendor, model, row.valid_from);
     Ok(Reply::ok(json!({
@@ -42,6 +44,47 @@ pub fn preview(call: &Call<'_>) -> Result<Reply, Problem> {
         "changes": changes(before.map(|before| &**before), &row),
         "tiers_change": before.is_none_or(|before| before.tiers != row.tiers),
     })))
+}
+
+/// `GET /prices/drift`: rows in force that are not the hub's own, where its list says otherwise. Such
+/// a row is a contract, or one that nobody has looked at since the vendor's price changed.
+pub fn drift(call: &Call<'_>) -> Result<Reply, Problem> {
+    let Some(snapshot) = call.directory.snapshot() else {
+        return Err(Problem::conflict("no data plane runs"));
+    };
+    let listed = PriceTable::built_in()
+        .map_err(|problems| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, problems.join("; ")))?;
+    let listed = PriceTable::new(listed);
+    let mut items = Vec::new();
+    for own in snapshot.prices.rows().filter(|row| listed.by_id(&row.id).is_none()) {
+        let (vendor, model) = (vendor_of(&snapshot, &own.provider), own.model.trim_end_matches('*'));
+        let found = |table: &PriceTable| table.find(&own.provider, vendor, model, call.now).cloned();
+        let Some(list) =
+            found(&listed).filter(|_| found(&snapshot.prices).is_some_and(|row| row.id == own.id))
+        else {
+            continue;
+        };
+        let changes = changes(Some(&list), own);
+        if list.tiers != own.tiers || changes.as_array().is_some_and(|changes| !changes.is_empty()) {
+            items.push(json!({
+                "id": own.id,
+                "provider": own.provider,
+                "model": own.model,
+                "valid_from": Moment(own.valid_from),
+                "listed_from": Moment(list.valid_from),
+                "list_is_newer": list.valid_from > own.valid_from,
+                "changes": changes,
+                "tiers_change": list.tiers != own.tiers,
+            }));
+        }
+    }
+    items.sort_by_key(|item| (item["provider"].to_string(), item["model"].to_string()));
+    Ok(Reply::ok(json!({ "items": items, "next": null })))
+}
+
+/// The vendor of a configured provider; nothing for other names.
+fn vendor_of<'s>(snapshot: &'s Snapshot, provider: &str) -> &'s str {
+    snapshot.providers.get(provider).map_or("", |provider| provider.vendor.name)
 }
 
 /// Rates that are others than before.

@@ -39,6 +39,7 @@ const MODES: &[(&str, Ability)] = &[
     ("image_edit", Ability::ImageOutput),
     ("audio_transcription", Ability::TextOutput),
     ("audio_speech", Ability::AudioOutput),
+    ("video_generation", Ability::VideoOutput),
 ];
 
 /// Our name of a rate, and the list's of the price of one token.
@@ -168,6 +169,11 @@ fn base_rates(row: &Raw, mode: &str) -> Named {
             }
             None => {}
         },
+        // Rows for one resolution (`model@1080p`) are written by hand.
+        "video_generation" if !priced => {
+            let second = first(&["output_cost_per_video_per_second", "output_cost_per_second"]);
+            rates.extend(second.map(|rate| ("second", rate)));
+        }
         "audio_transcription" | "audio_speech" if !priced => {
             let second = first(&["input_cost_per_second", "output_cost_per_second"]);
             rates.extend(second.map(|rate| ("second", rate)));
@@ -255,6 +261,13 @@ mod tests {
             r#"{"litellm_provider":"openai","mode":"audio_speech","input_cost_per_character":1.5e-05}"#,
         );
         assert_eq!(shown(&speech.rates), "character=15");
+        let film = one(
+            "sora-2",
+            r#"{"litellm_provider":"openai","mode":"video_generation","output_cost_per_video_per_second":0.1,
+                "supported_modalities":["text","image"],"supported_output_modalities":["video"]}"#,
+        );
+        assert_eq!(shown(&film.rates), "second=100000");
+        assert_eq!(film.card.can.to_string(), "image,video_output");
     }
 
     #[test]

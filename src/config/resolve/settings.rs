@@ -171,6 +171,8 @@ impl Resolver<'_> {
             body: self.positive(clocks.body.as_ref(), seconds(60)),
             write: self.positive(clocks.write.as_ref(), seconds(30)),
             heartbeat: self.period(clocks.heartbeat.as_ref(), seconds(15)),
+            video_poll: self.positive(clocks.video_poll.as_ref(), seconds(5)),
+            video: self.positive(clocks.video.as_ref(), seconds(3_600)),
             clocks: Clocks {
                 connect: self.positive(clocks.connect.as_ref(), seconds(5)),
                 response_header: self.positive(clocks.response_header.as_ref(), seconds(300)),

@@ -50,9 +50,10 @@ struct Picture {
     bytes: Vec<u8>,
 }
 
+/// A picture in an envelope: an address, or a part that holds one.
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum PictureIn {
+pub(super) enum PictureIn {
     Address(String),
     #[serde(rename_all = "camelCase")]
     Part {

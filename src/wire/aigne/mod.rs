@@ -19,6 +19,7 @@ mod request_in;
 mod stream_out;
 mod structured;
 mod telling;
+mod video;
 
 pub use answer_out::response_out;
 pub use completions::{
@@ -29,6 +30,7 @@ pub use error::{error_body, error_event};
 pub use image::answer_out as image_out;
 pub use stream_out::StreamWriter;
 pub use telling::{CostOf, Telling};
+pub use video::{VideoFile, answer_out as video_out};
 
 use super::received::Received;
 use crate::chat::{Dialect, Fields};
@@ -45,6 +47,7 @@ pub fn received(op: Op, body: Bytes) -> Result<Received> {
         Op::Chat => request_in::received(&body),
         Op::Embedding => embedding::received(&body),
         Op::ImageGeneration => image::received(&body),
+        Op::Video => video::received(&body),
         _ => Ok(Received::untouched(op, Dialect::Aigne, body)),
     }
 }

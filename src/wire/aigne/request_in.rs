@@ -55,23 +55,13 @@ fn request_in(body: &[u8]) -> Result<Request> {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct ToolIn {
-    function: FunctionIn,
+    function: openai_chat::Function,
     cache_control: Option<CacheControl>,
-}
-
-#[derive(Deserialize)]
-struct FunctionIn {
-    name: String,
-    description: Option<String>,
-    parameters: Option<Json>,
-    strict: Option<bool>,
 }
 
 impl ToolIn {
     fn canonical(self) -> Tool {
-        let FunctionIn { name, description, parameters, strict } = self.function;
-        let cache = self.cache_control.as_ref().map(CacheControl::hint);
-        Tool { name, description, schema: parameters, strict, cache }
+        self.function.canonical(self.cache_control.as_ref().map(CacheControl::hint))
     }
 }
 
@@ -81,13 +71,6 @@ fn output(input: &mut Fields<'_>) -> Result<Output> {
         let text = "`responseFormat` must be of type \"text\" or \"json_schema\" with a `jsonSchema.schema`.";
         Failure::new(Kind::InvalidRequest, text).param("responseFormat")
     })
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Stop {
-    One(String),
-    Many(Vec<String>),
 }
 
 /// A word, or a budget of tokens.
@@ -116,11 +99,7 @@ struct Breakpoints {
 }
 
 fn read_options(request: &mut Request, mut options: Fields<'_>) -> Result<()> {
-    let stop = match options.take("stop")? {
-        None => Vec::new(),
-        Some(Stop::One(text)) => vec![text],
-        Some(Stop::Many(texts)) => texts,
-    };
+    let stop = openai_chat::Stop::take(&mut options)?;
     let mut limit = None;
     for name in ["maxTokens", "maxOutputTokens", "maxCompletionTokens", "max_tokens"] {
         limit = limit.or(options.take::<u64>(name)?);

@@ -7,7 +7,7 @@ use crate::error::{Failure, Kind, Result};
 use crate::types::Usage;
 use crate::wire::openai::Counting;
 use crate::wire::openai_chat;
-use crate::wire::openai_chat::tests::{events, written};
+use crate::wire::openai_chat::tests::{asked_with, events, says, value, written};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -23,10 +23,6 @@ fn read(stream: &str) -> Vec<Event> {
     events(&mut StreamReader::new(), &[stream.as_bytes()]).unwrap()
 }
 
-fn value(bytes: &[u8]) -> Value {
-    serde_json::from_slice(bytes).unwrap()
-}
-
 fn sonnet() -> ModelTraits {
     model_traits("claude-sonnet-4-5")
 }
@@ -39,14 +35,9 @@ fn sent(request: &Request, traits: &ModelTraits) -> (Value, Adapted) {
 
 /// What becomes of an OpenAI request with these fields.
 fn from_openai(fields: Value, traits: &ModelTraits) -> (Value, Adapted) {
-    let mut body =
+    let body =
         json!({ "model": "m", "max_tokens": 100_000, "messages": [{ "role": "user", "content": "x" }] });
-    body.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
-    sent(&openai_chat::request_in(body.to_string().as_bytes()).unwrap(), traits)
-}
-
-fn says(role: Role, parts: Vec<Part>) -> Message {
-    Message { role, name: None, parts }
+    sent(&asked_with(body, fields), traits)
 }
 
 fn conversation(messages: Vec<Message>) -> Request {

@@ -1,12 +1,13 @@
 use super::frames::tests::{encode, event};
 use super::*;
 use crate::chat::{
-    Adapted, CacheHint, Citation, Dialect, Effort, Event, Field, Finish, Message, Origin, Output, Part,
-    PartKind, Policy, Reasoning, Request, Response, Role, Sampling, Signature, Stance, StreamIn, Text,
-    Thinking, Tool, ToolCall, ToolChoice, ToolResult,
+    Adapted, CacheHint, Citation, Dialect, Effort, Event, Field, Finish, Origin, Output, Part, PartKind,
+    Policy, Reasoning, Request, Response, Role, Sampling, Signature, Stance, StreamIn, Text, Thinking, Tool,
+    ToolCall, ToolChoice, ToolResult,
 };
 use crate::error::{Kind, Result};
 use crate::types::Usage;
+use crate::wire::openai_chat::tests::says;
 use bytes::Bytes;
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -14,10 +15,6 @@ use serde_json::{Value, json};
 const CLAUDE: &str = "anthropic.claude-sonnet-4-5-20250929-v1:0";
 const OLD: &str = "anthropic.claude-3-5-sonnet-20240620-v1:0";
 const NOVA: &str = "amazon.nova-lite-v1:0";
-
-fn says(role: Role, parts: Vec<Part>) -> Message {
-    Message { role, name: None, parts }
-}
 
 fn asks(model: &str) -> Request {
     let messages = vec![says(Role::User, vec![Part::text("hi")])];

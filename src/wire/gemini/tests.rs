@@ -6,7 +6,7 @@ use crate::chat::{
 use crate::error::Kind;
 use crate::types::Usage;
 use crate::wire::openai::vendor_error;
-use crate::wire::openai_chat::tests::{events, written};
+use crate::wire::openai_chat::tests::{asked_with, events, says, value, written};
 use crate::wire::{anthropic, openai_chat};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -26,10 +26,6 @@ fn read(stream: &str) -> Vec<Event> {
     events(&mut StreamReader::new(), &[stream.as_bytes()]).unwrap()
 }
 
-fn value(bytes: &[u8]) -> Value {
-    serde_json::from_slice(bytes).unwrap()
-}
-
 fn sent(request: &Request, model: &str) -> (Value, Adapted) {
     let mut adapted = Adapted::default();
     let body = request_out(request, &model_traits(model), &mut adapted).unwrap();
@@ -38,14 +34,9 @@ fn sent(request: &Request, model: &str) -> (Value, Adapted) {
 
 /// What becomes of an OpenAI request with these fields.
 fn from_openai(fields: Value, model: &str) -> (Value, Option<String>) {
-    let mut body = json!({ "model": model, "messages": [{ "role": "user", "content": "x" }] });
-    body.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
-    let (out, adapted) = sent(&openai_chat::request_in(body.to_string().as_bytes()).unwrap(), model);
+    let body = json!({ "model": model, "messages": [{ "role": "user", "content": "x" }] });
+    let (out, adapted) = sent(&asked_with(body, fields), model);
     (out, adapted.header())
-}
-
-fn says(role: Role, parts: Vec<Part>) -> Message {
-    Message { role, name: None, parts }
 }
 
 fn conversation(messages: Vec<Message>) -> Request {

@@ -26,7 +26,7 @@ pub struct VendorError {
 
 impl VendorError {
     /// An error with nothing but a text.
-    pub(super) fn of_text(text: &str) -> Self {
+    pub(in crate::wire) fn of_text(text: &str) -> Self {
         Self { message: bounded(text, MAX_MESSAGE_BYTES), ..Self::default() }
     }
 

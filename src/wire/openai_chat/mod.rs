@@ -20,7 +20,7 @@ mod traits;
 
 pub use draw::{draw_in, draw_out};
 pub use request_in::request_in;
-pub(in crate::wire) use request_in::{Choice, Format};
+pub(in crate::wire) use request_in::{Choice, Format, Function, Stop};
 pub use request_out::request_out;
 pub use response_in::response_in;
 pub use response_out::{response_out, write_answer, write_calls, write_usage};

@@ -72,16 +72,25 @@ impl CacheControl {
 struct ToolIn {
     #[serde(rename = "type")]
     kind: Option<String>,
-    function: Option<FunctionIn>,
+    function: Option<Function>,
     cache_control: Option<CacheControl>,
 }
 
+/// A function that a model may call, as OpenAI's callers and AIGNE's say it.
 #[derive(Deserialize)]
-struct FunctionIn {
+pub(in crate::wire) struct Function {
     name: String,
     description: Option<String>,
     parameters: Option<Json>,
     strict: Option<bool>,
+}
+
+impl Function {
+    /// What it means.
+    pub(in crate::wire) fn canonical(self, cache: Option<CacheHint>) -> Tool {
+        let Self { name, description, parameters, strict } = self;
+        Tool { name, description, schema: parameters, strict, cache }
+    }
 }
 
 fn tools(fields: &mut Fields<'_>) -> Result<(Vec<Tool>, Vec<HostedTool>)> {
@@ -90,13 +99,9 @@ fn tools(fields: &mut Fields<'_>) -> Result<(Vec<Tool>, Vec<HostedTool>)> {
     for json in read {
         let shape = serde_json::from_str(json.as_str()).map_err(|_| no_tool())?;
         match shape {
-            ToolIn { function: Some(function), cache_control, .. } => tools.push(Tool {
-                name: function.name,
-                description: function.description,
-                schema: function.parameters,
-                strict: function.strict,
-                cache: cache_control.map(CacheControl::hint),
-            }),
+            ToolIn { function: Some(function), cache_control, .. } => {
+                tools.push(function.canonical(cache_control.map(CacheControl::hint)));
+            }
             ToolIn { kind: Some(kind), .. } if kind != "function" => {
                 hosted.push(HostedTool { dialect: Dialect::OpenAiChat, kind, json });
             }
@@ -185,19 +190,30 @@ fn output(fields: &mut Fields<'_>) -> Result<Output> {
     })
 }
 
+/// Where an answer stops: one text, or several.
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Stop {
+pub(in crate::wire) enum Stop {
     One(String),
     Many(Vec<String>),
 }
 
+impl Stop {
+    /// All texts of the field `stop`.
+    ///
+    /// # Errors
+    /// [`Kind::InvalidRequest`] when it is neither.
+    pub(in crate::wire) fn take(fields: &mut Fields<'_>) -> Result<Vec<String>> {
+        Ok(match fields.take("stop")? {
+            None => Vec::new(),
+            Some(Stop::One(text)) => vec![text],
+            Some(Stop::Many(texts)) => texts,
+        })
+    }
+}
+
 fn sampling(fields: &mut Fields<'_>) -> Result<Sampling> {
-    let stop = match fields.take("stop")? {
-        None => Vec::new(),
-        Some(Stop::One(text)) => vec![text],
-        Some(Stop::Many(texts)) => texts,
-    };
+    let stop = Stop::take(fields)?;
     let max_tokens: Option<u64> = fields.take("max_tokens")?;
     let max_completion_tokens: Option<u64> = fields.take("max_completion_tokens")?;
     Ok(Sampling {

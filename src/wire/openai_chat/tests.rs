@@ -43,6 +43,22 @@ pub(in crate::wire) fn written(writer: &mut dyn StreamOut, events: &[Event]) -> 
     String::from_utf8(out).unwrap()
 }
 
+/// JSON that must be some.
+pub(in crate::wire) fn value(bytes: &[u8]) -> Value {
+    serde_json::from_slice(bytes).unwrap()
+}
+
+/// A message without a name.
+pub(in crate::wire) fn says(role: Role, parts: Vec<Part>) -> Message {
+    Message { role, name: None, parts }
+}
+
+/// What a request of OpenAI's with these fields means.
+pub(in crate::wire) fn asked_with(mut body: Value, fields: Value) -> Request {
+    body.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+    request_in(body.to_string().as_bytes()).unwrap()
+}
+
 fn read(stream: &str) -> Vec<Event> {
     events(&mut StreamReader::new(Counting::Inclusive), &[stream.as_bytes()]).unwrap()
 }

@@ -18,6 +18,7 @@ mod request_in;
 mod response_out;
 mod stream_in;
 mod stream_out;
+mod unfinished;
 mod usage;
 
 pub use echo::Asked;
@@ -31,6 +32,7 @@ pub use request_in::request_in;
 pub use response_out::response_out;
 pub use stream_in::{Final, StreamReader, final_of};
 pub use stream_out::StreamWriter;
+pub use unfinished::Unfinished;
 pub use usage::usage_in;
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use crate::chat::{
 use crate::error::{Failure, Kind};
 use crate::types::Usage;
 use crate::wire::openai::Counting;
+use crate::wire::openai_chat::tests::value;
 use crate::wire::{anthropic, openai_chat, sse};
 use bytes::Bytes;
 use proptest::prelude::*;
@@ -26,10 +27,6 @@ const USAGE: Usage = Usage {
     milliseconds: 0,
     requests: 0,
 };
-
-fn value(bytes: &[u8]) -> Value {
-    serde_json::from_slice(bytes).unwrap()
-}
 
 fn read(body: Value) -> Request {
     request_in(body.to_string().as_bytes()).unwrap()

@@ -3,7 +3,7 @@
 // Reads HUB_ORIGIN, HUB_KEY and POOR_KEY (whose budget is used up). The hub's
 // models: `gpt` answers like the vendor it is of, with JSON where a schema is
 // asked for; `prose` never answers with JSON; `image` makes pictures; `busy` is
-// throttled; `failing` fails; `broken` fails in the middle of a stream; `endless`
+// throttled; `film` makes videos, `mute` none; `failing` fails; `broken` fails in the middle of a stream; `endless`
 // streams until the caller leaves; `gpt-4o` answers OpenAI's own dialect.
 // Prints one line per check and `N passed, M failed`.
 
@@ -147,9 +147,18 @@ const checks = {
     }
   },
 
-  async videos_are_refused_in_words() {
-    const model = new AIGNEHubVideoModel({ model: "aignehub/video", baseURL, apiKey: process.env.HUB_KEY });
-    await refused(/makes videos/, model.invoke({ prompt: "a cat" }));
+  async a_video() {
+    const model = new AIGNEHubVideoModel({ model: "aignehub/film", baseURL, apiKey: process.env.HUB_KEY });
+    const { videos, seconds, usage } = await model.invoke({ prompt: "a cat", seconds: "4", outputFileType: "file" });
+    const [video] = videos;
+    assert.deepEqual([video.type, video.mimeType, seconds], ["file", "video/mp4", 4]);
+    assert.equal(Buffer.from(video.data, "base64").toString("latin1"), "\0\0\0\x18ftypmp42-a-video");
+    assert.equal(usage.inputTokens, 0);
+  },
+
+  async a_model_that_makes_no_videos() {
+    const model = new AIGNEHubVideoModel({ model: "aignehub/mute", baseURL, apiKey: process.env.HUB_KEY });
+    await refused(/does not offer videos/, model.invoke({ prompt: "a cat" }));
   },
 
   async the_models() {

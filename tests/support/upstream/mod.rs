@@ -12,6 +12,7 @@ pub mod pictures;
 pub mod reply;
 pub mod responses;
 pub mod vendor;
+pub mod videos;
 
 pub use reply::{Framing, Gate, Reply};
 pub use vendor::Rules;

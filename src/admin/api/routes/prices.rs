@@ -8,7 +8,7 @@ use crate::control::{Permission as P, Price};
 const WRITE: Access = Access::Any(&[P::PricesWrite]);
 
 pub(super) static PRICES: [Route; 2] = reads!("prices", Price, "price", Access::Any(&[P::PricesRead]));
-pub(super) static PRICES_W: [Route; 3] = [
+pub(super) static PRICES_W: [Route; 4] = [
     route(
         "POST",
         "/prices",
@@ -28,6 +28,14 @@ pub(super) static PRICES_W: [Route; 3] = [
         prices::preview,
     )
     .takes::<Price>(&[]),
+    route(
+        "GET",
+        "/prices/drift",
+        "price.drift",
+        "Rows in force for which the built-in list says otherwise; `before` is the list's rate.",
+        Access::Any(&[P::PricesRead]),
+        prices::drift,
+    ),
     route(
         "DELETE",
         "/prices/{id}",
