@@ -13,6 +13,8 @@ use serde::Deserialize;
 
 /// What OpenAI makes a video with whose order names no model.
 const USUAL_MODEL: &str = "sora-2";
+/// The fields of a form that are read here.
+const FIELDS: &[&str] = &["model", "prompt", "seconds", "size", "input_reference"];
 /// What is held for an order that names no length: the longest that a vendor makes unasked (Veo).
 const UNNAMED_SECONDS: u32 = 8;
 /// The longest video that is ordered. Vendors have bounds of their own, far below it.
@@ -138,13 +140,25 @@ impl Order {
                 return Err(refuse("input_reference", "`input_reference` needs an `image_url`."));
             }
         };
+        let model: Option<String> = fields.take("model")?;
+        let prompt: Option<String> = fields.take("prompt")?;
+        let size: Option<String> = fields.take("size")?;
+        let rest = fields.rest();
+        // Some vendors take a name that differs only in case for the known one.
+        let alike = |extra: &&Extra| FIELDS.iter().any(|known| known.eq_ignore_ascii_case(&extra.name));
+        if let Some(extra) = rest.iter().find(alike) {
+            return Err(refuse(
+                "prompt",
+                format!("Unknown field `{}`; names are in lower case.", extra.name),
+            ));
+        }
         Ok(Self {
-            model: fields.take("model")?.unwrap_or_default(),
-            prompt: fields.take("prompt")?.unwrap_or_default(),
+            model: model.unwrap_or_default(),
+            prompt: prompt.unwrap_or_default(),
             seconds: seconds.as_deref().map(length).transpose()?,
-            frame: fields.take::<String>("size")?.as_deref().map(frame).transpose()?,
+            frame: size.as_deref().map(frame).transpose()?,
             reference,
-            rest: fields.rest(),
+            rest,
         })
     }
 
@@ -156,9 +170,13 @@ impl Order {
         let (mut seconds, mut size, mut reference, mut rest) = (None, None, None, Vec::new());
         let mut seen: Vec<String> = Vec::new();
         for part in parts {
-            // Of two the vendor might take the other one.
-            if seen.contains(&part.name) {
-                return Err(refuse("prompt", format!("The form has `{}` twice.", part.name)));
+            // Of two the vendor might take the other one, and a name that differs only in case for the known one.
+            let alike = |known: &&str| known.eq_ignore_ascii_case(&part.name) && *known != part.name;
+            if seen.iter().any(|name| name.eq_ignore_ascii_case(&part.name)) || FIELDS.iter().any(alike) {
+                return Err(refuse(
+                    "prompt",
+                    format!("The form has `{}` twice, or in another case.", part.name),
+                ));
             }
             let value = body.get(part.value.clone()).unwrap_or_default();
             let text = || String::from_utf8_lossy(value).into_owned();
@@ -179,6 +197,10 @@ impl Order {
                 name => rest.push(Extra { name: name.to_owned(), json: Json::of(&text()) }),
             }
             seen.push(part.name);
+        }
+        // A model is put in front of the first part, and what stands before that would become part of it.
+        if model.is_empty() && !body.starts_with(format!("--{boundary}").as_bytes()) {
+            return Err(unreadable());
         }
         Ok(Self { model, prompt, seconds, frame: size, reference, rest })
     }

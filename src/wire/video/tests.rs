@@ -32,6 +32,7 @@ fn an_order_is_read_from_json_and_bounded() {
     let unnamed = order(json!({ "prompt": "a" })).unwrap().bound();
     assert_eq!(unnamed.milliseconds, 8_000);
     assert!(unnamed.output > read.bound().output);
+    assert!(order(json!({ "prompt": "a", "Seconds": 300 })).is_err());
     let by_id = order(json!({ "prompt": "a", "input_reference": { "file_id": "f" } })).unwrap();
     assert_eq!(by_id.reference, Some(Source::FileId("f".into())));
 }
@@ -50,6 +51,8 @@ fn a_form_names_each_field_once() {
     assert_eq!((order.model.as_str(), order.prompt.as_str(), order.seconds), ("m", "p", Some(12)));
     let twice = [part("prompt", "p"), part("prompt", "q")];
     assert!(read(&twice).is_err());
+    assert!(read(&[part("prompt", "p"), part("Model", "m")]).is_err());
+    assert!(read(&["what is this\r\n".to_owned(), part("prompt", "p")]).is_err());
     assert!(Order::read(b"--B", Some("multipart/form-data; boundary=B")).is_err());
     let file =
         "--B\r\ncontent-disposition: form-data; name=\"prompt\"; filename=\"x\"\r\n\r\np\r\n".to_owned();
