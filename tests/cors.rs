@@ -81,7 +81,7 @@ async fn pages_that_are_not_named_cannot_read_and_the_list_changes_while_the_hub
 async fn the_control_plane_is_never_open_to_other_pages() {
     let upstream = Upstream::realistic().await;
     let hub = Gateway::start(&Conf::one(&upstream)).await;
-    for path in ["/api/admin/v1/keys", "/oauth/token"] {
+    for path in ["/api/admin/v1/keys", "/api/admin/v1/session", "/oauth/authorize"] {
         let answer = hub.call(&preflight(path, "POST")).await;
         assert_eq!(answer.header("access-control-allow-origin"), None, "{path}");
     }
