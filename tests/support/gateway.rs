@@ -5,6 +5,7 @@ use super::client::{Answer, Client, Head, Request};
 use super::conf::{Conf, KEY};
 use super::patiently;
 use serde_json::{Value, json};
+use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -102,11 +103,21 @@ impl Home {
         }
     }
 
-    /// The settlements in the books, oldest first. Only while no hub is running here.
+    /// The settlements in the books, in the order in which their requests began: two that follow each
+    /// other closely may be written the other way round. Only while no hub is running here.
     pub async fn ledger(&self) -> Vec<Value> {
-        let mut records = self.journal().await;
-        records.retain(|record| record["record"] == "settlement");
-        records
+        let journal = self.journal().await;
+        let (mut begun, mut settlements) = (HashMap::new(), Vec::new());
+        for (at, record) in journal.into_iter().enumerate() {
+            let id = record["id"].to_string();
+            match record["record"].as_str() {
+                Some("intent") => drop(begun.insert(id, at)),
+                Some("settlement") => settlements.push((begun.get(&id).copied().unwrap_or(at), record)),
+                _ => {}
+            }
+        }
+        settlements.sort_by_key(|(at, _)| *at);
+        settlements.into_iter().map(|(_, record)| record).collect()
     }
 
     /// Everything in the books: intents and settlements, in the order of writing.
