@@ -399,12 +399,22 @@ pub(super) async fn unfit<S: Sink>(
 /// Sends an answer of known length and says what it used.
 pub(super) async fn send_whole<S: Sink>(
     stage: &mut Stage<'_, S>,
+    head: AnswerHead,
+    body: Bytes,
+    used: (Usage, UsageSource),
+) -> End {
+    settle::release(stage.job, stage.visit, &used.0).await;
+    hand_over(stage, head, body, used).await
+}
+
+/// The same without letting go of what is held: what was used may be known later only.
+pub(super) async fn hand_over<S: Sink>(
+    stage: &mut Stage<'_, S>,
     mut head: AnswerHead,
     body: Bytes,
     (usage, source): (Usage, UsageSource),
 ) -> End {
     head.length = Some(body.len() as u64);
-    settle::release(stage.job, stage.visit, &usage).await;
     let sent = async {
         stage.sink.head(head).await?;
         stage.sink.last(body).await

@@ -3,7 +3,7 @@
 
 use super::super::answer::AnswerHead;
 use super::super::exchange::{End, Missed};
-use super::super::relay::{Stage, send_whole, unfit};
+use super::super::relay::{Stage, hand_over, send_whole, unfit};
 use super::super::several;
 use super::super::sink::Sink;
 use super::super::upstream::{Head, Taken};
@@ -14,7 +14,6 @@ use super::watch::{deadline, end_of, failure_of};
 use super::{Ordered, Whereabouts, seal};
 use crate::access::Ticket;
 use crate::error::{Failure, Kind, Result};
-use crate::ledger::Outcome;
 use crate::types::{Usage, UsageSource};
 use crate::wire::translate;
 use crate::wire::video::{self, Films, Made, State, Told};
@@ -63,7 +62,12 @@ pub(in crate::proxy) async fn begun<S: Sink>(
     let ticket = ordered.ticket(stage.visit, &made.id);
     let answer =
         told(&stage.job.snapshot, &stage.job.caller.key.tenant, &ticket, None, &made, (films, &body));
-    Ok(receipt(&mut stage, &head, answer).await)
+    let body = match answer {
+        Ok(body) => body,
+        Err(failure) => return Ok(End::failed(failure)),
+    };
+    let head = AnswerHead::relayed(stage.job, stage.visit, &head, &stage.adapted);
+    Ok(hand_over(&mut stage, head, body, (Usage::default(), UsageSource::None)).await)
 }
 
 fn whereabouts<S>(stage: &Stage<'_, S>, made: &Made) -> Option<Whereabouts> {
@@ -109,24 +113,6 @@ pub(super) fn told(
         known_as: &other,
     };
     Ok(video::answer_out(made, &told, (films == Films::OpenAi).then_some(body)).into())
-}
-
-/// Sends the receipt. What was used is known later.
-async fn receipt<S: Sink>(stage: &mut Stage<'_, S>, head: &Head, answer: Result<Bytes>) -> End {
-    let body = match answer {
-        Ok(body) => body,
-        Err(failure) => return End::failed(failure),
-    };
-    let mut head = AnswerHead::relayed(stage.job, stage.visit, head, &stage.adapted);
-    head.length = Some(body.len() as u64);
-    let sent = async {
-        stage.sink.head(head).await?;
-        stage.sink.last(body).await
-    };
-    let left = sent.await.is_err();
-    let failure = left.then(|| Failure::new(Kind::CallerGone, "The client closed the connection"));
-    let outcome = if left { Outcome::ClientGone } else { Outcome::Ok };
-    End { outcome, failure, usage: Usage::default(), source: UsageSource::None }
 }
 
 /// Waits for the video with its caller. Who leaves, or waits too long, leaves the order to the task
